@@ -1,0 +1,332 @@
+//! Requests to the outside and what comes back. One action is one request.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AgencyState, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, Quota, SecretRef,
+    Server, ServerId, Timestamp, Trace, UserId, Volume,
+};
+
+/// How a server is stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StopMode {
+    /// The guest is asked to shut down.
+    #[default]
+    Soft,
+    /// The power is cut.
+    Hard,
+}
+
+/// Which form of the reinstall call an image needs (`reference/ecs.md`, section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InstallCall {
+    /// `/v2/…/reinstallos`: the image has cloud-init.
+    V2,
+    /// `/v1/…/reinstallos`: it has not. Not documented for OTC.
+    V1,
+}
+
+/// How people get into the server afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Login {
+    /// A key pair, and the user who owns it: both are sent.
+    KeyPair {
+        /// Its name.
+        name: String,
+        /// The owner: a key pair is visible to nobody else.
+        owner: UserId,
+    },
+    /// A password, read from where it is kept right before it is sent.
+    Password(SecretRef),
+    /// Whatever the user data sets up.
+    UserData,
+}
+
+/// Encryption of the new system disk. Leaving it out of the request removes it, so it is always said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    /// A plain disk.
+    None,
+    /// Encrypted with the KMS key of that id.
+    Key(String),
+}
+
+/// A file whose content belongs to the plan: by path, and by hash so that a change is noticed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct PinnedFile {
+    /// Where it is, seen from the directory that refleet was started in.
+    pub path: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// What a reinstall is asked to do, with nothing left to choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReinstallRequest {
+    /// Which form of the call.
+    pub call: InstallCall,
+    /// Login afterwards.
+    pub login: Login,
+    /// User data for the first boot.
+    pub user_data: Option<PinnedFile>,
+    /// Bring your own licence.
+    pub byol: bool,
+    /// Encryption of the new system disk.
+    pub encryption: Encryption,
+}
+
+/// A look at a server from outside the cloud's API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeSpec {
+    /// Something accepts connections there.
+    Tcp {
+        /// The address.
+        addr: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// What a probe saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeReport {
+    /// As wanted.
+    Passed,
+    /// Not, or not yet.
+    Failed {
+        /// Why, in words.
+        detail: String,
+    },
+}
+
+/// One request to the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Stop up to 1,000 servers.
+    Stop {
+        /// Which.
+        servers: Vec<ServerId>,
+        /// How.
+        mode: StopMode,
+    },
+    /// Start up to 1,000 servers.
+    Start {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
+    /// Wipe the system disk of one server and install its image anew.
+    Reinstall {
+        /// Which.
+        server: ServerId,
+        /// How.
+        request: Box<ReinstallRequest>,
+    },
+    /// One page of all servers of the project.
+    ListServers {
+        /// Counted from 1.
+        page: u32,
+        /// Servers on a page, at most 1,000.
+        limit: u32,
+    },
+    /// One server.
+    ShowServer {
+        /// Which.
+        server: ServerId,
+    },
+    /// One job.
+    ShowJob {
+        /// Which.
+        job: JobId,
+    },
+    /// One page of all volumes of the project.
+    ListVolumes {
+        /// Volumes to skip: an index here, not a page.
+        offset: u32,
+        /// Volumes on a page, at most 1,000.
+        limit: u32,
+    },
+    /// The EVS quota with its use.
+    ShowQuota,
+    /// One image.
+    ShowImage {
+        /// Which.
+        image: ImageId,
+    },
+    /// One key pair, as the acting user sees it.
+    ShowKeyPair {
+        /// Its name.
+        name: String,
+    },
+    /// One KMS key, by id.
+    ShowKey {
+        /// Its id.
+        key: String,
+    },
+    /// All KMS keys: to find one by its alias.
+    ListKeys,
+    /// Whether EVS may use KMS.
+    ShowAgency,
+    /// Reinstall calls for one server in the audit log.
+    ListTraces {
+        /// Which server.
+        server: ServerId,
+        /// Not before.
+        since: Timestamp,
+    },
+    /// A look from outside the cloud's API.
+    Probe {
+        /// Which server it is about.
+        server: ServerId,
+        /// What to look at.
+        spec: ProbeSpec,
+    },
+}
+
+/// What a request costs at the rate limiter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CostClass {
+    /// Changes something: goes first when tokens are short.
+    Mutating,
+    /// Changes nothing.
+    Reading,
+    /// Does not go to the cloud's API at all.
+    Free,
+}
+
+impl Action {
+    /// Its class at the rate limiter.
+    #[must_use]
+    pub fn cost_class(&self) -> CostClass {
+        match self {
+            Self::Stop { .. } | Self::Start { .. } | Self::Reinstall { .. } => CostClass::Mutating,
+            Self::Probe { .. } => CostClass::Free,
+            Self::ListServers { .. }
+            | Self::ShowServer { .. }
+            | Self::ShowJob { .. }
+            | Self::ListVolumes { .. }
+            | Self::ShowQuota
+            | Self::ShowImage { .. }
+            | Self::ShowKeyPair { .. }
+            | Self::ShowKey { .. }
+            | Self::ListKeys
+            | Self::ShowAgency
+            | Self::ListTraces { .. } => CostClass::Reading,
+        }
+    }
+
+    /// Whether a request whose answer was lost may simply be sent again. Decided once, here: what
+    /// changes nothing may; what changes something is looked up first (`errors-and-limits.md`,
+    /// section 4).
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.cost_class() != CostClass::Mutating
+    }
+}
+
+/// An action on its way out, under the number that its answer will come back with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The number.
+    pub call: CallId,
+    /// The request.
+    pub action: Action,
+}
+
+/// A good answer. Which one belongs to which action is written at the variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `Stop`, `Start`, `Reinstall`: taken, and this job does it.
+    Accepted {
+        /// The job.
+        job: JobId,
+    },
+    /// `ListServers`.
+    Servers {
+        /// Servers of the project in all.
+        total: u32,
+        /// Those of this page.
+        servers: Vec<Server>,
+    },
+    /// `ShowServer`.
+    Server(Box<Server>),
+    /// `ShowJob`.
+    Job(Job),
+    /// `ListVolumes`; a page that is not full is the last.
+    Volumes(Vec<Volume>),
+    /// `ShowQuota`.
+    Quota(Quota),
+    /// `ShowImage`; `None`: deleted, or no longer shared with us.
+    Image(Option<Box<Image>>),
+    /// `ShowKeyPair`; `None`: the acting user cannot see it.
+    KeyPair(Option<KeyPair>),
+    /// `ShowKey`; `None`: there is no such key.
+    Key(Option<KmsKey>),
+    /// `ListKeys`.
+    Keys(Vec<KmsKey>),
+    /// `ShowAgency`.
+    Agency(AgencyState),
+    /// `ListTraces`, newest first.
+    Traces(Vec<Trace>),
+    /// `Probe`.
+    Probe(ProbeReport),
+}
+
+/// What kind of trouble an answer means: by error code first, by HTTP status second
+/// (`errors-and-limits.md`, sections 3 and 4).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultClass {
+    /// Not done: flow control. Come back later, and slower.
+    Throttled,
+    /// Not done: the service or the way to it is unwell. Come back later.
+    Transient,
+    /// Not done: another command runs on the server. Come back in a minute.
+    Busy,
+    /// Not done: the server's state does not allow it. Look at the server, then decide.
+    State,
+    /// Perhaps done: the dangerous one. Look before anything else.
+    Lost,
+    /// Not done: who we are was not accepted.
+    Unauthorised,
+    /// Not done: we may not do this.
+    Forbidden,
+    /// Not done: no such thing.
+    NotFound,
+    /// Not done: a quota is used up.
+    Quota,
+    /// Not done, and never will be like this.
+    Invalid,
+}
+
+/// A bad answer, or none, classified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What it means.
+    pub class: FaultClass,
+    /// The cloud's code such as `Ecs.0100`, else `HTTP 502`, `timeout`, `connect` …
+    pub code: String,
+    /// The cloud's sentence, or ours; never a secret.
+    pub message: String,
+    /// The cloud's request id, for its support.
+    pub request_id: Option<String>,
+    /// When to come back, if the answer said so.
+    pub retry_after: Option<Millis>,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// What one request came to.
+pub type Reply = Result<Answer, Fault>;

@@ -1,0 +1,412 @@
+//! The facts of a run. The journal is a list of these, and the state of a run is their fold.
+//!
+//! Adding a field needs a default; changing what one means needs a new [`FORMAT`].
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CallId, Counts, Ending, Failure, FaultClass, FleetName, JobId, Millis, PlanId, RunId, ServerId,
+    StopMode, Time, Timestamp,
+};
+
+/// Version of the events below; a journal says which one it is written in.
+pub const FORMAT: u32 = 1;
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Record {
+    /// Counted from 1 within the run, without gaps.
+    pub seq: u64,
+    /// When, as the run counts: milliseconds since it began.
+    pub at: Time,
+    /// When, as the world counts: milliseconds since 1970 (for people; nothing is decided by it).
+    pub wall: Timestamp,
+    /// What.
+    pub event: Event,
+}
+
+/// What a mutating request does.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Asks guests to shut down.
+    Stop,
+    /// Cuts the power.
+    ForceStop,
+    /// Starts servers.
+    Start,
+    /// Wipes and reinstalls one server.
+    Reinstall,
+}
+
+impl Deed {
+    /// The deed of a stop of that mode.
+    #[must_use]
+    pub fn stop(mode: StopMode) -> Self {
+        match mode {
+            StopMode::Soft => Self::Stop,
+            StopMode::Hard => Self::ForceStop,
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Stop => "stop",
+            Self::ForceStop => "forced stop",
+            Self::Start => "start",
+            Self::Reinstall => "reinstall",
+        })
+    }
+}
+
+/// Where the playbook of a run came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// Its path, as it was given.
+    pub path: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// The git commit that the work tree was at; `None`: not in git.
+    pub commit: Option<String>,
+    /// Whether the playbook differed from that commit; `None`: not in git.
+    pub dirty: Option<bool>,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.commit, self.dirty) {
+            (Some(commit), Some(true)) => {
+                write!(f, "{} (commit {:.12}, changed since)", self.path, commit)
+            }
+            (Some(commit), _) => write!(f, "{} (commit {:.12})", self.path, commit),
+            (None, _) => write!(f, "{} (not in git)", self.path),
+        }
+    }
+}
+
+/// What reporters need to know of the plan: they know no plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Outline {
+    /// Version of the events that follow.
+    pub format: u32,
+    /// The run.
+    pub run: RunId,
+    /// Its plan.
+    pub plan: PlanId,
+    /// The playbook's name.
+    pub name: String,
+    /// The cloud's name in the playbook.
+    pub cloud: String,
+    /// The region.
+    pub region: String,
+    /// The project's name and id, for people.
+    pub project: String,
+    /// A rehearsal: nothing real is touched.
+    pub simulated: bool,
+    /// Where the playbook came from.
+    pub origin: Origin,
+    /// What jitter is drawn from.
+    pub seed: u64,
+    /// The fleets in the order of the playbook.
+    pub fleets: Vec<FleetOutline>,
+}
+
+/// A fleet, for reporters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FleetOutline {
+    /// Its name.
+    pub name: FleetName,
+    /// Its servers, wave by wave.
+    pub waves: Vec<Vec<TargetOutline>>,
+}
+
+/// A server, for reporters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetOutline {
+    /// Its id.
+    pub id: ServerId,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a look after a lost answer came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was done, or is being done; by that job, where that could be learnt.
+    Happened {
+        /// The job.
+        job: Option<JobId>,
+    },
+    /// It was not done: it may be sent again.
+    DidNot,
+    /// Nobody can say. A person has to look.
+    Unknown,
+}
+
+/// How a reinstall job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobEnd {
+    /// Done. The guest is being set up until that moment: only reads until then.
+    Succeeded {
+        /// End of the settle time.
+        settle_until: Time,
+    },
+    /// Failed.
+    Failed {
+        /// The cloud's code.
+        code: String,
+        /// The cloud's sentence.
+        reason: String,
+        /// `false` only if the old system disk was seen in its place afterwards.
+        wiped: bool,
+        /// When the next attempt may come; `None`: there is none.
+        retry_at: Option<Time>,
+    },
+}
+
+/// A word from outside to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Steering {
+    /// Start nothing new, watch what is in flight to its end, then end the run.
+    Stop,
+}
+
+/// Why a run ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseCause {
+    /// Every server ended.
+    Done,
+    /// More failures than the fleet's budget allows.
+    BudgetSpent {
+        /// The fleet.
+        fleet: FleetName,
+    },
+    /// A canary failed.
+    CanaryFailed {
+        /// The fleet.
+        fleet: FleetName,
+        /// The canary.
+        server: ServerId,
+    },
+    /// Somebody asked for it.
+    Stopped,
+    /// The preflight refused: nothing was touched.
+    Refused,
+}
+
+/// One fact of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run began. Always the first event, and the only one of its kind.
+    RunStarted {
+        /// What it is about.
+        outline: Box<Outline>,
+    },
+    /// A process took the run over. Every intent without an answer is in doubt from here on.
+    Resumed,
+    /// Every precondition of every server was looked at, and the run may touch servers.
+    PreflightPassed {
+        /// Reinstalls that the disk quota has room for at once; `None`: no limit.
+        #[serde(default)]
+        room: Option<u32>,
+    },
+    /// A precondition does not hold. The run ends; nothing was touched.
+    PreflightRefused {
+        /// Each with what is missing and who can mend it.
+        reasons: Vec<String>,
+    },
+    /// The servers of a wave may start.
+    WaveOpened {
+        /// The fleet.
+        fleet: FleetName,
+        /// Counted from 0.
+        wave: u32,
+    },
+    /// Every server of a wave ended.
+    WaveClosed {
+        /// The fleet.
+        fleet: FleetName,
+        /// Counted from 0.
+        wave: u32,
+        /// The next wave opens then: bake time.
+        next_at: Time,
+    },
+    /// Servers took their rollout slots.
+    Started {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
+    /// Intent: durable before the request is sent.
+    Intended {
+        /// The request.
+        call: CallId,
+        /// What it does.
+        deed: Deed,
+        /// To which servers.
+        servers: Vec<ServerId>,
+    },
+    /// The cloud took the request.
+    Accepted {
+        /// The request.
+        call: CallId,
+        /// What it does.
+        deed: Deed,
+        /// To which servers.
+        servers: Vec<ServerId>,
+        /// What to ask for its progress.
+        job: JobId,
+    },
+    /// The cloud refused the request for now. Nothing was done; it will be sent again.
+    PutOff {
+        /// The request.
+        call: CallId,
+        /// What it would have done.
+        deed: Deed,
+        /// To which servers.
+        servers: Vec<ServerId>,
+        /// The class of the trouble, which chose the retry policy.
+        class: FaultClass,
+        /// The cloud's code and sentence.
+        detail: String,
+        /// Not before.
+        retry_at: Time,
+    },
+    /// The cloud refused the request. Nothing was done, and it is not sent again like this.
+    Refused {
+        /// The request.
+        call: CallId,
+        /// What it would have done.
+        deed: Deed,
+        /// To which servers.
+        servers: Vec<ServerId>,
+        /// The cloud's code and sentence.
+        detail: String,
+    },
+    /// The request was sent and its answer did not come: in doubt.
+    Lost {
+        /// The request.
+        call: CallId,
+        /// What it does, if it arrived.
+        deed: Deed,
+        /// To which servers.
+        servers: Vec<ServerId>,
+        /// What happened to the answer.
+        detail: String,
+        /// "Not found" counts only from then on: the cloud may be slow to show what it took.
+        look_at: Time,
+    },
+    /// A doubt ended.
+    Resolved {
+        /// The server.
+        server: ServerId,
+        /// What was in doubt.
+        deed: Deed,
+        /// What came of it.
+        verdict: Verdict,
+        /// What was seen, and what could not be.
+        evidence: Vec<String>,
+    },
+    /// Servers are off, seen by a look.
+    Stopped {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
+    /// Servers were compared with their plan by a look that was asked for at `seen`, after their
+    /// stop was confirmed. A reinstall is sent at most 10 s after it (`safety.md`, S13).
+    Validated {
+        /// Which.
+        servers: Vec<ServerId>,
+        /// When the look was asked for.
+        seen: Time,
+    },
+    /// A reinstall came to its end.
+    JobEnded {
+        /// The server.
+        server: ServerId,
+        /// The job; `None` where its id was lost and the server itself is the witness.
+        job: Option<JobId>,
+        /// How.
+        end: JobEnd,
+        /// Since the request was sent: what later looks are timed by.
+        took: Millis,
+    },
+    /// The settle time is over and the server is as it should be left for the checks.
+    Settled {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
+    /// A check failed and will be made again.
+    CheckFailed {
+        /// The server.
+        server: ServerId,
+        /// `fresh`, `unchanged`, `tcp` …
+        check: String,
+        /// What was seen.
+        detail: String,
+        /// Not before.
+        retry_at: Time,
+    },
+    /// Servers passed every check; what is left to do is to stop them, since the playbook wants
+    /// them left off.
+    Passed {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
+    /// A server ended.
+    Ended {
+        /// The server.
+        server: ServerId,
+        /// How.
+        ending: Ending,
+        /// Why, unless all is well.
+        failure: Option<Failure>,
+        /// What was odd, though all is well.
+        warnings: Vec<String>,
+    },
+    /// A server that we stopped and did not wipe runs again (`safety.md`, S19).
+    StartedBack {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
+    /// A server that we stopped and did not wipe could not be started back.
+    NotStartedBack {
+        /// The server.
+        server: ServerId,
+        /// Why.
+        detail: String,
+    },
+    /// The cloud throttled: fewer requests from here on.
+    RateCut {
+        /// Requests a minute.
+        per_minute: u32,
+    },
+    /// Somebody steered the run.
+    Steered {
+        /// The word.
+        steering: Steering,
+    },
+    /// Nothing new starts from here on.
+    Closing {
+        /// Why.
+        cause: CloseCause,
+    },
+    /// The run ended. Always the last event.
+    RunEnded {
+        /// Why.
+        cause: CloseCause,
+        /// What came of the servers.
+        counts: Counts,
+    },
+}

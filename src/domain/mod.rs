@@ -1,0 +1,39 @@
+//! The words of the house: ids, time, servers, actions, replies, events and outcomes.
+//!
+//! Start with [`Event`]: a run *is* the list of its events, and every other type here is what an
+//! event, a request or an answer is made of.
+//!
+//! This room has no behaviour beyond its own values. It never reads a clock, a file or a socket,
+//! and it imports nothing of ours. Every other room speaks in these words, so that the engine, the
+//! journal, the reporters and the clouds share a language without knowing each other.
+
+mod action;
+mod event;
+mod id;
+mod outcome;
+mod place;
+mod retry;
+mod secret;
+mod server;
+mod time;
+mod words;
+
+pub use action::{
+    Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, InstallCall, Login,
+    PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, StopMode,
+};
+pub use event::{
+    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Steering,
+    TargetOutline, Verdict,
+};
+pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};
+pub use outcome::{Counts, Ending, Failure, Phase};
+pub use place::Place;
+pub use retry::{Jitter, RetryPolicies, RetryPolicy};
+pub use secret::{SecretRef, SecretSource};
+pub use server::{
+    Address, AddressKind, AgencyState, Attachment, Image, Job, JobStatus, KeyPair, KeyState,
+    KmsKey, Quota, QuotaLine, Server, SubJob, Trace, Volume,
+};
+pub use time::{Millis, Moment, Time, Timestamp};
+pub use words::{count, list_some, tag_matches};

@@ -1,0 +1,6 @@
+//! The rooms, in the order of their layers. The map follows.
+//!
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod domain;
+pub mod yaml;
