@@ -3,4 +3,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod domain;
+pub mod fleet;
+pub mod playbook;
 pub mod yaml;

@@ -1,0 +1,250 @@
+//! Fleets: hosts, exclusions, dependencies and overrides.
+
+use indexmap::IndexMap;
+
+use crate::domain::FleetName;
+use crate::fleet::{Pattern, Selector};
+use crate::yaml::{Entry, Node, Span};
+
+pub(super) use super::model::FleetSpec;
+
+use super::inventory;
+use super::lower::Desk;
+use super::merge::{Patch, StrategyPatch};
+use super::model::{DependsOn, Exclude, HostEntry, Hosts, Share};
+use super::problem::{Code, Problem};
+use super::treatment::{number, one_or_many, patch, strategy, text};
+use super::{scalars, steps, suggest};
+
+/// Where an entry of a list begins, so that a label has something to point at.
+pub(super) fn begin(node: &Node) -> Span {
+    node.entries().and_then(<[Entry]>::first).map_or(node.span, |entry| entry.key.span)
+}
+
+pub(super) fn fleets(desk: &mut Desk<'_>, root: &Node) -> IndexMap<FleetName, FleetSpec> {
+    let defaults = root.get("defaults").map(|node| (patch(desk, node), strategy(node)));
+    let (treatment, pace) = defaults.unwrap_or_default();
+    let entries = root.get("fleets").and_then(Node::entries).unwrap_or_default();
+    let names: Vec<&str> = entries.iter().map(|entry| &*entry.key.text).collect();
+    let mut fleets = IndexMap::new();
+    for entry in entries.iter().filter(|entry| entry.value.entries().is_some()) {
+        let fleet = fleet(desk, entry, &names, (treatment.clone(), pace.clone()));
+        lonely_owner(desk, &fleet, &entry.value, root.get("defaults"));
+        fleets.insert(fleet.name.clone(), fleet);
+    }
+    fleets
+}
+
+fn fleet(
+    desk: &mut Desk<'_>,
+    entry: &Entry,
+    names: &[&str],
+    (defaults, pace): (Patch, StrategyPatch),
+) -> FleetSpec {
+    let node = &entry.value;
+    let base = defaults.merged(patch(desk, node));
+    let (overrides, patches) = overrides(desk, node).into_iter().unzip();
+    let items = |key| node.get(key).and_then(Node::items).unwrap_or_default();
+    let hosts: Vec<HostEntry> = items("hosts").iter().filter_map(|item| host(desk, item)).collect();
+    let exclude = items("exclude").iter().filter_map(|item| exclude(desk, item)).collect();
+    let expect = node
+        .entry("expect")
+        .and_then(|entry| Some((number(&entry.value)?, desk.place(entry.key.span))));
+    let fleet = FleetSpec {
+        name: FleetName::new(&*entry.key.text),
+        place: desk.place(entry.key.span),
+        hosts,
+        exclude,
+        expect,
+        depends_on: depends_on(desk, entry, names),
+        strategy: pace.merged(strategy(node)).into_strategy(),
+        treatment: base.clone().into_treatment(),
+        steps: steps::steps(desk, node.get("steps")),
+        overrides,
+        base,
+        patches,
+    };
+    every_name(desk, node, &fleet);
+    fleet
+}
+
+/// Patterns that a playbook may have. Each is compared with the name of every server: a thousand of
+/// them with 100,000 names are seconds already. Names without a pattern do not count.
+const MOST_PATTERNS: usize = 1_000;
+
+/// Whether there may be one more pattern; the first one too many is told. Asked before a pattern
+/// is compiled: that is what costs.
+fn affordable(desk: &mut Desk<'_>, node: &Node, name: Option<&str>) -> bool {
+    if name.is_none_or(Pattern::is_name) {
+        return true;
+    }
+    desk.patterns += 1;
+    if desk.patterns == MOST_PATTERNS + 1 {
+        let message = format!("more than {MOST_PATTERNS} patterns of names");
+        desk.report(
+            Problem::error(Code::TooManyPatterns, message)
+                .label(node.span, "one too many")
+                .help("select by tag, or list the names in a file: `- file: hosts.txt`"),
+        );
+    }
+    desk.patterns <= MOST_PATTERNS
+}
+
+/// The conditions of an entry; `None` if they make no selector, which is told here or was before.
+pub(super) fn selector(desk: &mut Desk<'_>, node: &Node) -> Option<Selector> {
+    let condition = |key| node.get(key).and_then(text);
+    let (id, name) = (condition("id"), condition("name"));
+    if !affordable(desk, node, name) {
+        return None;
+    }
+    match Selector::try_new(id, name, condition("tag"), condition("az")) {
+        Ok(selector) => Some(selector),
+        Err(error) => {
+            if let (Some(pattern), Some(name)) = (node.get("name"), name) {
+                desk.report(
+                    Problem::error(Code::BadGlob, format!("{}: {error}", suggest::shown(name)))
+                        .label(pattern.span, "not a pattern")
+                        .help("`*` is any text, `?` any character, `[ab]` one of these, `{a,b}` one of these texts; put `[` before and `]` after a sign that is meant as itself"),
+                );
+            }
+            None
+        }
+    }
+}
+
+fn host(desk: &mut Desk<'_>, node: &Node) -> Option<HostEntry> {
+    let place = desk.place(begin(node));
+    let Some(file) = node.entry("file") else {
+        let selector = selector(desk, node)?;
+        return Some(HostEntry { place, hosts: Hosts::Matching(selector) });
+    };
+    let others = node.entries().unwrap_or_default();
+    let condition = ["id", "name", "tag", "az"];
+    if let Some(other) = others.iter().find(|entry| condition.contains(&&*entry.key.text)) {
+        desk.report(
+            Problem::error(
+                Code::FileAndConditions,
+                "a file and a condition in one entry of `hosts`",
+            )
+            .label(other.key.span, "a condition")
+            .label(file.key.span, "a file that lists the servers")
+            .help("make two entries of it, or take servers of the file out with `exclude`"),
+        );
+        return None;
+    }
+    let (pinned, bytes) = desk.read(&file.value)?;
+    let lines = inventory::read(desk, &file.value, &pinned.path, bytes)?;
+    Some(HostEntry { place, hosts: Hosts::Listed { path: pinned.path, lines } })
+}
+
+fn exclude(desk: &mut Desk<'_>, node: &Node) -> Option<Exclude> {
+    let allow_none = node.get("allow_none").and_then(|node| scalars::flag(text(node)?));
+    Some(Exclude {
+        place: desk.place(begin(node)),
+        selector: selector(desk, node)?,
+        allow_none: allow_none.unwrap_or(false),
+    })
+}
+
+fn depends_on(desk: &mut Desk<'_>, fleet: &Entry, names: &[&str]) -> Vec<DependsOn> {
+    let Some(node) = fleet.value.get("depends_on") else { return Vec::new() };
+    let mut found: Vec<(DependsOn, Span)> = Vec::new();
+    for item in one_or_many(node) {
+        let target = item.get("fleet").unwrap_or(item);
+        let Some(name) = text(target) else { continue };
+        let verified = item.get("verified").and_then(|node| scalars::share(text(node)?));
+        if name == &*fleet.key.text {
+            desk.report(
+                Problem::error(
+                    Code::DependsOnItself,
+                    format!("the fleet `{name}` waits for itself"),
+                )
+                .label(target.span, "itself")
+                .help("waves of one fleet are made with `strategy.serial`"),
+            );
+        } else if !names.contains(&name) {
+            desk.report(
+                Problem::error(
+                    Code::UnknownFleet,
+                    format!("there is no fleet {}", suggest::shown(name)),
+                )
+                .label(target.span, "no fleet has this name")
+                .help(suggest::help(name, names, "fleets")),
+            );
+        } else if let Some((_, first)) = found.iter().find(|(had, _)| had.fleet.as_str() == name) {
+            desk.report(
+                Problem::error(
+                    Code::DependsTwice,
+                    format!("`{name}` is named twice in `depends_on`"),
+                )
+                .label(target.span, "again")
+                .label(*first, "first here")
+                .help("keep one of them"),
+            );
+        } else {
+            let place = desk.place(target.span);
+            let verified = verified.unwrap_or(Share(100));
+            found.push((DependsOn { fleet: name.into(), verified, place }, target.span));
+        }
+    }
+    found.into_iter().map(|(needed, _)| needed).collect()
+}
+
+type Override = ((Selector, crate::domain::Place), Patch);
+
+fn overrides(desk: &mut Desk<'_>, fleet: &Node) -> Vec<Override> {
+    let items = fleet.get("overrides").and_then(Node::items).unwrap_or_default();
+    let mut found = Vec::new();
+    for item in items {
+        let Some(matching) = item.entry("match") else { continue };
+        if item.entries().is_some_and(|entries| entries.len() == 1) {
+            desk.report(
+                Problem::warning(Code::EmptyOverride, "this override changes nothing")
+                    .label(matching.key.span, "matches servers, and leaves them as they are")
+                    .help("add what differs (`reinstall`, `wait`, `retry`, `verify`, `start_back`), or remove it"),
+            );
+        }
+        let patch = patch(desk, item);
+        if let Some(selector) = selector(desk, &matching.value) {
+            found.push(((selector, desk.place(matching.key.span)), patch));
+        }
+    }
+    found
+}
+
+/// A key's owner says nothing without a key.
+fn lonely_owner(desk: &mut Desk<'_>, fleet: &FleetSpec, node: &Node, defaults: Option<&Node>) {
+    let login = &fleet.base.reinstall;
+    if login.key_owner.value().is_none() || login.key_name.value().is_some() {
+        return;
+    }
+    let owner =
+        |layer: &Node| layer.get("reinstall")?.entry("key_owner").map(|entry| entry.key.span);
+    let Some(span) = owner(node).or_else(|| owner(defaults?)) else { return };
+    let message = format!("fleet `{}` has a `key_owner` and no `key_name`", fleet.name);
+    desk.report(
+        Problem::error(Code::LonelyOwner, message)
+            .label(span, "the owner of which key pair?")
+            .help("add `key_name`, or remove `key_owner`: without both the server's own key pair is used"),
+    );
+}
+
+/// `name: "*"` is every server of the project; a count beside it shows that this is meant.
+fn every_name(desk: &mut Desk<'_>, node: &Node, fleet: &FleetSpec) {
+    if fleet.expect.is_some() {
+        return;
+    }
+    for item in node.get("hosts").and_then(Node::items).unwrap_or_default() {
+        let only = item.entries().is_some_and(|entries| entries.len() == 1);
+        let Some(name) = item.entry("name").filter(|_| only) else { continue };
+        let stars = text(&name.value).is_some_and(|text| text.bytes().all(|byte| byte == b'*'));
+        if stars {
+            let message = format!("fleet `{}` selects every server of the project", fleet.name);
+            desk.report(
+                Problem::warning(Code::EveryServer, message)
+                    .label(name.value.span, "matches every name")
+                    .help("narrow it with a tag or a longer pattern; if it is meant, `expect: N` says so"),
+            );
+        }
+    }
+}

@@ -1,0 +1,586 @@
+//! Every key of a playbook, in one table: what may stand where.
+//!
+//! Start with [`PLAYBOOK`]. The check of a text, its "did you mean" and the JSON Schema all read
+//! this table, so that they cannot disagree.
+
+/// What may stand at a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// Any text that is not blank.
+    Text,
+    /// A text without spaces: names and ids.
+    Id,
+    /// The name of an environment variable that holds a secret.
+    EnvName,
+    /// A tag as `key=value` or `key`.
+    Tag,
+    /// A whole number from here to there.
+    Whole(u64, u64),
+    /// A number above this.
+    Above(f64),
+    /// `true` or `false`.
+    Flag,
+    /// `30s`, `5m`, `2h`.
+    Duration,
+    /// `10/s`, `300/m`.
+    Rate,
+    /// `25%`.
+    Share,
+    /// A number of servers of at least 1, or a share above 0 %.
+    Size,
+    /// A number, a text or a switch: the value of a variable.
+    Plain,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A map of these keys.
+    Map(&'static Table),
+    /// One of these words, or a map of these keys.
+    WordOr(&'static [&'static str], &'static Table),
+    /// A text, or a map of these keys.
+    TextOr(&'static Table),
+    /// A map of names that the author chooses.
+    Named(&'static Shape),
+    /// A list, which may be empty.
+    List(&'static Shape),
+    /// A list with at least one item.
+    Some(&'static Shape),
+    /// One item, or a list with at least one.
+    OneOrMany(&'static Shape),
+}
+
+/// The keys of one kind of map.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Its name in the schema.
+    pub(super) name: &'static str,
+    /// What it is, in a sentence: `a fleet`.
+    pub(super) what: &'static str,
+    /// How many of its keys there have to be.
+    pub(super) rule: Rule,
+    /// Its keys.
+    pub(super) keys: &'static [Key],
+    /// Keys that are designed and that this version does not have.
+    pub(super) later: &'static [&'static str],
+}
+
+/// How many keys a map has to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Any number, also none.
+    Any,
+    /// At least one, since an empty condition would mean "all".
+    SomeCondition,
+    /// One, and not two: each is another choice.
+    OneOf,
+    /// One of the step words, beside `id` and `after`.
+    OneAction,
+}
+
+/// A key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// As it is written.
+    pub(super) name: &'static str,
+    /// What stands behind it.
+    pub(super) shape: Shape,
+    /// What it is for: the description in the schema.
+    pub(super) doc: &'static str,
+    /// Whether it has to be there.
+    pub(super) needed: Needed,
+    /// Whether `null` may stand there.
+    pub(super) null: Null,
+}
+
+/// Whether a key has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needed {
+    /// It has.
+    Yes,
+    /// It may be missing.
+    No,
+}
+
+/// Whether `null` may stand at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Null {
+    /// It removes an inherited value.
+    Removes,
+    /// Nothing is inherited here.
+    Refused,
+}
+
+/// A key that may be missing.
+const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, doc, needed: Needed::No, null: Null::Refused }
+}
+
+/// A key that has to be there.
+const fn needed(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, doc, needed: Needed::Yes, null: Null::Refused }
+}
+
+/// A key that is inherited from `defaults`.
+const fn inherited(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, doc, needed: Needed::No, null: Null::Removes }
+}
+
+const COUNT: Shape = Shape::Whole(1, u32::MAX as u64);
+const COUNT_OR_NONE: Shape = Shape::Whole(0, u32::MAX as u64);
+
+/// The whole file.
+pub(super) static PLAYBOOK: Table = Table {
+    name: "playbook",
+    what: "a playbook",
+    rule: Rule::Any,
+    keys: &[
+        needed("version", Shape::Whole(1, 1), "Version of the playbook language: 1."),
+        key("name", Shape::Text, "Name of the playbook; the file's name where it is missing."),
+        needed(
+            "cloud",
+            Shape::Text,
+            "An entry of clouds.yaml, or `simulator`: the cloud inside refleet.",
+        ),
+        key("region", Shape::Id, "The region, where the cloud's entry does not say it."),
+        key("vars", Shape::Named(&Shape::Plain), "Values that `{{ name }}` inserts into any text."),
+        key("guards", Shape::Map(&GUARDS), "Safety rules."),
+        key("limits", Shape::Map(&LIMITS), "Limits of the whole run."),
+        key("defaults", Shape::Map(&DEFAULTS), "What every fleet inherits, key by key."),
+        needed(
+            "fleets",
+            Shape::Named(&Shape::Map(&FLEET)),
+            "Sets of servers, each with one treatment.",
+        ),
+        key(
+            "simulator",
+            Shape::Map(&SIMULATOR),
+            "What the built-in cloud is like, with `cloud: simulator`.",
+        ),
+    ],
+    later: &["include"],
+};
+
+static GUARDS: Table = Table {
+    name: "guards",
+    what: "`guards`",
+    rule: Rule::Any,
+    keys: &[
+        key("max_hosts", COUNT, "The most servers that a plan may hold."),
+        key(
+            "protected",
+            Shape::List(&Shape::Map(&SELECTOR)),
+            "Servers that are never touched. The tag `reinstall=never` is always honoured on top.",
+        ),
+    ],
+    later: &["max_share", "not_self", "require", "plan_ttl"],
+};
+
+static LIMITS: Table = Table {
+    name: "limits",
+    what: "`limits`",
+    rule: Rule::Any,
+    keys: &[
+        key(
+            "api",
+            Shape::Map(&API),
+            "Requests to the cloud; 5/s with a burst of 10 where it is missing.",
+        ),
+        key("reinstalls", COUNT, "Reinstalls in flight at once; default 10."),
+        key(
+            "stop_batch",
+            Shape::Whole(1, 1000),
+            "Servers in one stop or start request; default 50.",
+        ),
+    ],
+    later: &["per_az"],
+};
+
+static API: Table = Table {
+    name: "api",
+    what: "`api`",
+    rule: Rule::Any,
+    keys: &[
+        key("rate", Shape::Rate, "Requests in the long run, such as 10/s or 300/m."),
+        key("burst", COUNT, "Requests at once."),
+    ],
+    later: &[],
+};
+
+static DEFAULTS: Table = Table {
+    name: "defaults",
+    what: "`defaults`",
+    rule: Rule::Any,
+    keys: &[REINSTALL_KEY, STRATEGY_KEY, WAIT_KEY, RETRY_KEY, VERIFY_KEY, START_BACK_KEY],
+    later: &["backup"],
+};
+
+static FLEET: Table = Table {
+    name: "fleet",
+    what: "a fleet",
+    rule: Rule::Any,
+    keys: &[
+        needed(
+            "hosts",
+            Shape::Some(&Shape::Map(&HOST)),
+            "Which servers. Keys of one entry must all hold; a server is in if any entry has it.",
+        ),
+        key("exclude", Shape::List(&Shape::Map(&EXCLUDE)), "Servers that are taken out again."),
+        key("expect", COUNT, "The selection must have exactly so many servers."),
+        key("depends_on", Shape::OneOrMany(&Shape::TextOr(&DEPENDS_ON)), "Fleets that come first."),
+        key(
+            "overrides",
+            Shape::List(&Shape::Map(&OVERRIDE)),
+            "Another treatment for some servers; later ones win.",
+        ),
+        REINSTALL_KEY,
+        STRATEGY_KEY,
+        WAIT_KEY,
+        RETRY_KEY,
+        VERIFY_KEY,
+        START_BACK_KEY,
+        key(
+            "steps",
+            Shape::Some(&Shape::WordOr(STEP_WORDS, &STEP)),
+            "What is done to each server; default: stop, validate, reinstall, wait, verify.",
+        ),
+    ],
+    later: &["matrix", "backup"],
+};
+
+const REINSTALL_KEY: Key =
+    inherited("reinstall", Shape::Map(&REINSTALL), "How servers are reinstalled.");
+const STRATEGY_KEY: Key =
+    inherited("strategy", Shape::Map(&STRATEGY), "How fast, how much at once, when to stop.");
+const WAIT_KEY: Key = inherited("wait", Shape::Map(&WAIT), "Waits around the reinstall.");
+const RETRY_KEY: Key =
+    inherited("retry", Shape::Map(&RETRY), "What is tried again, by class of error.");
+const VERIFY_KEY: Key = inherited(
+    "verify",
+    Shape::Some(&ONE_CHECK),
+    "Checks after the reinstall, in order; `defaults` stands for the inherited list.",
+);
+const START_BACK_KEY: Key = inherited(
+    "start_back",
+    Shape::Flag,
+    "Whether a server that was stopped and not wiped is started when the run ends; default true.",
+);
+
+static SELECTOR: Table = Table {
+    name: "selector",
+    what: "a selector",
+    rule: Rule::SomeCondition,
+    keys: &[ID_KEY, NAME_KEY, TAG_KEY, AZ_KEY],
+    later: &[],
+};
+
+static HOST: Table = Table {
+    name: "host",
+    what: "an entry of `hosts`",
+    rule: Rule::SomeCondition,
+    keys: &[
+        ID_KEY,
+        NAME_KEY,
+        TAG_KEY,
+        AZ_KEY,
+        key("file", Shape::Text, "A file with one id or name a line; `#` begins a comment."),
+    ],
+    later: &["must_match"],
+};
+
+static EXCLUDE: Table = Table {
+    name: "exclude",
+    what: "an entry of `exclude`",
+    rule: Rule::SomeCondition,
+    keys: &[
+        ID_KEY,
+        NAME_KEY,
+        TAG_KEY,
+        AZ_KEY,
+        key("allow_none", Shape::Flag, "It may match nothing; otherwise that is an error."),
+    ],
+    later: &[],
+};
+
+const ID_KEY: Key = key("id", Shape::Id, "A server's id.");
+const NAME_KEY: Key =
+    key("name", Shape::Text, "A server's name; `*`, `?` and `[abc]` match as in a shell.");
+const TAG_KEY: Key = key("tag", Shape::Tag, "A tag as key=value; the key alone matches any value.");
+const AZ_KEY: Key = key("az", Shape::Id, "An availability zone.");
+
+static DEPENDS_ON: Table = Table {
+    name: "depends_on",
+    what: "an entry of `depends_on`",
+    rule: Rule::Any,
+    keys: &[
+        needed("fleet", Shape::Text, "The fleet that comes first."),
+        key("verified", Shape::Share, "How much of it must be verified; default 100%."),
+    ],
+    later: &[],
+};
+
+static OVERRIDE: Table = Table {
+    name: "override",
+    what: "an entry of `overrides`",
+    rule: Rule::Any,
+    keys: &[
+        needed("match", Shape::Map(&SELECTOR), "Which servers of the fleet."),
+        REINSTALL_KEY,
+        WAIT_KEY,
+        RETRY_KEY,
+        VERIFY_KEY,
+        START_BACK_KEY,
+    ],
+    later: &["backup"],
+};
+
+static REINSTALL: Table = Table {
+    name: "reinstall",
+    what: "`reinstall`",
+    rule: Rule::Any,
+    keys: &[
+        inherited(
+            "image",
+            Shape::Word(&["current"]),
+            "The image; in this version always the server's current one.",
+        ),
+        inherited("key_name", Shape::Id, "The key pair to log in with afterwards."),
+        inherited(
+            "key_owner",
+            Shape::Id,
+            "User id of the key pair's owner; default: the acting user.",
+        ),
+        inherited(
+            "admin_pass",
+            Shape::Map(&SECRET),
+            "Where the password is kept; never the password itself.",
+        ),
+        inherited("user_data", Shape::Map(&USER_DATA), "User data for the first boot."),
+        inherited(
+            "license",
+            Shape::Word(&["system", "byol"]),
+            "Licence of an operating system that is billed.",
+        ),
+        inherited(
+            "encryption",
+            Shape::WordOr(&["keep", "none"], &ENCRYPTION),
+            "Encryption of the new system disk; default: keep.",
+        ),
+        inherited(
+            "leave",
+            Shape::Word(&["running", "stopped", "as_found"]),
+            "Power state afterwards; default: running.",
+        ),
+        inherited(
+            "allow_v1",
+            Shape::Flag,
+            "Allows the call for images without cloud-init where it is not documented.",
+        ),
+    ],
+    later: &[],
+};
+
+static SECRET: Table = Table {
+    name: "secret",
+    what: "`admin_pass`",
+    rule: Rule::OneOf,
+    keys: &[
+        key("env", Shape::EnvName, "The environment variable that holds it."),
+        key("file", Shape::Text, "The file whose first line it is."),
+        key(
+            "command",
+            Shape::Some(&Shape::Text),
+            "The command that prints it, as a list of words.",
+        ),
+    ],
+    later: &[],
+};
+
+static USER_DATA: Table = Table {
+    name: "user_data",
+    what: "`user_data`",
+    rule: Rule::Any,
+    keys: &[needed("file", Shape::Text, "The file, seen from the playbook.")],
+    later: &["template"],
+};
+
+static ENCRYPTION: Table = Table {
+    name: "encryption",
+    what: "`encryption`",
+    rule: Rule::Any,
+    keys: &[needed("kms_key", Shape::Id, "Alias (such as evs/default) or id of a KMS key.")],
+    later: &[],
+};
+
+static STRATEGY: Table = Table {
+    name: "strategy",
+    what: "`strategy`",
+    rule: Rule::Any,
+    keys: &[
+        inherited(
+            "canary",
+            COUNT_OR_NONE,
+            "Servers that go first, as a wave of their own; default 1.",
+        ),
+        inherited(
+            "serial",
+            Shape::OneOrMany(&Shape::Size),
+            "Sizes of the waves; the last repeats; default 1.",
+        ),
+        inherited("max_unavailable", Shape::Size, "Servers away at once; default 1."),
+        inherited("max_failures", COUNT_OR_NONE, "Failures that the fleet may have; default 0."),
+        inherited(
+            "strict_budget",
+            Shape::Flag,
+            "Servers in flight count against the budget; default true.",
+        ),
+        inherited("bake_time", Shape::Duration, "After a wave, before the next; default 0s."),
+    ],
+    later: &["pause", "spread"],
+};
+
+static WAIT: Table = Table {
+    name: "wait",
+    what: "`wait`",
+    rule: Rule::Any,
+    keys: &[
+        inherited(
+            "settle",
+            Shape::Duration,
+            "After the reinstall: only reads touch the server; default 3m.",
+        ),
+        inherited(
+            "timeout",
+            Shape::Duration,
+            "The longest that a stop, a reinstall or a start may take; default 30m.",
+        ),
+    ],
+    later: &[],
+};
+
+static RETRY: Table = Table {
+    name: "retry",
+    what: "`retry`",
+    rule: Rule::Any,
+    keys: &[
+        inherited("throttled", Shape::Map(&POLICY), "Refused by flow control."),
+        inherited("transient", Shape::Map(&POLICY), "The service is unwell, or the way to it."),
+        inherited("busy", Shape::Map(&POLICY), "Another task runs on the server."),
+        inherited("job_failed", Shape::Map(&POLICY), "The reinstall itself failed."),
+        inherited("verify_failed", Shape::Map(&POLICY), "A check after the reinstall failed."),
+    ],
+    later: &[],
+};
+
+static POLICY: Table = Table {
+    name: "policy",
+    what: "a retry policy",
+    rule: Rule::Any,
+    keys: &[
+        inherited("attempts", Shape::Whole(1, 1000), "Attempts in all, the first one included."),
+        inherited("delay", Shape::Duration, "The wait before the second attempt."),
+        inherited("backoff", Shape::Above(0.0), "What each further wait is multiplied with."),
+        inherited("max_delay", Shape::Duration, "No wait is longer."),
+        inherited(
+            "jitter",
+            Shape::Word(&["none", "full"]),
+            "Whether waits are drawn at random below their bound.",
+        ),
+    ],
+    later: &[],
+};
+
+/// Words of `verify`.
+const VERIFY_WORDS: &[&str] = &["defaults", "fresh", "unchanged"];
+
+static ONE_CHECK: Shape = Shape::WordOr(VERIFY_WORDS, &CHECK);
+
+static CHECK: Table = Table {
+    name: "check",
+    what: "an entry of `verify`",
+    rule: Rule::OneOf,
+    keys: &[key("tcp", Shape::Map(&TCP), "A port accepts connections.")],
+    later: &["ssh", "http", "command", "stable_for", "password_ready"],
+};
+
+static TCP: Table = Table {
+    name: "tcp",
+    what: "`tcp`",
+    rule: Rule::Any,
+    keys: &[
+        needed("port", Shape::Whole(1, 65535), "The port."),
+        key("within", Shape::Duration, "It may take so long; default 10m."),
+    ],
+    later: &[],
+};
+
+/// Words of `steps`.
+pub(super) const STEP_WORDS: &[&str] = &["stop", "validate", "reinstall", "wait", "verify"];
+
+static STEP: Table = Table {
+    name: "step",
+    what: "a step",
+    rule: Rule::OneAction,
+    keys: &[
+        key("stop", Shape::Map(&STOP), "Stops the server, in this way."),
+        key("validate", Shape::Map(&PLAIN_STEP), "Compares the server with its plan."),
+        key("reinstall", Shape::Map(&PLAIN_STEP), "Wipes and reinstalls it."),
+        key("wait", Shape::Map(&PLAIN_STEP), "Watches the job, then lets the guest settle."),
+        key("verify", Shape::Map(&PLAIN_STEP), "Checks the result."),
+        key("id", Shape::Id, "The step's name, for `after`; its word where it is missing."),
+        key(
+            "after",
+            Shape::OneOrMany(&Shape::Id),
+            "Steps of this fleet that come first, on top of the list's order.",
+        ),
+    ],
+    later: &["run", "undo", "once", "env", "cwd", "timeout"],
+};
+
+static PLAIN_STEP: Table =
+    Table { name: "plain_step", what: "this step", rule: Rule::Any, keys: &[], later: &[] };
+
+static STOP: Table = Table {
+    name: "stop",
+    what: "`stop`",
+    rule: Rule::Any,
+    keys: &[
+        key(
+            "mode",
+            Shape::Word(&["soft", "hard"]),
+            "soft asks the guest (default), hard cuts the power.",
+        ),
+        key("force_after", Shape::Duration, "The power is cut after so long."),
+    ],
+    later: &[],
+};
+
+static SIMULATOR: Table = Table {
+    name: "simulator",
+    what: "`simulator`",
+    rule: Rule::Any,
+    keys: &[
+        key("servers", COUNT, "So many healthy servers."),
+        key("world", Shape::Text, "Or a file that describes the servers."),
+        key("speed", Shape::Above(0.0), "Durations are divided by it; default 60."),
+        key("faults", Shape::Text, "none (default), throttled, flaky, chaos, or a file."),
+        key("seed", Shape::Whole(0, u64::MAX), "What everything random is drawn from."),
+    ],
+    later: &[],
+};
+
+/// Where a key is at home that somebody wrote elsewhere: one level too high or too low mostly.
+pub(super) fn home_of(name: &str) -> Option<&'static str> {
+    let homes: [(&str, &Table); 8] = [
+        ("strategy", &STRATEGY),
+        ("reinstall", &REINSTALL),
+        ("wait", &WAIT),
+        ("guards", &GUARDS),
+        ("limits", &LIMITS),
+        ("retry", &RETRY),
+        ("simulator", &SIMULATOR),
+        ("a fleet", &FLEET),
+    ];
+    homes
+        .into_iter()
+        .find(|(_, table)| table.keys.iter().any(|key| key.name == name))
+        .map(|(home, _)| home)
+}

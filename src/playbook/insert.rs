@@ -1,0 +1,189 @@
+//! `{{ name }}`: puts values of `vars` into texts. Values and nothing else: no code, no loops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::problem::{Code, Problem};
+use super::scalars::is_env_name;
+use super::suggest;
+use crate::yaml::{Entry, Node, Scalar, Span, Value};
+
+/// Whether everything of a text is in its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// It is.
+    Yes,
+    /// Something could not be read.
+    No,
+}
+
+/// The tree with everything inserted, and what went wrong on the way.
+///
+/// `whole` is whether the text is flawless as YAML; an insert may be missing from the tree otherwise.
+pub(super) fn expand(root: &Node, text: &str, whole: Whole) -> (Node, Vec<Problem>) {
+    let mut inserter =
+        Inserter { text, vars: BTreeMap::new(), used: BTreeSet::new(), problems: Vec::new() };
+    inserter.learn(root.get("vars"));
+    // Most playbooks insert nothing, and need no second tree.
+    let expanded = if text.contains("{{") { inserter.below_vars(root) } else { root.clone() };
+    // An insert that could not be read may have been meant for any of them.
+    if whole == Whole::Yes && inserter.problems.is_empty() {
+        inserter.unused();
+    }
+    (expanded, inserter.problems)
+}
+
+struct Inserter<'t> {
+    text: &'t str,
+    vars: BTreeMap<Arc<str>, Var>,
+    used: BTreeSet<Arc<str>>,
+    problems: Vec<Problem>,
+}
+
+struct Var {
+    key: Span,
+    /// `None` where the value is not usable, which is told elsewhere.
+    value: Option<Scalar>,
+}
+
+impl Inserter<'_> {
+    fn learn(&mut self, vars: Option<&Node>) {
+        for entry in vars.and_then(Node::entries).unwrap_or_default() {
+            let node = &entry.value;
+            let mut value = node.scalar().filter(|_| !node.is_null() && !node.is_blank()).cloned();
+            if let Some(at) = value.as_ref().and_then(|scalar| scalar.text.find("{{")) {
+                let inner = value.take().map(|scalar| scalar.text[at..].to_owned());
+                let message =
+                    format!("the variable `{}` is made of other variables", entry.key.text);
+                self.problems.push(
+                    Problem::error(Code::InsertInVars, message)
+                        .label(
+                            self.place(node, inner.as_deref().unwrap_or_default()),
+                            "not read here",
+                        )
+                        .help("write the value out; inserts work everywhere below `vars`"),
+                );
+            }
+            self.vars.insert(Arc::clone(&entry.key.text), Var { key: entry.key.span, value });
+        }
+    }
+
+    /// Everything but `vars` itself.
+    fn below_vars(&mut self, root: &Node) -> Node {
+        let expand = |entry: &Entry| match &*entry.key.text {
+            "vars" => entry.clone(),
+            _ => Entry { key: entry.key.clone(), value: self.node(&entry.value) },
+        };
+        let entries = root.entries().unwrap_or_default().iter().map(expand).collect();
+        Node { span: root.span, value: Value::Map(Arc::new(entries)) }
+    }
+
+    fn node(&mut self, node: &Node) -> Node {
+        let value = match &node.value {
+            Value::Scalar(scalar) if scalar.text.contains("{{") => {
+                self.scalar(node, scalar).map_or(Value::Broken, Value::Scalar)
+            }
+            Value::Scalar(_) | Value::Broken => return node.clone(),
+            Value::Seq(items) => {
+                Value::Seq(Arc::new(items.iter().map(|item| self.node(item)).collect()))
+            }
+            Value::Map(entries) => {
+                let expand = |entry: &Entry| Entry {
+                    key: entry.key.clone(),
+                    value: self.node(&entry.value),
+                };
+                Value::Map(Arc::new(entries.iter().map(expand).collect()))
+            }
+        };
+        Node { span: node.span, value }
+    }
+
+    /// The scalar with its inserts; `None` if one of them cannot be made.
+    fn scalar(&mut self, node: &Node, scalar: &Scalar) -> Option<Scalar> {
+        let mut out = String::new();
+        let mut whole = true;
+        let mut plain = scalar.plain;
+        let mut rest = &*scalar.text;
+        while let Some(open) = rest.find("{{") {
+            out.push_str(&rest[..open]);
+            let Some(length) = rest[open..].find("}}").map(|at| at + 2) else {
+                let place = self.place(node, &rest[open..]);
+                self.problems.push(
+                    Problem::error(Code::BadInsert, "this insert is never closed")
+                        .label(place, "`}}` is missing")
+                        .help("write it as `{{ name }}`"),
+                );
+                return None;
+            };
+            let insert = &rest[open..open + length];
+            match self.lookup(node, insert) {
+                Some(value) => {
+                    out.push_str(&value.text);
+                    if insert.len() == scalar.text.len() {
+                        // `"{{ n }}"` is what `n` is: a number stays a number.
+                        plain = value.plain;
+                    }
+                }
+                None => whole = false,
+            }
+            rest = &rest[open + length..];
+        }
+        out.push_str(rest);
+        whole.then(|| Scalar { text: Arc::from(out), plain })
+    }
+
+    fn lookup(&mut self, node: &Node, insert: &str) -> Option<Scalar> {
+        let name = insert.trim_start_matches("{{").trim_end_matches("}}").trim();
+        let place = self.place(node, insert);
+        if let Some(var) = self.vars.get(name) {
+            self.used.insert(Arc::from(name));
+            return var.value.clone();
+        }
+        let root = name.split('.').next().unwrap_or_default();
+        let problem = if matches!(root, "host" | "matrix") {
+            Problem::error(Code::NotAvailableHere, format!("`{name}` is not available here"))
+                .label(place, "differs from server to server")
+                .help("only values of `vars` can be inserted; `host.*` and `matrix.*` belong to features that this version does not have")
+        } else if is_env_name(name) {
+            let known: Vec<&str> = self.vars.keys().map(|key| &**key).collect();
+            let help = if known.is_empty() {
+                format!("define it: `vars: {{ {name}: … }}`")
+            } else {
+                suggest::help(name, &known, "there are")
+            };
+            Problem::error(Code::UnknownVariable, format!("there is no variable `{name}`"))
+                .label(place, "not in `vars`")
+                .help(help)
+        } else {
+            Problem::error(Code::BadInsert, format!("`{insert}` is not the name of a variable"))
+                .label(place, "only a name can stand here")
+                .help("inserts are values and nothing else: no filters, no conditions, no code")
+        };
+        self.problems.push(problem);
+        None
+    }
+
+    fn unused(&mut self) {
+        for (name, var) in &self.vars {
+            if !self.used.contains(name) {
+                self.problems.push(
+                    Problem::warning(
+                        Code::UnusedVariable,
+                        format!("the variable `{name}` is never used"),
+                    )
+                    .label(var.key, "defined here")
+                    .help(format!("insert it as `{{{{ {name} }}}}`, or remove it")),
+                );
+            }
+        }
+    }
+
+    /// Where an insert stands inside a scalar; the scalar, if that cannot be told.
+    fn place(&self, node: &Node, insert: &str) -> Span {
+        let raw = self.text.get(node.span.range()).unwrap_or_default();
+        raw.find(insert).filter(|_| !insert.is_empty()).map_or(node.span, |at| {
+            let start = node.span.start as usize + at;
+            Span::new(start, start + insert.len())
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! From the checked tree to a [`Playbook`].
+//!
+//! Start with [`lower`]. It goes on after a problem, with a value left out, so that the rest of the
+//! file is looked at too; whether there is a playbook in the end is decided by the caller.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+
+use crate::domain::{FleetName, Origin, PinnedFile, Place};
+use crate::yaml::{Node, Span};
+
+use super::fleets;
+use super::model::{ApiLimit, Guards, Limits, Playbook, SimulatorSpec};
+use super::problem::{Code, Problem};
+use super::scalars;
+use super::source::{Files, Lines, Source, sha256};
+use super::treatment::{number, owned, text};
+
+/// What lowering works with: the text, the files, and the list of problems.
+pub(super) struct Desk<'a> {
+    pub(super) source: &'a Source,
+    lines: Lines,
+    files: &'a dyn Files,
+    pinned: Vec<PinnedFile>,
+    /// Patterns of names so far: each costs time for every server, and memory.
+    pub(super) patterns: usize,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(source: &'a Source, files: &'a dyn Files) -> Self {
+        let lines = Lines::of(source);
+        Self { source, lines, files, pinned: Vec::new(), patterns: 0, problems: Vec::new() }
+    }
+
+    pub(super) fn report(&mut self, problem: Problem) {
+        self.problems.push(problem.found_in(self.source));
+    }
+
+    pub(super) fn report_elsewhere(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    pub(super) fn place(&self, span: Span) -> Place {
+        self.lines.place(span)
+    }
+
+    /// Reads a file that the playbook names, and pins its hash.
+    pub(super) fn read(&mut self, node: &Node) -> Option<(PinnedFile, Vec<u8>)> {
+        let path = owned(node)?;
+        match self.files.read(&path) {
+            Ok(bytes) => {
+                let file = PinnedFile { path: self.seen_from_here(&path), sha256: sha256(&bytes) };
+                if !self.pinned.contains(&file) {
+                    self.pinned.push(file.clone());
+                }
+                Some((file, bytes))
+            }
+            Err(reason) => {
+                let message = format!("the file `{path}` cannot be read: {reason}");
+                self.report(
+                    Problem::error(Code::FileUnreadable, message)
+                        .label(node.span, "named here")
+                        .help("relative paths are seen from the playbook's folder"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A path of the playbook, seen from where refleet was started.
+    pub(super) fn seen_from_here(&self, path: &str) -> String {
+        let folder = Path::new(&self.source.name).parent().unwrap_or(Path::new(""));
+        folder.join(path).to_string_lossy().into_owned()
+    }
+
+    /// Pins the hash of a file whose content is not looked at here.
+    pub(super) fn pin(&mut self, node: &Node) -> Option<PinnedFile> {
+        self.read(node).map(|(file, _)| file)
+    }
+}
+
+/// Reads the tree; problems are left at the desk.
+pub(super) fn lower(desk: &mut Desk<'_>, root: &Node) -> Option<Playbook> {
+    let cloud = root.entry("cloud");
+    let cloud_name = cloud.and_then(|entry| owned(&entry.value)).unwrap_or_default();
+    let guards = guards(desk, root.get("guards"));
+    let limits = limits(root.get("limits"));
+    let fleets = fleets::fleets(desk, root);
+    let simulator = simulator(desk, root, &cloud_name);
+    most_hosts(desk, &guards, &fleets, root);
+    Some(Playbook {
+        name: root.get("name").and_then(owned).unwrap_or_else(|| stem(&desk.source.name)),
+        cloud: cloud_name,
+        cloud_place: desk.place(cloud?.key.span),
+        region: root.get("region").and_then(owned),
+        guards,
+        limits,
+        fleets,
+        simulator,
+        files: std::mem::take(&mut desk.pinned),
+        origin: Origin {
+            path: desk.source.name.clone(),
+            sha256: desk.source.sha256(),
+            commit: None,
+            dirty: None,
+        },
+    })
+}
+
+/// A file's name without folder and ending.
+fn stem(path: &str) -> String {
+    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    file.split_once('.')
+        .map_or(file, |(stem, _)| if stem.is_empty() { file } else { stem })
+        .to_owned()
+}
+
+fn guards(desk: &mut Desk<'_>, node: Option<&Node>) -> Guards {
+    let max = node.and_then(|node| node.entry("max_hosts"));
+    let max_hosts = max.and_then(|entry| Some((number(&entry.value)?, desk.place(entry.key.span))));
+    let listed = node.and_then(|node| node.get("protected")).and_then(Node::items);
+    let protected = listed
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| Some((fleets::selector(desk, item)?, desk.place(fleets::begin(item)))))
+        .collect();
+    Guards { max_hosts, protected }
+}
+
+fn limits(node: Option<&Node>) -> Limits {
+    let built_in = Limits::default();
+    let Some(node) = node else { return built_in };
+    let api = node.get("api");
+    let rate = api.and_then(|api| scalars::rate(text(api.get("rate")?)?));
+    Limits {
+        api: ApiLimit {
+            per_minute: rate.unwrap_or(built_in.api.per_minute),
+            burst: api.and_then(|api| number(api.get("burst")?)).unwrap_or(built_in.api.burst),
+        },
+        reinstalls: node.get("reinstalls").and_then(number).unwrap_or(built_in.reinstalls),
+        stop_batch: node.get("stop_batch").and_then(number).unwrap_or(built_in.stop_batch),
+    }
+}
+
+fn simulator(desk: &mut Desk<'_>, root: &Node, cloud: &str) -> Option<SimulatorSpec> {
+    let entry = root.entry("simulator")?;
+    let node = &entry.value;
+    if cloud != "simulator" && !cloud.is_empty() {
+        let message = format!("`simulator` is not used with `cloud: {cloud}`");
+        desk.report(
+            Problem::warning(Code::SimulatorUnused, message)
+                .label(entry.key.span, "this has no effect")
+                .help("write `cloud: simulator` to rehearse, or remove `simulator`"),
+        );
+    }
+    let mut world = node.get("world");
+    if let (Some(servers), Some(file)) = (node.entry("servers"), node.entry("world")) {
+        desk.report(
+            Problem::error(
+                Code::TwoWorlds,
+                "the simulated cloud has `servers` and `world` at once",
+            )
+            .label(file.key.span, "a file that describes the servers")
+            .label(servers.key.span, "a number of healthy servers")
+            .help("keep one of them"),
+        );
+        world = None;
+    }
+    Some(SimulatorSpec {
+        servers: node.get("servers").and_then(number),
+        world: world.and_then(|node| desk.pin(node)),
+        speed: node.get("speed").and_then(|node| scalars::number(text(node)?)).unwrap_or(60.0),
+        faults: faults(desk, node),
+        seed: node.get("seed").and_then(|node| scalars::whole(text(node)?)).unwrap_or(0),
+    })
+}
+
+/// The names of built-in faults.
+const FAULTS: &[&str] = &["none", "throttled", "flaky", "chaos"];
+
+fn faults(desk: &mut Desk<'_>, node: &Node) -> String {
+    let Some((node, name)) = node.get("faults").and_then(|node| Some((node, text(node)?))) else {
+        return "none".to_owned();
+    };
+    if FAULTS.contains(&name) {
+        return name.to_owned();
+    }
+    if name.contains(['.', '/']) {
+        return desk.pin(node).map_or_else(String::new, |file| file.path);
+    }
+    desk.report(
+        Problem::error(Code::UnknownWord, format!("there are no faults named `{name}`"))
+            .label(node.span, "neither a name nor a file")
+            .help(super::suggest::help(name, FAULTS, "it can be")),
+    );
+    name.to_owned()
+}
+
+/// Fleets that must have more servers than a plan may hold can never be planned.
+fn most_hosts(
+    desk: &mut Desk<'_>,
+    guards: &Guards,
+    fleets: &IndexMap<FleetName, fleets::FleetSpec>,
+    root: &Node,
+) {
+    let Some((most, _)) = guards.max_hosts else { return };
+    let expected: u64 =
+        fleets.values().filter_map(|fleet| fleet.expect.as_ref()).map(|(n, _)| u64::from(*n)).sum();
+    let guard = root.get("guards").and_then(|node| node.entry("max_hosts"));
+    if let (true, Some(guard)) = (expected > u64::from(most), guard) {
+        let message = format!("the fleets expect {expected} servers, and a plan may hold {most}");
+        desk.report(
+            Problem::error(Code::ExpectTooMany, message)
+                .label(guard.value.span, "the most that a plan may hold")
+                .help("raise `max_hosts` if so many servers are meant, or correct `expect`"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_playbook_without_a_name_is_named_after_its_file() {
+        for (path, name) in
+            [("a/web.yaml", "web"), ("web", "web"), (".yaml", ".yaml"), ("a\\b.yml", "b")]
+        {
+            assert_eq!(stem(path), name);
+        }
+    }
+}

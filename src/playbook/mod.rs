@@ -1,0 +1,42 @@
+//! Text to a typed model, with every problem at once.
+//!
+//! Start with [`parse`], which gives a [`Playbook`]: what the user wrote, checked and merged with
+//! the defaults. A text goes through five stations: a tree in which everything knows its place,
+//! inserts, the check against the grammar, lowering with inheritance, and the masking of secrets
+//! in whatever is said about it.
+//!
+//! This room never opens a file: it is handed the text, and a [`Files`] that reads what the text
+//! names. It knows nothing of servers that exist.
+
+mod check;
+mod codes;
+mod complaint;
+mod fleets;
+mod grammar;
+mod insert;
+mod inventory;
+mod lower;
+mod mask;
+mod merge;
+mod model;
+mod parse;
+mod problem;
+mod scalars;
+mod schema;
+mod source;
+mod steps;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod treatment;
+
+pub use codes::{Explanation, codes, explain};
+pub use model::{
+    ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
+    Hosts, Leave, License, Limits, LoginSpec, Playbook, ReinstallSpec, Share, SimulatorSpec, Size,
+    StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
+};
+pub use parse::{Parsed, parse};
+pub use problem::{Problem, ProblemView, Problems, Severity};
+pub use schema::schema;
+pub use source::{Files, MAX_PLAYBOOK_BYTES, NoFiles, Source};

@@ -1,0 +1,480 @@
+//! What a playbook says, checked, with defaults merged in and nothing left to look up but servers.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    FleetName, Millis, Origin, PinnedFile, Place, RetryPolicies, SecretRef, StopMode, UserId,
+};
+use crate::fleet::Selector;
+
+use super::merge::Patch;
+
+/// A checked playbook.
+#[derive(Clone, Debug)]
+pub struct Playbook {
+    /// Its name; the file's stem where it says none.
+    pub name: String,
+    /// An entry of `clouds.yaml`, or `simulator`.
+    pub cloud: String,
+    /// Where `cloud` is written.
+    pub cloud_place: Place,
+    /// The region, where it says one.
+    pub region: Option<String>,
+    /// Safety.
+    pub guards: Guards,
+    /// Limits of a whole run.
+    pub limits: Limits,
+    /// Fleets in the order they are written.
+    pub fleets: IndexMap<FleetName, FleetSpec>,
+    /// What the built-in cloud is like, with `cloud: simulator`.
+    pub simulator: Option<SimulatorSpec>,
+    /// Every file that the playbook names, with the hash of what was read.
+    pub files: Vec<PinnedFile>,
+    /// Path, hash and git commit of the playbook. Whoever read the file fills in the commit.
+    pub origin: Origin,
+}
+
+/// Safety rules of a playbook.
+#[derive(Clone, Debug, Default)]
+pub struct Guards {
+    /// The most servers that a plan may hold, and where that is written.
+    pub max_hosts: Option<(u32, Place)>,
+    /// Never these, whatever selects them. The tag `reinstall=never` is always honoured on top.
+    pub protected: Vec<(Selector, Place)>,
+}
+
+/// Limits of a whole run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Limits {
+    /// Requests to the cloud.
+    pub api: ApiLimit,
+    /// Reinstalls in flight.
+    pub reinstalls: u32,
+    /// Servers in one stop or start request.
+    pub stop_batch: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { api: ApiLimit { per_minute: 300, burst: 10 }, reinstalls: 10, stop_batch: 50 }
+    }
+}
+
+/// A token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApiLimit {
+    /// Requests a minute in the long run.
+    pub per_minute: u32,
+    /// Requests at once.
+    pub burst: u32,
+}
+
+/// A set of servers with one treatment.
+#[derive(Clone, Debug)]
+pub struct FleetSpec {
+    /// Its name.
+    pub name: FleetName,
+    /// Where it is written.
+    pub place: Place,
+    /// Entries; a server is in if any of them has it. Never empty.
+    pub hosts: Vec<HostEntry>,
+    /// Entries; a server that any of them has is out.
+    pub exclude: Vec<Exclude>,
+    /// The selection must have exactly so many, and where that is written.
+    pub expect: Option<(u32, Place)>,
+    /// Fleets that come first.
+    pub depends_on: Vec<DependsOn>,
+    /// How fast, how much at once.
+    pub strategy: Strategy,
+    /// What is done to each server, before overrides.
+    pub treatment: Treatment,
+    /// Steps in the order they are written; `stop, validate, reinstall, wait, verify` by default.
+    pub steps: Vec<StepSpec>,
+    /// Which servers get another treatment; what it changes is asked with
+    /// [`FleetSpec::treatment_for`].
+    pub overrides: Vec<(Selector, Place)>,
+    /// What `defaults` and the fleet say together, still as a layer.
+    pub(super) base: Patch,
+    /// What each override changes; as long as `overrides`.
+    pub(super) patches: Vec<Patch>,
+}
+
+impl FleetSpec {
+    /// A fleet that says nothing but its hosts: everything else is as by default.
+    #[must_use]
+    pub fn new(name: FleetName, place: Place, hosts: Vec<HostEntry>) -> Self {
+        Self {
+            name,
+            place,
+            hosts,
+            exclude: Vec::new(),
+            expect: None,
+            depends_on: Vec::new(),
+            strategy: Strategy::default(),
+            treatment: Treatment::default(),
+            steps: StepWord::ALL.map(StepSpec::by_default).to_vec(),
+            overrides: Vec::new(),
+            base: Patch::default(),
+            patches: Vec::new(),
+        }
+    }
+
+    /// The treatment of a server that these overrides match (indices into `overrides`, ascending):
+    /// keys of a later one win.
+    #[must_use]
+    pub fn treatment_for(&self, matching: &[usize]) -> Treatment {
+        if matching.is_empty() {
+            return self.treatment.clone();
+        }
+        let patches = matching.iter().filter_map(|index| self.patches.get(*index));
+        patches.fold(self.base.clone(), |layer, patch| layer.merged(patch.clone())).into_treatment()
+    }
+}
+
+/// One entry of `hosts`.
+#[derive(Clone, Debug)]
+pub struct HostEntry {
+    /// Where it is written.
+    pub place: Place,
+    /// What it selects.
+    pub hosts: Hosts,
+}
+
+/// What an entry of `hosts` selects.
+#[derive(Clone, Debug)]
+pub enum Hosts {
+    /// Servers that match.
+    Matching(Selector),
+    /// Servers that a file lists.
+    Listed {
+        /// The file.
+        path: String,
+        /// Its lines, without blank ones and comments.
+        lines: Vec<HostLine>,
+    },
+}
+
+/// One line of an inventory file.
+#[derive(Clone, Debug)]
+pub struct HostLine {
+    /// A server's id or its name.
+    pub text: String,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// One entry of `exclude`.
+#[derive(Clone, Debug)]
+pub struct Exclude {
+    /// Where it is written.
+    pub place: Place,
+    /// What it takes out.
+    pub selector: Selector,
+    /// It may match nothing; otherwise that is an error, since a misspelt exclusion widens.
+    pub allow_none: bool,
+}
+
+/// A fleet that comes first.
+#[derive(Clone, Debug)]
+pub struct DependsOn {
+    /// Which.
+    pub fleet: FleetName,
+    /// How much of it must be verified, in percent; 100 unless it says otherwise.
+    pub verified: Share,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// A share in percent, 0 to 100.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Share(pub u32);
+
+impl Share {
+    /// That share of `n`, rounded up.
+    #[must_use]
+    pub fn of_up(self, n: usize) -> usize {
+        (n * self.0 as usize).div_ceil(100)
+    }
+
+    /// That share of `n`, rounded down.
+    #[must_use]
+    pub fn of_down(self, n: usize) -> usize {
+        n * self.0 as usize / 100
+    }
+}
+
+/// A number of servers, or a share of the fleet's planned servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// So many.
+    Count(u32),
+    /// So much of it.
+    Share(Share),
+}
+
+/// How fast, how much at once, and when to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// Servers that go first, as a wave of their own.
+    pub canary: u32,
+    /// Sizes of the waves after it; the last repeats. Never empty; shares round up.
+    pub serial: Vec<Size>,
+    /// Servers away at once; a share rounds down, at least 1.
+    pub max_unavailable: Size,
+    /// Failures that the fleet may have.
+    pub max_failures: u32,
+    /// Servers in flight count against the budget.
+    pub strict_budget: bool,
+    /// After a wave, before the next.
+    pub bake_time: Millis,
+    /// Whether the playbook says anything about strategy: fleets above 50 servers must.
+    pub written: bool,
+}
+
+impl Default for Strategy {
+    fn default() -> Self {
+        Self {
+            canary: 1,
+            serial: vec![Size::Count(1)],
+            max_unavailable: Size::Count(1),
+            max_failures: 0,
+            strict_budget: true,
+            bake_time: Millis(0),
+            written: false,
+        }
+    }
+}
+
+/// What is done to a server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Treatment {
+    /// The reinstall.
+    pub reinstall: ReinstallSpec,
+    /// Waits around it.
+    pub wait: Wait,
+    /// Retries by class of error.
+    pub retry: RetryPolicies,
+    /// Checks after it, in order.
+    pub verify: Vec<Check>,
+    /// A server that we stopped and did not wipe is started when the run ends.
+    pub start_back: bool,
+}
+
+impl Default for Treatment {
+    fn default() -> Self {
+        Self {
+            reinstall: ReinstallSpec::default(),
+            wait: Wait::default(),
+            retry: RetryPolicies::default(),
+            verify: vec![Check::Fresh, Check::Unchanged],
+            start_back: true,
+        }
+    }
+}
+
+/// The key `reinstall`. The image is always the server's current one: others are refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReinstallSpec {
+    /// Login afterwards.
+    pub login: LoginSpec,
+    /// User data for the first boot.
+    pub user_data: Option<PinnedFile>,
+    /// Licence, for images whose OS is billed.
+    pub license: Option<License>,
+    /// Encryption of the new system disk.
+    pub encryption: EncryptionSpec,
+    /// Power state afterwards.
+    pub leave: Leave,
+    /// The v1 call may be used where it is not documented (OTC).
+    pub allow_v1: bool,
+}
+
+/// Login afterwards, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LoginSpec {
+    /// Nothing written: the server's own key pair; with user data and no key pair, the user data.
+    #[default]
+    ServerKey,
+    /// `key_name` and `key_owner`.
+    KeyPair {
+        /// Name of the key pair.
+        name: String,
+        /// User id of its owner; the acting user where it is not written.
+        owner: Option<UserId>,
+    },
+    /// `admin_pass`.
+    Password(SecretRef),
+}
+
+/// Licence of a billed OS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum License {
+    /// From the cloud.
+    System,
+    /// Your own.
+    Byol,
+}
+
+/// Encryption of the new system disk, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EncryptionSpec {
+    /// As the old disk: its key is sent again.
+    #[default]
+    Keep,
+    /// A plain disk, said on purpose.
+    None,
+    /// This KMS key, by alias (such as `evs/default`) or id.
+    KmsKey(String),
+}
+
+/// Power state after the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leave {
+    /// On.
+    #[default]
+    Running,
+    /// Off.
+    Stopped,
+    /// As the plan found it.
+    AsFound,
+}
+
+/// Waits around a reinstall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wait {
+    /// After the job succeeded: only reads touch the server until then.
+    pub settle: Millis,
+    /// The longest that a stop, a job or a start may take.
+    pub timeout: Millis,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self { settle: Millis::mins(3), timeout: Millis::mins(30) }
+    }
+}
+
+/// One check after the reinstall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// A new system disk with the right image, key and encryption.
+    Fresh,
+    /// Addresses, MACs and data disks are those of before.
+    Unchanged,
+    /// A port accepts connections.
+    Tcp {
+        /// The port.
+        port: u16,
+        /// It may take so long.
+        within: Millis,
+    },
+}
+
+impl Check {
+    /// As it is written in a playbook.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Unchanged => "unchanged",
+            Self::Tcp { .. } => "tcp",
+        }
+    }
+}
+
+/// A word of `steps`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StepWord {
+    /// Stop the server.
+    Stop,
+    /// Compare it with its plan.
+    Validate,
+    /// Wipe and reinstall.
+    Reinstall,
+    /// Watch the job, then let the guest settle.
+    Wait,
+    /// Check the result.
+    Verify,
+}
+
+impl StepWord {
+    /// All words, in the only order that they can be in.
+    pub const ALL: [Self; 5] =
+        [Self::Stop, Self::Validate, Self::Reinstall, Self::Wait, Self::Verify];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Validate => "validate",
+            Self::Reinstall => "reinstall",
+            Self::Wait => "wait",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// One entry of `steps`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepSpec {
+    /// What it does.
+    pub word: StepWord,
+    /// Its id; the word where none is written.
+    pub id: String,
+    /// Ids of steps of the same fleet that come first, on top of the order of the list.
+    pub after: Vec<(String, Place)>,
+    /// How the stop is made; only at `stop`.
+    pub stop: StopSpec,
+    /// Where it is written; `None`: by default.
+    pub place: Option<Place>,
+}
+
+impl StepSpec {
+    /// A step that nobody wrote.
+    #[must_use]
+    pub fn by_default(word: StepWord) -> Self {
+        Self {
+            word,
+            id: word.as_str().to_owned(),
+            after: Vec::new(),
+            stop: StopSpec::default(),
+            place: None,
+        }
+    }
+}
+
+/// How a stop is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StopSpec {
+    /// How.
+    pub mode: StopMode,
+    /// The power is cut after so long.
+    pub force_after: Option<Millis>,
+}
+
+/// The key `simulator`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatorSpec {
+    /// So many healthy servers.
+    pub servers: Option<u32>,
+    /// Or this world file.
+    pub world: Option<PinnedFile>,
+    /// Durations are divided by it, and the client's waits with them.
+    pub speed: f64,
+    /// Faults by name (`none`, `throttled`, `flaky`, `chaos`) or by file.
+    pub faults: String,
+    /// What everything random is drawn from.
+    pub seed: u64,
+}

@@ -1,0 +1,181 @@
+//! What a playbook means: defaults, merging, counting.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::{Millis, SecretSource, StopMode};
+
+fn read(text: &str) -> Playbook {
+    let files = BTreeMap::from([("init.yaml".to_owned(), b"#cloud-config\n".to_vec())]);
+    let parsed = parse(&Source::new("ops/p.yaml", text), &files);
+    let codes: Vec<_> =
+        parsed.problems.iter().map(|problem| (problem.code(), &problem.message)).collect();
+    assert!(codes.is_empty(), "{codes:?}");
+    parsed.playbook.unwrap()
+}
+
+/// The fleet `web` of a playbook with these defaults and these keys of the fleet.
+fn web(defaults: &str, fleet: &str) -> FleetSpec {
+    let text = format!(
+        "version: 1\ncloud: c\ndefaults: {{ {defaults} }}\nfleets:\n  web: {{ hosts: [{{ tag: a=b }}], {fleet} }}\n"
+    );
+    read(&text).fleets["web"].clone()
+}
+
+#[test]
+fn the_smallest_playbook_has_the_documented_defaults() {
+    let playbook = read("version: 1\ncloud: c\nfleets: { web: { hosts: [{ name: web-* }] } }\n");
+    let fleet = &playbook.fleets["web"];
+    assert_eq!((playbook.name.as_str(), playbook.cloud.as_str()), ("p", "c"));
+    assert_eq!(playbook.limits, Limits::default());
+    assert_eq!(fleet.strategy, Strategy::default());
+    assert_eq!(fleet.treatment, Treatment::default());
+    let words: Vec<_> = fleet.steps.iter().map(|step| step.word).collect();
+    assert_eq!(words, StepWord::ALL);
+    assert_eq!(playbook.origin.sha256.len(), 64);
+}
+
+#[test]
+fn maps_merge_key_by_key_and_lists_replace() {
+    let fleet = web(
+        "strategy: { canary: 3, serial: [10%, 5], max_failures: 2 }, wait: { settle: 5m, timeout: 1h }, \
+         retry: { busy: { attempts: 7, delay: 10s } }",
+        "strategy: { serial: 50%, bake_time: 90s }, wait: { settle: 1m }, retry: { busy: { delay: 20s } }",
+    );
+    assert_eq!((fleet.strategy.canary, fleet.strategy.max_failures), (3, 2));
+    assert_eq!(fleet.strategy.serial, [Size::Share(Share(50))]);
+    assert_eq!((fleet.strategy.bake_time, fleet.strategy.written), (Millis::secs(90), true));
+    assert_eq!(fleet.treatment.wait, Wait { settle: Millis::mins(1), timeout: Millis::mins(60) });
+    let busy = &fleet.treatment.retry.busy;
+    assert_eq!(
+        (busy.attempts, busy.delay, busy.backoff.to_bits()),
+        (7, Millis::secs(20), 1f64.to_bits())
+    );
+}
+
+#[test]
+fn null_goes_back_to_what_is_built_in() {
+    let fleet = web(
+        "reinstall: { key_name: ops, leave: stopped, encryption: none }, start_back: false, \
+         strategy: { canary: 3 }, verify: [fresh], wait: { settle: 9m }, retry: { busy: { attempts: 2 } }",
+        "reinstall: { key_name: null, leave: null }, start_back: null, strategy: null, verify: ~, wait: null, \
+         retry: { busy: null }",
+    );
+    let treatment = &fleet.treatment;
+    assert_eq!(treatment.reinstall.login, LoginSpec::ServerKey);
+    assert_eq!(treatment.reinstall.leave, Leave::Running);
+    assert_eq!(treatment.reinstall.encryption, EncryptionSpec::None);
+    assert_eq!(fleet.strategy, Strategy::default());
+    let built_in = Treatment::default();
+    assert_eq!(
+        (treatment.start_back, &treatment.verify, treatment.wait, &treatment.retry),
+        (built_in.start_back, &built_in.verify, built_in.wait, &built_in.retry)
+    );
+}
+
+#[test]
+fn defaults_in_a_list_stands_for_the_inherited_list() {
+    let port = |port| Check::Tcp { port, within: Millis::mins(10) };
+    let defaults = "verify: [defaults, { tcp: { port: 22 } }]";
+    let inherited = web(defaults, "expect: 1");
+    assert_eq!(inherited.treatment.verify, [Check::Fresh, Check::Unchanged, port(22)]);
+    let added = web(defaults, "verify: [{ tcp: { port: 80 } }, defaults]");
+    assert_eq!(added.treatment.verify, [port(80), Check::Fresh, Check::Unchanged, port(22)]);
+    let replaced = web(defaults, "verify: [fresh]");
+    assert_eq!(replaced.treatment.verify, [Check::Fresh]);
+}
+
+#[test]
+fn later_overrides_win_key_by_key() {
+    let fleet = web(
+        "reinstall: { key_name: ops, key_owner: u1 }",
+        "wait: { settle: 1m }, overrides: [\
+           { match: { name: a-* }, wait: { timeout: 2h }, reinstall: { key_name: a } }, \
+           { match: { name: b-* }, wait: { timeout: 3h, settle: null }, verify: [defaults, { tcp: { port: 22 } }] }]",
+    );
+    assert_eq!(fleet.treatment_for(&[]), fleet.treatment);
+    let first = fleet.treatment_for(&[0]);
+    assert_eq!(first.wait, Wait { settle: Millis::mins(1), timeout: Millis::mins(120) });
+    let key = |name: &str| LoginSpec::KeyPair { name: name.to_owned(), owner: Some("u1".into()) };
+    assert_eq!(
+        (&first.reinstall.login, &fleet.treatment.reinstall.login),
+        (&key("a"), &key("ops"))
+    );
+    let both = fleet.treatment_for(&[0, 1]);
+    assert_eq!(both.wait, Wait { settle: Millis::mins(3), timeout: Millis::mins(180) });
+    assert_eq!((&both.reinstall.login, both.verify.len()), (&key("a"), 3));
+}
+
+#[test]
+fn one_way_to_log_in_replaces_the_inherited_other() {
+    let password =
+        web("reinstall: { key_name: ops, key_owner: u }", "reinstall: { admin_pass: { env: P } }");
+    assert!(matches!(
+        &password.treatment.reinstall.login,
+        LoginSpec::Password(secret) if secret.0 == SecretSource::Env("P".to_owned())
+    ));
+    let key = web("reinstall: { admin_pass: { file: secret } }", "reinstall: { key_name: ops }");
+    assert_eq!(
+        key.treatment.reinstall.login,
+        LoginSpec::KeyPair { name: "ops".to_owned(), owner: None }
+    );
+}
+
+#[test]
+fn files_are_pinned_by_hash_and_seen_from_where_we_are() {
+    let playbook = read(
+        "version: 1\ncloud: c\nfleets:\n  web:\n    hosts: [{ tag: a=b }]\n    reinstall: { user_data: { file: init.yaml } }\n",
+    );
+    let file = playbook.fleets["web"].treatment.reinstall.user_data.clone().unwrap();
+    assert_eq!(file.path, "ops/init.yaml");
+    assert_eq!(file.sha256, source::sha256(b"#cloud-config\n"));
+    assert_eq!(playbook.files, [file]);
+}
+
+#[test]
+fn values_are_inserted_and_keep_their_kind() {
+    let playbook = read(
+        "version: 1\ncloud: c\nvars: { n: 3, r: '2026.10', on: true }\nfleets:\n  web:\n    expect: '{{ n }}'\n    \
+         hosts: [{ name: 'web-{{r}}-{{ n }}*' }]\n    start_back: '{{ on }}'\n    strategy: { serial: '{{ n }}0%' }\n",
+    );
+    let fleet = &playbook.fleets["web"];
+    assert_eq!(fleet.expect.as_ref().map(|(n, _)| *n), Some(3));
+    assert_eq!(fleet.strategy.serial, [Size::Share(Share(30))]);
+    let Hosts::Matching(selector) = &fleet.hosts[0].hosts else { panic!("not a selector") };
+    assert_eq!(selector.name(), Some("web-2026.10-3*"));
+    assert!(fleet.treatment.start_back);
+}
+
+#[test]
+fn every_place_is_a_line_of_the_file() {
+    let playbook = read(
+        "version: 1\ncloud: c\nguards:\n  max_hosts: 9\n  protected:\n    - name: x\nfleets:\n  db:\n    hosts:\n      - id: a\n      - { tag: t }\n  \
+         web:\n    hosts: [{ tag: a=b }]\n    depends_on:\n      - fleet: db\n        verified: 80%\n    \
+         steps: [{ stop: { mode: hard, force_after: 5m } }, validate, reinstall, wait, { verify: {}, id: v, after: [stop] }]\n",
+    );
+    let guards = &playbook.guards;
+    assert_eq!((playbook.cloud_place.line, guards.max_hosts.as_ref().unwrap().1.line), (2, 4));
+    assert_eq!(guards.protected[0].1.line, 6);
+    let lines: Vec<_> = playbook.fleets["db"].hosts.iter().map(|host| host.place.line).collect();
+    assert_eq!(lines, [10, 11]);
+    let web = &playbook.fleets["web"];
+    assert_eq!(
+        (web.place.line, web.depends_on[0].place.line, web.depends_on[0].verified),
+        (12, 15, Share(80))
+    );
+    assert_eq!(
+        web.steps[0].stop,
+        StopSpec { mode: StopMode::Hard, force_after: Some(Millis::mins(5)) }
+    );
+    assert_eq!((web.steps[4].id.as_str(), web.steps[4].after[0].0.as_str()), ("v", "stop"));
+}
+
+#[test]
+fn rates_and_limits_are_read() {
+    let limits = read(
+        "version: 1\ncloud: c\nlimits: { api: { rate: 2000/s, burst: 500 }, reinstalls: 1000, stop_batch: 1000 }\nfleets: { w: { hosts: [{ id: a }] } }\n",
+    )
+    .limits;
+    let api = ApiLimit { per_minute: 120_000, burst: 500 };
+    assert_eq!(limits, Limits { api, reinstalls: 1000, stop_batch: 1000 });
+}

@@ -1,0 +1,189 @@
+//! Every problem code with its example: the bad playbook gives the code, the mended one is clean,
+//! and the picture of the problem is the one that was reviewed (`tests/problems/snapshots`).
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+use std::collections::BTreeMap;
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use refleet::playbook::{NoFiles, Parsed, Playbook, Problem, Severity, Source};
+use refleet::playbook::{codes, explain, parse};
+
+/// Codes that no stored playbook can show; each has a test of its own.
+const TOLD: [&str; 6] = [
+    "playbook::too_large",
+    "playbook::not_utf8",
+    "playbook::empty_inventory",
+    "playbook::too_many_patterns",
+    "playbook::pattern_in_inventory",
+    "playbook::listed_twice",
+];
+
+fn read(name: &str, text: &str) -> Parsed {
+    parse(&Source::new(name, text), &NoFiles)
+}
+
+fn picture(problems: &[Problem]) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(100)
+        .with_links(false);
+    problems
+        .iter()
+        .map(|problem| {
+            let mut text = String::new();
+            handler.render_report(&mut text, problem).unwrap();
+            text
+        })
+        .collect()
+}
+
+fn found(parsed: &Parsed) -> Vec<&'static str> {
+    parsed.problems.iter().map(Problem::code).collect()
+}
+
+#[test]
+fn every_code_has_an_example_that_gives_it_and_nothing_else() {
+    for code in codes() {
+        let Some(bad) = explain(code).unwrap().bad else {
+            assert!(TOLD.contains(&code), "{code} has no example");
+            continue;
+        };
+        let parsed = read("playbook.yaml", bad);
+        assert_eq!(found(&parsed), [code], "{}", picture(&parsed.problems));
+        let refused = parsed.problems[0].severity == Severity::Error;
+        assert_eq!(parsed.playbook.is_none(), refused, "{code}");
+        assert!(parsed.problems[0].help.is_some(), "{code} offers no help");
+        assert!(
+            code == "playbook::empty" || !parsed.problems[0].labels.is_empty(),
+            "{code} has no place"
+        );
+    }
+}
+
+#[test]
+fn every_mended_example_is_clean() {
+    for code in codes() {
+        let Some(mended) = explain(code).unwrap().mended else { continue };
+        let parsed = read("playbook.yaml", mended);
+        assert!(parsed.problems.is_empty(), "{code}\n{}", picture(&parsed.problems));
+        assert!(parsed.playbook.is_some(), "{code}");
+    }
+}
+
+#[test]
+fn every_problem_looks_as_reviewed() {
+    insta::with_settings!({ snapshot_path => "problems/snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        for code in codes() {
+            let explanation = explain(code).unwrap();
+            let Some(bad) = explanation.bad else { continue };
+            let name = code.trim_start_matches("playbook::");
+            insta::assert_snapshot!(name, picture(&read("playbook.yaml", bad).problems));
+        }
+    });
+}
+
+#[test]
+fn all_problems_of_a_file_are_told_at_once_and_in_its_order() {
+    let text = "\
+version: 1
+cloud: simulator
+limits:
+  api: { rate: fast }
+defaults:
+  reinstall:
+    key_nam: x
+    license: mine
+fleets:
+  web:
+    hosts: [{ tag: 'role: web' }]
+    depends_on: [dv]
+    strategy: { serial: [0], max_unavailable: 0 }
+    steps: [stop, reinstall, validate, wait, verify]
+    wait: { settle: '{{ tme }}' }
+  db:
+    hosts: []
+    retry: { busy: { attempts: 0, delay: soon } }
+";
+    let parsed = read("p.yaml", text);
+    assert_eq!(
+        found(&parsed),
+        [
+            "playbook::bad_rate",
+            "playbook::unknown_key",
+            "playbook::unknown_word",
+            "playbook::bad_tag",
+            "playbook::unknown_fleet",
+            "playbook::bad_number",
+            "playbook::bad_number",
+            "playbook::step_order",
+            "playbook::unknown_variable",
+            "playbook::no_hosts",
+            "playbook::bad_number",
+            "playbook::bad_duration",
+        ],
+        "{}",
+        picture(&parsed.problems)
+    );
+}
+
+/// Wherever a secret stands, and whatever else is wrong, it is in nothing that we say.
+#[test]
+fn a_secret_in_a_playbook_is_never_shown() {
+    let heads = ["version: 1\ncloud: simulator\nfleets:\n  web:\n    hosts: [{ tag: a=b }]\n"];
+    let tails = [
+        "    reinstall:\n      admin_pass: hunter2\n      levae: x\n",
+        "    reinstall: { levae: x, admin_pass: hunter2 }\n",
+        "    reinstall: { admin_pass: hunter2, levae: x }\n",
+        "    reinstall:\n      admin_pass: |\n        hunter2\n      levae: x\n",
+        "    reinstall:\n      admin_pass: 'hunter2'\n    x: [\n",
+        "    reinstall:\n      admin_pass: { value: hunter2 }\n",
+        "    reinstall:\n      admin_pass: [hunter2]\n",
+        "    reinstall:\n      admin_pass: { env: 'hunter2!' }\n",
+        "    reinstall: { admin_pass: { env: hunter2 # } }\n",
+        "    reinstall:\n      admin_password: hunter2\n",
+        "    reinstall:\n      admin_pass: |\n        hunter2\n      levae: [\n",
+        "    reinstall:\n      admin_pass: \"{{ hunter2\n",
+        "    reinstall:\n      levae: x\n      admin_pass: hunter2   # the old one\n",
+        "    reinstall: { root_passwd: hunter2 }\n    secret: {a: [hunter2]}\n",
+    ];
+    for head in heads {
+        for tail in tails {
+            let parsed = read("p.yaml", &format!("{head}{tail}"));
+            let shown = picture(&parsed.problems);
+            assert!(parsed.playbook.is_none(), "{tail}");
+            assert!(!shown.contains("hunter2"), "{tail}\n{shown}");
+            let views: Vec<_> = parsed.problems.iter().map(Problem::view).collect();
+            assert!(!serde_json::to_string(&views).unwrap().contains("hunter2"), "{tail}");
+        }
+    }
+}
+
+#[test]
+fn inventories_are_read_line_by_line() {
+    let text = "version: 1\ncloud: c\nfleets:\n  web:\n    hosts: [{ file: i.txt }]\n";
+    let check = |inventory: &str| -> Parsed {
+        let files = BTreeMap::from([("i.txt".to_owned(), inventory.as_bytes().to_vec())]);
+        parse(&Source::new("p.yaml", text), &files)
+    };
+    for (inventory, code) in [
+        ("# nothing\n\n", "playbook::empty_inventory"),
+        ("web-1\nweb-*\n", "playbook::pattern_in_inventory"),
+        ("web-1\nweb-2\nweb-1\n", "playbook::listed_twice"),
+        ("web-1,eu-de-01\n", "playbook::not_built"),
+        ("[web]\nweb-1\n", "playbook::not_built"),
+    ] {
+        let parsed = check(inventory);
+        assert_eq!(found(&parsed), vec![code; parsed.problems.len()], "{inventory}");
+        assert!(parsed.playbook.is_none() && !parsed.problems.is_empty(), "{inventory}");
+    }
+    let playbook = check("# all of them\nweb-1\n\n  web-2  # new\r\n").playbook.unwrap();
+    assert_eq!(inventory_lines(&playbook), [("web-1".to_owned(), 2), ("web-2".to_owned(), 4)]);
+    assert_eq!(playbook.files.len(), 1);
+}
+
+fn inventory_lines(playbook: &Playbook) -> Vec<(String, u32)> {
+    let refleet::playbook::Hosts::Listed { lines, .. } = &playbook.fleets[0].hosts[0].hosts else {
+        panic!("not a file");
+    };
+    lines.iter().map(|line| (line.text.clone(), line.place.line)).collect()
+}
