@@ -4,5 +4,6 @@
 
 pub mod domain;
 pub mod fleet;
+pub mod plan;
 pub mod playbook;
 pub mod yaml;

@@ -1,0 +1,297 @@
+//! The checker: re-derives the invariants from the finished plan, without trusting the planner.
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::domain::{FleetName, InstallCall, Login, ReinstallRequest, ServerId, tag_matches};
+use crate::playbook::StepWord;
+
+use super::{OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Target, graph};
+
+/// A plan that the checker found sound. Only this can be run.
+#[derive(Clone, Debug)]
+pub struct CheckedPlan(Plan);
+
+impl std::ops::Deref for CheckedPlan {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.0
+    }
+}
+
+/// An invariant that a plan breaks: our mistake, or a plan file that somebody edited.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {detail}")]
+pub struct Violation {
+    /// The invariant.
+    pub rule: &'static str,
+    /// Where it does not hold.
+    pub detail: String,
+}
+
+/// Lets a plan through only if every invariant holds.
+pub fn check(plan: Plan) -> Result<CheckedPlan, Vec<Violation>> {
+    let mut checker = Checker { plan: &plan, violations: Vec::new() };
+    checker.whole();
+    checker.targets();
+    checker.nobody_left_out_is_in();
+    checker.waves();
+    for (name, fleet) in &plan.fleets {
+        checker.fleet(name, fleet);
+    }
+    checker.needs();
+    let violations = checker.violations;
+    if violations.is_empty() { Ok(CheckedPlan(plan)) } else { Err(violations) }
+}
+
+struct Checker<'p> {
+    plan: &'p Plan,
+    violations: Vec<Violation>,
+}
+
+impl Checker<'_> {
+    fn broken(&mut self, rule: &'static str, detail: String) {
+        self.violations.push(Violation { rule, detail });
+    }
+
+    fn whole(&mut self) {
+        let plan = self.plan;
+        if plan.format != PLAN_FORMAT {
+            self.broken("known format", format!("format {} is not {PLAN_FORMAT}", plan.format));
+        }
+        if !plan.verify_id() {
+            self.broken(
+                "named by its content",
+                format!("id {} is not the hash of the rest: somebody edited it", plan.id),
+            );
+        }
+        if plan.made >= plan.expires {
+            self.broken("a time to live", format!("made {}, expires {}", plan.made, plan.expires));
+        }
+        if plan.targets.is_empty() {
+            self.broken("nothing is empty", "the plan has no server".to_owned());
+        }
+        let limits = &plan.limits;
+        let usable = limits.reinstalls > 0
+            && limits.stop_batch > 0
+            && limits.stop_batch <= 1_000
+            && limits.api.per_minute > 0
+            && limits.api.burst > 0;
+        if !usable {
+            self.broken("limits that let something through", format!("{limits:?}"));
+        }
+    }
+
+    fn targets(&mut self) {
+        let plan = self.plan;
+        for (id, target) in &plan.targets {
+            let known = plan.fleets.contains_key(&target.fleet);
+            if !known {
+                self.broken(
+                    "a target has a fleet",
+                    format!("server {id} is of fleet `{}`", target.fleet),
+                );
+            }
+            let treated = (target.treatment as usize) < plan.treatments.len();
+            if !treated {
+                self.broken(
+                    "a target has a treatment",
+                    format!("server {id} has treatment {}", target.treatment),
+                );
+            }
+            let noted = plan.images.contains_key(&target.found.image);
+            if !noted {
+                self.broken(
+                    "a target has an image",
+                    format!("server {id} has image {}", target.found.image),
+                );
+            }
+            let wiped = target.wiped.id == target.found.system_volume
+                && target.kept.iter().all(|disk| disk.id != target.wiped.id)
+                && target.kept.len() == target.found.data_volumes.len()
+                && target.kept.iter().all(|disk| target.found.data_volumes.contains(&disk.id));
+            if !wiped {
+                self.broken(
+                    "the system disk is wiped, the others are kept",
+                    format!("server {id} wipes {}", target.wiped.id),
+                );
+            }
+            if !unprotected(target) {
+                self.broken(
+                    "no protected server",
+                    format!("server {id} is locked or tagged reinstall=never"),
+                );
+            }
+            if let Some(odd) = odd_request(&target.reinstall, plan.cloud.provider) {
+                self.broken("a request that the cloud takes", format!("server {id}: {odd}"));
+            }
+        }
+    }
+
+    fn nobody_left_out_is_in(&mut self) {
+        let plan = self.plan;
+        for left_out in &plan.left_out {
+            let Some(target) = plan.targets.get(&left_out.id) else { continue };
+            let elsewhere = left_out.out_of == OutOf::Fleet && target.fleet != left_out.fleet;
+            if !elsewhere {
+                self.broken(
+                    "nobody left out is in",
+                    format!("server {} is left out by `{}`", left_out.id, left_out.rule),
+                );
+            }
+        }
+        for blocked in &plan.blocked {
+            let absent = !plan.targets.contains_key(&blocked.id);
+            if !absent {
+                self.broken(
+                    "nobody blocked is in",
+                    format!("server {} is blocked: {}", blocked.id, blocked.cause),
+                );
+            }
+        }
+    }
+
+    /// Every target is in exactly one wave, of its own fleet.
+    fn waves(&mut self) {
+        let plan = self.plan;
+        let mut seen: IndexSet<&ServerId> = IndexSet::new();
+        for (name, fleet) in &plan.fleets {
+            for id in fleet.waves.iter().flat_map(|wave| &wave.servers) {
+                let first = seen.insert(id);
+                if !first {
+                    self.broken("one wave for each target", format!("server {id} is in two waves"));
+                }
+                let of_fleet = plan.targets.get(id).is_some_and(|target| target.fleet == *name);
+                if !of_fleet {
+                    self.broken(
+                        "waves hold targets of their fleet",
+                        format!("server {id} is in a wave of fleet `{name}`"),
+                    );
+                }
+            }
+        }
+        for id in plan.targets.keys() {
+            if !seen.contains(id) {
+                self.broken("one wave for each target", format!("server {id} is in no wave"));
+            }
+        }
+    }
+
+    fn fleet(&mut self, name: &FleetName, fleet: &PlannedFleet) {
+        let plan = self.plan;
+        let excused = plan.blocked.iter().any(|blocked| blocked.fleet == *name);
+        let full = fleet.waves.iter().all(|wave| !wave.servers.is_empty());
+        if !full || (fleet.waves.is_empty() && !excused) {
+            self.broken("nothing is empty", format!("fleet `{name}` has no wave or an empty one"));
+        }
+        let servers: usize = fleet.waves.iter().map(|wave| wave.servers.len()).sum();
+        let canary = fleet.waves.first().filter(|wave| wave.canary);
+        let canary = canary.map_or(0, |wave| wave.servers.len());
+        let as_wanted = canary == servers.min(fleet.pace.canary as usize);
+        if !as_wanted {
+            self.broken(
+                "the canary is as large as it should be",
+                format!("fleet `{name}` has a canary of {canary}, not {}", fleet.pace.canary),
+            );
+        }
+        let canary_first = fleet.waves.iter().skip(1).all(|wave| !wave.canary);
+        if !canary_first {
+            self.broken(
+                "the canary goes first",
+                format!("fleet `{name}` has a canary after other waves"),
+            );
+        }
+        if fleet.pace.max_unavailable == 0 {
+            self.broken("somebody may be away", format!("fleet `{name}` has max_unavailable 0"));
+        }
+        self.steps(name, fleet);
+    }
+
+    fn steps(&mut self, name: &FleetName, fleet: &PlannedFleet) {
+        let words: Vec<StepWord> = fleet.steps.iter().map(|step| step.word).collect();
+        let complete = words.is_sorted()
+            && [StepWord::Stop, StepWord::Validate, StepWord::Reinstall, StepWord::Wait]
+                .iter()
+                .all(|needed| words.iter().filter(|word| *word == needed).count() == 1);
+        if !complete {
+            let words: Vec<&str> = words.iter().map(|word| word.as_str()).collect();
+            let detail = format!("fleet `{name}` has {}", words.join(", "));
+            self.broken("every step once, in the only order", detail);
+        }
+        let last_look = graph::validate_is_last_look(&words);
+        if !last_look {
+            self.broken(
+                "validate stands directly before reinstall",
+                format!("fleet `{name}` reinstalls without a last look"),
+            );
+        }
+        let mut before: IndexSet<&str> = IndexSet::new();
+        for step in &fleet.steps {
+            let sorted = step.after.iter().all(|id| before.contains(id.as_str()));
+            if !sorted {
+                self.broken(
+                    "steps are sorted",
+                    format!("step `{}` of fleet `{name}` waits for a later one", step.id),
+                );
+            }
+            let unique = before.insert(&step.id);
+            if !unique {
+                self.broken(
+                    "step ids are unique",
+                    format!("fleet `{name}` has two steps `{}`", step.id),
+                );
+            }
+        }
+    }
+
+    fn needs(&mut self) {
+        let plan = self.plan;
+        let sizes: IndexMap<&FleetName, usize> = plan
+            .fleets
+            .iter()
+            .map(|(name, fleet)| (name, fleet.waves.iter().map(|wave| wave.servers.len()).sum()))
+            .collect();
+        let mut edges = Vec::new();
+        for (name, fleet) in &plan.fleets {
+            for need in &fleet.needs {
+                let reachable =
+                    sizes.get(&need.fleet).is_some_and(|size| need.verified as usize <= *size);
+                if !reachable {
+                    self.broken(
+                        "needs can be met",
+                        format!("fleet `{name}` needs {} of fleet `{}`", need.verified, need.fleet),
+                    );
+                }
+                edges.push((need.fleet.as_str(), name.as_str()));
+            }
+        }
+        if !graph::is_acyclic(edges) {
+            self.broken(
+                "no fleet waits for itself",
+                "the needs of the fleets form a cycle".to_owned(),
+            );
+        }
+    }
+}
+
+/// What a server carries itself is looked at again here, since it must hold whatever drew the plan.
+fn unprotected(target: &Target) -> bool {
+    !target.found.locked && !tag_matches(&target.found.tags, "reinstall=never")
+}
+
+/// What is wrong with a request, if anything is.
+fn odd_request(request: &ReinstallRequest, provider: Provider) -> Option<&'static str> {
+    match (&request.login, request.call, provider) {
+        (Login::KeyPair { name, owner }, _, _) if name.is_empty() || owner.as_str().is_empty() => {
+            Some("a key pair needs a name and an owner")
+        }
+        (Login::Password(_), _, Provider::Otc) => Some("admin_pass is not documented here"),
+        (Login::UserData, _, _) if request.user_data.is_none() => {
+            Some("login by user data without user data")
+        }
+        (_, InstallCall::V1, _) if request.user_data.is_some() => {
+            Some("the v1 call carries no user data")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,72 @@
+//! The playbook's fleets put as questions to `fleet`, and what is done to each server they have.
+
+use indexmap::IndexMap;
+
+use crate::domain::Server;
+use crate::fleet::{Entry, Exclusion, Refusal, Rules, Selection, Wanted, select};
+use crate::playbook::{Exclude, FleetSpec, HostEntry, Hosts, Playbook, Treatment};
+
+use super::Narrowing;
+
+/// The servers of every fleet, narrowed.
+pub(super) fn choose<'s>(
+    playbook: &Playbook,
+    narrowing: &Narrowing,
+    servers: &'s [Server],
+) -> Result<Vec<Selection<'s>>, Vec<Refusal>> {
+    let rules: Vec<Rules<'_>> = playbook.fleets.values().map(rules).collect();
+    let mut selections = select(&rules, servers)?;
+    narrowing.apply(playbook, &mut selections)?;
+    Ok(selections)
+}
+
+fn rules(fleet: &FleetSpec) -> Rules<'_> {
+    Rules {
+        fleet: &fleet.name,
+        place: &fleet.place,
+        hosts: fleet.hosts.iter().map(entry).collect(),
+        exclude: fleet.exclude.iter().map(exclusion).collect(),
+        expect: fleet.expect.as_ref().map(|(count, place)| (*count, place)),
+    }
+}
+
+fn entry(entry: &HostEntry) -> Entry<'_> {
+    let wanted = match &entry.hosts {
+        Hosts::Matching(selector) => Wanted::Matching(selector),
+        Hosts::Listed { path, lines } => Wanted::Listed {
+            path,
+            lines: lines.iter().map(|line| (line.text.as_str(), &line.place)).collect(),
+        },
+    };
+    Entry { place: &entry.place, wanted }
+}
+
+fn exclusion(exclude: &Exclude) -> Exclusion<'_> {
+    Exclusion { place: &exclude.place, selector: &exclude.selector, allow_none: exclude.allow_none }
+}
+
+/// The treatments of a fleet, each made once: servers that match the same overrides share one.
+pub(super) struct Treatments<'p> {
+    fleet: &'p FleetSpec,
+    made: IndexMap<Vec<usize>, Treatment>,
+}
+
+impl<'p> Treatments<'p> {
+    pub(super) fn new(fleet: &'p FleetSpec) -> Self {
+        Self { fleet, made: IndexMap::new() }
+    }
+
+    /// The treatment of a server, and its number within the fleet.
+    pub(super) fn of(&mut self, server: &Server) -> (usize, &Treatment) {
+        let overrides = self.fleet.overrides.iter().enumerate();
+        let matching: Vec<usize> = overrides
+            .filter(|(_, (selector, _))| selector.matches(server))
+            .map(|(index, _)| index)
+            .collect();
+        let fleet = self.fleet;
+        let entry = self.made.entry(matching);
+        let number = entry.index();
+        let treatment = entry.or_insert_with_key(|matching| fleet.treatment_for(matching));
+        (number, treatment)
+    }
+}

@@ -1,0 +1,358 @@
+//! A playbook and what was read of its cloud become a plan.
+
+use indexmap::IndexMap;
+
+use crate::domain::{FleetName, ImageId, Millis, PlanId, Server, ServerId, Timestamp, count};
+use crate::fleet::{Chosen, Excluded, Refusal, Selection};
+use crate::playbook::{DependsOn, FleetSpec, Playbook, StepWord, StopSpec, Treatment};
+
+use super::choose::{Treatments, choose};
+use super::graph::{self, StepOrder};
+use super::judge::{Judge, Notes};
+use super::room::Room;
+use super::waves::{pace, waves};
+use super::{
+    Blocked, CloudIdentity, Forecast, ImageNote, Inventory, LeftOut, Narrowing, Need, OutOf,
+    PLAN_FORMAT, Plan, PlannedFleet, PlannedTreatment, Step, Target, protection,
+};
+
+/// A plan is true for a day at most: what it was drawn from is older with every hour.
+const TIME_TO_LIVE: Millis = Millis::mins(24 * 60);
+
+/// A fleet with more servers needs a strategy that somebody wrote (`safety.md`, section 2).
+const UNWRITTEN_STRATEGY_UP_TO: usize = 50;
+
+/// Draws the plan of this part of a playbook, or says everything that is in the way.
+///
+/// Servers that the cloud would refuse do not stop the drawing: they are in [`Plan::blocked`].
+pub fn draw(
+    playbook: &Playbook,
+    cloud: &CloudIdentity,
+    inventory: &Inventory,
+    narrowing: &Narrowing,
+    made: Timestamp,
+) -> Result<Plan, Vec<Refusal>> {
+    let steps = graph::order(playbook);
+    let selections = choose(playbook, narrowing, &inventory.servers);
+    let (steps, selections) = match (steps, selections) {
+        (Ok(steps), Ok(selections)) => (steps, selections),
+        (steps, selections) => {
+            let refusals = steps.err().into_iter().chain(selections.err()).flatten();
+            return Err(refusals.collect());
+        }
+    };
+    let mut draft = Draft::new(playbook, cloud, inventory);
+    for selection in selections {
+        draft.add(selection);
+    }
+    draft.finish(&steps, narrowing, made)
+}
+
+/// A plan that is being drawn.
+struct Draft<'a> {
+    playbook: &'a Playbook,
+    inventory: &'a Inventory,
+    judge: Judge<'a>,
+    /// Servers of each fleet, in the order in which they will go.
+    fleets: IndexMap<FleetName, Vec<ServerId>>,
+    treatments: Vec<PlannedTreatment>,
+    targets: IndexMap<ServerId, Target>,
+    images: IndexMap<ImageId, ImageNote>,
+    left_out: Vec<LeftOut>,
+    blocked: Vec<Blocked>,
+    refusals: Vec<Refusal>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(playbook: &'a Playbook, cloud: &'a CloudIdentity, inventory: &'a Inventory) -> Self {
+        Self {
+            playbook,
+            inventory,
+            judge: Judge { cloud, inventory, notes: Notes::new() },
+            fleets: IndexMap::new(),
+            treatments: Vec::new(),
+            targets: IndexMap::new(),
+            images: IndexMap::new(),
+            left_out: Vec::new(),
+            blocked: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, selection: Selection<'_>) {
+        let Some(fleet) = self.playbook.fleets.get(&selection.fleet) else { return };
+        let excluded = selection.excluded.into_iter();
+        self.left_out.extend(excluded.map(|excluded| left_out_by_exclusion(fleet, excluded)));
+        let mut treatments = Treatments::new(fleet);
+        let mut numbers: Vec<Option<u32>> = Vec::new();
+        let mut planned = Vec::new();
+        let mut blocked = 0;
+        for chosen in selection.chosen {
+            if let Some(left_out) = self.guarded(fleet, chosen.server) {
+                self.left_out.push(left_out);
+                continue;
+            }
+            let (number, treatment) = treatments.of(chosen.server);
+            if numbers.len() <= number {
+                numbers.push(None);
+            }
+            let index = *numbers[number].get_or_insert_with(|| self.treatment(fleet, treatment));
+            if self.target(fleet, chosen, (index, treatment), &mut planned).is_none() {
+                blocked += 1;
+            }
+        }
+        self.judge_fleet(fleet, planned.len() + blocked);
+        self.fleets.insert(fleet.name.clone(), planned);
+    }
+    /// The rule that keeps a server out, whatever selects it (`safety.md`, S12).
+    fn guarded(&self, fleet: &FleetSpec, server: &Server) -> Option<LeftOut> {
+        let protected = &self.playbook.guards.protected;
+        let guard = protected.iter().find(|(selector, _)| selector.matches(server));
+        let (rule, place) = match (guard, protection(server)) {
+            (Some((selector, place)), _) => {
+                (format!("guards.protected: {selector}"), Some(place.clone()))
+            }
+            (None, Some(protection)) => (protection.to_string(), None),
+            (None, None) => return None,
+        };
+        let (id, name) = (server.id.clone(), server.name.clone());
+        Some(LeftOut { id, name, fleet: fleet.name.clone(), out_of: OutOf::Plan, rule, place })
+    }
+
+    /// The index of a treatment in the plan; equal ones share one.
+    fn treatment(&mut self, fleet: &FleetSpec, treatment: &Treatment) -> u32 {
+        let stop = fleet.steps.iter().find(|step| step.word == StepWord::Stop);
+        let planned = PlannedTreatment {
+            stop: stop.map_or_else(StopSpec::default, |step| step.stop),
+            wait: treatment.wait,
+            retry: treatment.retry.clone(),
+            verify: treatment.verify.clone(),
+            start_back: treatment.start_back,
+        };
+        let known = self.treatments.iter().position(|known| *known == planned);
+        let index = known.unwrap_or_else(|| {
+            self.treatments.push(planned);
+            self.treatments.len() - 1
+        });
+        u32::try_from(index).unwrap_or(u32::MAX)
+    }
+
+    /// Plans a server, or blocks it; `None`: blocked.
+    fn target(
+        &mut self,
+        fleet: &FleetSpec,
+        chosen: Chosen<'_>,
+        (index, treatment): (u32, &Treatment),
+        planned: &mut Vec<ServerId>,
+    ) -> Option<()> {
+        let server = chosen.server;
+        match self.judge.judge(server, treatment) {
+            Ok(judged) => {
+                self.note_image(&server.image);
+                let target = Target {
+                    fleet: fleet.name.clone(),
+                    treatment: index,
+                    found: judged.found,
+                    reinstall: judged.reinstall,
+                    leave_running: judged.leave_running,
+                    because: (chosen.because, chosen.place),
+                    wiped: judged.wiped,
+                    kept: judged.kept,
+                };
+                planned.push(server.id.clone());
+                self.targets.insert(server.id.clone(), target);
+                Some(())
+            }
+            Err(obstacles) => {
+                self.blocked.extend(obstacles.into_iter().map(|obstacle| Blocked {
+                    id: server.id.clone(),
+                    name: server.name.clone(),
+                    fleet: fleet.name.clone(),
+                    code: obstacle.code.to_owned(),
+                    cause: obstacle.cause,
+                    help: obstacle.help,
+                }));
+                None
+            }
+        }
+    }
+
+    fn note_image(&mut self, id: &ImageId) {
+        if let Some(Some(image)) = self.inventory.images.get(id)
+            && !self.images.contains_key(id)
+        {
+            let note = ImageNote {
+                name: image.name.clone(),
+                kind: image.kind.clone(),
+                os_type: image.os_type.clone(),
+                cloud_init: image.cloud_init,
+            };
+            self.images.insert(id.clone(), note);
+        }
+    }
+
+    /// What a fleet as a whole must not be: empty, or large without a strategy.
+    fn judge_fleet(&mut self, fleet: &FleetSpec, servers: usize) {
+        if servers == 0 {
+            let message = format!(
+                "fleet `{}` ends empty: every server that it selects is protected or locked",
+                fleet.name
+            );
+            let help = "take the fleet out, or see the list of rules with a narrower plan";
+            self.refusals.push(Refusal::new("nothing_selected", message, help).at(&fleet.place));
+        }
+        if servers > UNWRITTEN_STRATEGY_UP_TO && !fleet.strategy.written {
+            let message =
+                format!("fleet `{}` has {} and no strategy", fleet.name, count(servers, "server"));
+            let help = format!(
+                "write `strategy:` for a fleet above {UNWRITTEN_STRATEGY_UP_TO} servers; \
+                 `strategy: {{ canary: 1, serial: [10%, 25%, 50%] }}` is a good start"
+            );
+            self.refusals.push(Refusal::new("strategy_needed", message, help).at(&fleet.place));
+        }
+    }
+
+    fn finish(
+        mut self,
+        steps: &StepOrder,
+        narrowing: &Narrowing,
+        made: Timestamp,
+    ) -> Result<Plan, Vec<Refusal>> {
+        self.judge_whole();
+        let room = Room::of(self.inventory.quota.as_ref(), self.targets.values());
+        let mut room = room.map_err(|refusal| self.refusals.push(refusal)).unwrap_or_default();
+        if !self.refusals.is_empty() {
+            return Err(self.refusals);
+        }
+        let mut limits = self.playbook.limits.clone();
+        room.tighten(&mut limits);
+        let fleets = self.planned_fleets(steps);
+        let warnings = self.warnings(&room, narrowing, &fleets);
+        let plan = Plan {
+            format: PLAN_FORMAT,
+            id: PlanId::new(""),
+            made,
+            expires: made + TIME_TO_LIVE,
+            name: self.playbook.name.clone(),
+            cloud: self.judge.cloud.clone(),
+            origin: self.playbook.origin.clone(),
+            files: self.playbook.files.clone(),
+            limits,
+            fleets,
+            treatments: self.treatments,
+            targets: self.targets,
+            images: self.images,
+            left_out: self.left_out,
+            blocked: self.blocked,
+            warnings,
+            forecast: Forecast::default(),
+        };
+        let forecast = super::forecast::forecast(&plan, &room);
+        Plan { forecast, ..plan }.seal().map_err(|error| {
+            let message = format!("the plan cannot be written down: {error}");
+            vec![Refusal::new("unwritable_plan", message, "please report it")]
+        })
+    }
+
+    fn judge_whole(&mut self) {
+        let servers = self.fleets.values().map(Vec::len).sum::<usize>() + self.blocked_servers();
+        if let Some((most, place)) = &self.playbook.guards.max_hosts
+            && servers > *most as usize
+        {
+            let message =
+                format!("{} would be wiped, but max_hosts is {most}", count(servers, "server"));
+            let help = "narrow the selection, or raise the guard if all of them are meant";
+            self.refusals.push(Refusal::new("too_many_hosts", message, help).at(place));
+        }
+        if self.targets.is_empty() && self.refusals.is_empty() {
+            self.refusals.extend(all_blocked(&self.blocked));
+        }
+    }
+
+    fn blocked_servers(&self) -> usize {
+        let ids: indexmap::IndexSet<&ServerId> = self.blocked.iter().map(|b| &b.id).collect();
+        ids.len()
+    }
+
+    fn planned_fleets(&self, steps: &StepOrder) -> IndexMap<FleetName, PlannedFleet> {
+        let planned = self.fleets.iter().filter_map(|(name, servers)| {
+            let spec = self.playbook.fleets.get(name)?;
+            let needs = spec.depends_on.iter().filter_map(|need| self.need(need)).collect();
+            let steps: Vec<Step> = steps.get(name).cloned().unwrap_or_default();
+            let pace = pace(&spec.strategy, servers.len());
+            let waves = waves(&spec.strategy, servers);
+            Some((name.clone(), PlannedFleet { waves, needs, pace, steps }))
+        });
+        planned.collect()
+    }
+
+    /// `verified: N%` of the fleet's planned servers, rounded up. A fleet that this part of the
+    /// playbook leaves out cannot be waited for.
+    fn need(&self, depends_on: &DependsOn) -> Option<Need> {
+        let servers = self.fleets.get(&depends_on.fleet)?.len();
+        let verified = u32::try_from(depends_on.verified.of_up(servers)).unwrap_or(u32::MAX);
+        Some(Need { fleet: depends_on.fleet.clone(), verified })
+    }
+
+    fn warnings(
+        &self,
+        room: &Room,
+        narrowing: &Narrowing,
+        fleets: &IndexMap<FleetName, PlannedFleet>,
+    ) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !narrowing.is_whole() {
+            warnings.push("narrowed by --fleet or --limit: this is a part of the playbook".into());
+        }
+        for (name, fleet) in fleets {
+            let spec = self.playbook.fleets.get(name);
+            let needs = spec.map_or(&[][..], |spec| &spec.depends_on);
+            for need in needs.iter().filter(|need| !fleets.contains_key(&need.fleet)) {
+                warnings.push(format!(
+                    "fleet `{name}` depends on fleet `{}`, which is not in this plan: it will not \
+                     be waited for",
+                    need.fleet
+                ));
+            }
+            if let [wave] = fleet.waves.as_slice()
+                && !wave.canary
+                && wave.servers.len() > 1
+            {
+                warnings.push(format!(
+                    "all {} of fleet `{name}` are in one wave without a canary",
+                    count(wave.servers.len(), "server")
+                ));
+            }
+        }
+        warnings.extend(self.inventory.unread.iter().map(|unread| unread.warning().to_owned()));
+        warnings.extend(room.warning());
+        let notes = self.judge.notes.iter();
+        warnings.extend(notes.map(|(text, n)| format!("{text} ({})", count(*n, "server"))));
+        warnings
+    }
+}
+
+fn left_out_by_exclusion(fleet: &FleetSpec, excluded: Excluded<'_>) -> LeftOut {
+    LeftOut {
+        id: excluded.server.id.clone(),
+        name: excluded.server.name.clone(),
+        fleet: fleet.name.clone(),
+        out_of: OutOf::Fleet,
+        rule: format!("exclude: {}", excluded.rule),
+        place: Some(excluded.place),
+    }
+}
+
+/// A plan without a single server left is no plan: why, once for each cause.
+fn all_blocked(blocked: &[Blocked]) -> Vec<Refusal> {
+    let mut causes: IndexMap<&str, (&Blocked, Vec<&str>)> = IndexMap::new();
+    for server in blocked {
+        causes.entry(&server.cause).or_insert((server, Vec::new())).1.push(&server.name);
+    }
+    let refusals = causes.into_values().map(|(blocked, names)| {
+        let names = crate::domain::list_some(&names, 5);
+        let message = format!("{} ({names}): {}", blocked.code, blocked.cause);
+        Refusal::new("all_blocked", message, blocked.help.clone())
+    });
+    refusals.collect()
+}

@@ -1,0 +1,210 @@
+//! The plan as text, in the order in which a careful reader needs it (`product.md`, section 4).
+
+use indexmap::IndexMap;
+
+use crate::domain::{FleetName, Place, ServerId, count, list_some};
+
+use super::lines::{server, thousands, treatment};
+use super::{Blocked, LeftOut, Plan, PlannedFleet, Provider};
+
+/// Servers of a fleet that are shown one by one; the rest is a number. All are in the JSON.
+const SHOWN: usize = 20;
+
+/// Names in one line.
+const NAMES: usize = 8;
+
+/// The whole plan for people.
+#[must_use]
+pub fn explain(plan: &Plan) -> String {
+    let mut text = Text::default();
+    head(plan, &mut text);
+    damage(plan, &mut text);
+    for (name, planned) in &plan.fleets {
+        fleet(plan, name, planned, &mut text);
+    }
+    left_out(&plan.left_out, &mut text);
+    limits(plan, &mut text);
+    if !plan.warnings.is_empty() {
+        text.line("Warnings");
+        text.indented(&plan.warnings);
+        text.blank();
+    }
+    blocked(&plan.blocked, &mut text);
+    text.0
+}
+
+/// Lines, one after another.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line.trim_end());
+        self.0.push('\n');
+    }
+
+    fn indented(&mut self, lines: &[String]) {
+        for line in lines {
+            self.line(&format!("  {line}"));
+        }
+    }
+
+    fn blank(&mut self) {
+        self.0.push('\n');
+    }
+}
+
+fn head(plan: &Plan, text: &mut Text) {
+    let cloud = &plan.cloud;
+    let family = match cloud.provider {
+        Provider::Otc => "Open Telekom Cloud",
+        Provider::Huawei => "Huawei Cloud",
+    };
+    let rehearsal = if cloud.simulated { ", simulated: nothing real is touched" } else { "" };
+    text.line(&format!("Plan {:.12} of {}, from {}", plan.id, plan.name, plan.origin));
+    text.line(&format!("Made {}, to be used before {}", plan.made, plan.expires));
+    text.blank();
+    text.line(&format!("Cloud    {} ({family}){rehearsal}", cloud.name));
+    text.line(&format!("Region   {}", cloud.region));
+    text.line(&format!("Project  {} ({})", cloud.project_name, cloud.project_id));
+    text.line(&format!("User     {} ({})", cloud.user_name, cloud.user_id));
+    for file in &plan.files {
+        text.line(&format!("File     {} (sha256 {:.12})", file.path, file.sha256));
+    }
+    text.blank();
+}
+
+fn damage(plan: &Plan, text: &mut Text) {
+    let servers = thousands(plan.targets.len() as u64);
+    let noun = if plan.targets.len() == 1 { "server" } else { "servers" };
+    let gib: u64 = plan.targets.values().map(|target| target.wiped.size_gib).sum();
+    text.line(&format!("{servers} {noun} will be reinstalled with the image that they have now."));
+    text.line(&format!(
+        "ERASED: the whole system disk of each ({} GiB in all), and its EVS snapshots.",
+        thousands(gib)
+    ));
+    text.line("KEPT:   data disks, addresses and MACs, ids, names, tags.");
+    text.line("NO WAY BACK: no backup is taken.");
+    text.blank();
+}
+
+fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
+    let ids: Vec<&ServerId> = fleet.waves.iter().flat_map(|wave| &wave.servers).collect();
+    let servers = thousands(ids.len() as u64);
+    text.line(&format!("Fleet {name}: {servers} to reinstall"));
+    for need in &fleet.needs {
+        text.line(&format!("  after  {} of fleet {} verified", need.verified, need.fleet));
+    }
+    text.line(&format!("  waves  {}", waves(fleet)));
+    let pace = &fleet.pace;
+    let strict =
+        if pace.strict_budget { "in flight counts too" } else { "only what failed counts" };
+    text.line(&format!(
+        "  pace   at most {} away at once, {} may fail ({strict}), bake time {}",
+        pace.max_unavailable, pace.max_failures, pace.bake_time
+    ));
+    let steps: Vec<&str> = fleet.steps.iter().map(|step| step.id.as_str()).collect();
+    text.line(&format!("  steps  {}", steps.join(" → ")));
+    let mut used: Vec<u32> =
+        ids.iter().filter_map(|id| plan.targets.get(*id)).map(|target| target.treatment).collect();
+    used.sort_unstable();
+    used.dedup();
+    for planned in used.iter().filter_map(|index| plan.treatments.get(*index as usize)) {
+        text.indented(&treatment(planned));
+    }
+    for (id, target) in ids.iter().take(SHOWN).filter_map(|id| plan.targets.get_key_value(*id)) {
+        text.indented(&server(plan, id, target));
+    }
+    if ids.len() > SHOWN {
+        let more = thousands((ids.len() - SHOWN) as u64);
+        text.line(&format!("  … and {more} more (all in --format json)"));
+    }
+    text.blank();
+}
+
+/// `1 (canary), 2, then 3 × 5`: waves of one size are counted, not listed.
+fn waves(fleet: &PlannedFleet) -> String {
+    let mut runs: Vec<(bool, usize, usize)> = Vec::new();
+    for wave in &fleet.waves {
+        match runs.last_mut() {
+            Some((canary, size, times))
+                if *size == wave.servers.len() && *canary == wave.canary =>
+            {
+                *times += 1;
+            }
+            _ => runs.push((wave.canary, wave.servers.len(), 1)),
+        }
+    }
+    let parts: Vec<String> = runs
+        .into_iter()
+        .map(|(canary, size, times)| {
+            let times =
+                if times > 1 { format!("{} × ", thousands(times as u64)) } else { String::new() };
+            let canary = if canary { " (canary)" } else { "" };
+            format!("{times}{}{canary}", thousands(size as u64))
+        })
+        .collect();
+    if parts.is_empty() {
+        "none: every server is blocked".to_owned()
+    } else {
+        parts.join(", then ")
+    }
+}
+
+fn left_out(left_out: &[LeftOut], text: &mut Text) {
+    let mut rules: IndexMap<(&FleetName, &str, String), Vec<String>> = IndexMap::new();
+    for server in left_out {
+        let place = server.place.as_ref().map_or_else(|| "always".to_owned(), Place::to_string);
+        let rule = (&server.fleet, server.rule.as_str(), place);
+        rules.entry(rule).or_default().push(format!("{} ({})", server.name, server.id));
+    }
+    if rules.is_empty() {
+        return;
+    }
+    text.line("Left out");
+    for ((fleet, rule, place), servers) in rules {
+        let servers_out = count(servers.len(), "server");
+        text.line(&format!("  {servers_out} of fleet {fleet} by {rule} [{place}]"));
+        text.line(&format!("    {}", list_some(&servers, NAMES)));
+    }
+    text.blank();
+}
+
+fn limits(plan: &Plan, text: &mut Text) {
+    let (limits, forecast) = (&plan.limits, &plan.forecast);
+    text.line("Limits");
+    text.line(&format!(
+        "  API {} requests a minute, burst {}; {} reinstalls in flight; {} servers in one stop",
+        limits.api.per_minute, limits.api.burst, limits.reinstalls, limits.stop_batch
+    ));
+    text.line(&format!("  what binds: {}", forecast.binds));
+    text.line(&format!(
+        "  forecast, if nothing fails: about {} requests, {}, at most {} away at once",
+        thousands(forecast.requests),
+        forecast.duration,
+        forecast.peak
+    ));
+    text.blank();
+}
+
+fn blocked(blocked: &[Blocked], text: &mut Text) {
+    let mut causes: IndexMap<(&str, &str, &str), Vec<String>> = IndexMap::new();
+    for server in blocked {
+        let cause = (server.code.as_str(), server.cause.as_str(), server.help.as_str());
+        causes.entry(cause).or_default().push(format!("{} ({})", server.name, server.id));
+    }
+    if causes.is_empty() {
+        return;
+    }
+    text.line("BLOCKED: the cloud would refuse these, so this plan cannot be applied");
+    for ((code, cause, help), servers) in causes {
+        text.line(&format!("  {code}: {cause}"));
+        text.line(&format!(
+            "    {}: {}",
+            count(servers.len(), "server"),
+            list_some(&servers, NAMES)
+        ));
+        text.line(&format!("    {help}"));
+    }
+    text.blank();
+}

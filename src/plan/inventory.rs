@@ -1,0 +1,68 @@
+//! What was read of a cloud: the only thing that plans are drawn from.
+
+use indexmap::IndexMap;
+
+use crate::domain::{
+    AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, Volume, VolumeId,
+};
+
+/// What was read of a cloud. [`Survey`](super::Survey) makes one; tests write one down.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Every server that can be seen, each once.
+    pub servers: Vec<Server>,
+    /// The disks of the servers in question.
+    pub volumes: IndexMap<VolumeId, Volume>,
+    /// Their images; `None`: deleted, or no longer shared with us.
+    pub images: IndexMap<ImageId, Option<Image>>,
+    /// The key pairs in question; `None`: the acting user cannot see it.
+    pub key_pairs: IndexMap<String, Option<KeyPair>>,
+    /// The KMS keys in question, and perhaps others.
+    pub keys: Vec<KmsKey>,
+    /// The EVS quota; `None`: we may not read it.
+    pub quota: Option<Quota>,
+    /// Whether EVS may use KMS; `None`: nobody needed to know.
+    pub agency: Option<AgencyState>,
+    /// What could not be read though it was asked for, in sentences. Not a "no", but worth a line.
+    pub unread: Vec<Unread>,
+}
+
+/// Something that we were not allowed to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The EVS quota.
+    Quota,
+    /// KMS keys.
+    Keys,
+    /// The listing changed under our hands, several times.
+    SomeServers,
+}
+
+impl Unread {
+    /// What that means for the plan.
+    #[must_use]
+    pub fn warning(self) -> &'static str {
+        match self {
+            Self::Quota => {
+                "the EVS quota could not be read (not allowed): whether there is room for the new \
+                 system disks is not known"
+            }
+            Self::Keys => {
+                "KMS keys could not be read (not allowed): whether they are enabled is not known"
+            }
+            Self::SomeServers => {
+                "the list of servers changed while it was read: servers made or deleted just now \
+                 may be missing"
+            }
+        }
+    }
+}
+
+impl Inventory {
+    /// The KMS key of that id or alias.
+    #[must_use]
+    pub fn key(&self, id_or_alias: &str) -> Option<&KmsKey> {
+        let alias = id_or_alias.strip_prefix("alias/").unwrap_or(id_or_alias);
+        self.keys.iter().find(|key| key.id == id_or_alias || key.alias == alias)
+    }
+}

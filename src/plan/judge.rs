@@ -1,0 +1,474 @@
+//! One server: what will be done to it, or everything that the cloud would refuse.
+//!
+//! The codes are those that the cloud answers with where it has one, else a line of
+//! `seed-constraints.md` (C…, X…).
+
+use indexmap::IndexMap;
+
+use crate::domain::{
+    AgencyState, Encryption, Image, InstallCall, KeyState, KmsKey, Login, PinnedFile,
+    ReinstallRequest, Server, VolumeId,
+};
+use crate::playbook::{EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Treatment};
+
+use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread};
+
+/// Something that the cloud would refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    pub(super) code: &'static str,
+    pub(super) cause: String,
+    pub(super) help: String,
+}
+
+/// What becomes of one server, apart from its fleet.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) found: Fingerprint,
+    pub(super) reinstall: ReinstallRequest,
+    pub(super) leave_running: bool,
+    pub(super) wiped: Disk,
+    pub(super) kept: Vec<Disk>,
+}
+
+/// What is worth a second look, each with the number of servers that it is about.
+pub(super) type Notes = IndexMap<String, usize>;
+
+/// Whoever judges servers: what was read, and who acts.
+pub(super) struct Judge<'a> {
+    pub(super) cloud: &'a CloudIdentity,
+    pub(super) inventory: &'a Inventory,
+    pub(super) notes: Notes,
+}
+
+type Finding<T> = Result<T, Obstacle>;
+
+fn obstacle<T>(
+    code: &'static str,
+    cause: impl Into<String>,
+    help: impl Into<String>,
+) -> Finding<T> {
+    Err(Obstacle { code, cause: cause.into(), help: help.into() })
+}
+
+/// Keeps the good part of a finding, and the bad one too.
+fn keep<T>(finding: Finding<T>, obstacles: &mut Vec<Obstacle>) -> Option<T> {
+    finding.map_err(|found| obstacles.push(found)).ok()
+}
+
+impl<'a> Judge<'a> {
+    /// Looks at everything, and stops at nothing: all that is wrong with a server comes at once.
+    pub(super) fn judge(
+        &mut self,
+        server: &Server,
+        treatment: &Treatment,
+    ) -> Result<Judged, Vec<Obstacle>> {
+        let mut wrong = Vec::new();
+        for finding in [at_rest(server), not_frozen(server), from_image(server), flavor(server)] {
+            keep(finding, &mut wrong);
+        }
+        let disk = keep(self.system_disk(server), &mut wrong);
+        let image = keep(self.image(server), &mut wrong);
+        let spec = &treatment.reinstall;
+        let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
+        let old = disk.as_ref().map(|disk| disk.key.as_deref());
+        let sealed = image.and_then(|image| image.key.as_deref());
+        let encryption = old.and_then(|old| keep(self.encryption(old, sealed, spec), &mut wrong));
+        match (disk, request, encryption) {
+            (Some(disk), Some(request), Some(encryption)) if wrong.is_empty() => Ok(Judged {
+                found: fingerprint(server, disk.id.clone()),
+                reinstall: ReinstallRequest { encryption, ..request },
+                leave_running: leave_running(spec.leave, server),
+                wiped: disk,
+                kept: server.data_volumes().map(|id| self.disk(id)).collect(),
+            }),
+            _ => Err(wrong),
+        }
+    }
+
+    /// C2: attached, and nothing is being done to it.
+    fn system_disk(&self, server: &Server) -> Finding<Disk> {
+        let Some(id) = server.system_volume() else {
+            return obstacle("Ecs.0105", "it has no system disk attached", "attach one");
+        };
+        let Some(volume) = self.inventory.volumes.get(id) else {
+            let cause = format!("its system disk {id} is not in the list of disks");
+            return obstacle("Ecs.0101", cause, "look at the disk in the console, then plan again");
+        };
+        match volume.status.as_str() {
+            "in-use" => Ok(self.disk(id)),
+            "backing-up" => obstacle(
+                "Ecs.0073",
+                "its system disk is being backed up",
+                "wait for the backup to end, then plan again",
+            ),
+            status => obstacle(
+                "Ecs.0101",
+                format!("its system disk is `{status}`, not `in-use`"),
+                "bring the disk in order, then plan again",
+            ),
+        }
+    }
+
+    fn disk(&self, id: &VolumeId) -> Disk {
+        match self.inventory.volumes.get(id) {
+            Some(volume) => Disk {
+                id: id.clone(),
+                size_gib: volume.size_gib,
+                kind: volume.kind.clone(),
+                key: volume.key.clone(),
+            },
+            None => Disk { id: id.clone(), size_gib: 0, kind: "unknown".to_owned(), key: None },
+        }
+    }
+
+    /// C4: still there, still shared with us, and usable.
+    fn image(&self, server: &Server) -> Finding<&'a Image> {
+        let name = server.image_name.as_deref().unwrap_or("unnamed");
+        let found = self.inventory.images.get(&server.image).and_then(Option::as_ref);
+        let Some(image) = found else {
+            return obstacle(
+                "Ecs.0031",
+                format!(
+                    "its image {} ({name}) is gone, or no longer shared with you",
+                    server.image
+                ),
+                "the image's owner can share it again; a deleted one needs a change of OS",
+            );
+        };
+        if image.status != "active" {
+            let cause = format!("its image {} is `{}`, not `active`", image.name, image.status);
+            return obstacle("Ecs.0032", cause, "wait until the image is active, then plan again");
+        }
+        if !image.registered {
+            let cause = format!("its image {} is not registered", image.name);
+            return obstacle("Ecs.0032", cause, "the image's owner has to register it");
+        }
+        Ok(image)
+    }
+
+    /// The request without its encryption.
+    fn request(
+        &mut self,
+        server: &Server,
+        spec: &ReinstallSpec,
+        image: &Image,
+        wrong: &mut Vec<Obstacle>,
+    ) -> Option<ReinstallRequest> {
+        let call = if image.cloud_init { InstallCall::V2 } else { InstallCall::V1 };
+        keep(self.call(call, spec, image), wrong);
+        let login = keep(self.login(server, spec), wrong);
+        let byol = keep(byol(spec, image), wrong);
+        let login = login?;
+        keep(self.login_fits(&login, call, spec.user_data.as_ref(), image), wrong);
+        Some(ReinstallRequest {
+            call,
+            login,
+            user_data: spec.user_data.clone(),
+            byol: byol?,
+            encryption: Encryption::None,
+        })
+    }
+
+    /// X5: which form of the call, and whether it is documented here.
+    fn call(&self, call: InstallCall, spec: &ReinstallSpec, image: &Image) -> Finding<()> {
+        match (call, self.cloud.provider) {
+            (InstallCall::V1, Provider::Otc) if !spec.allow_v1 => obstacle(
+                "X5",
+                format!(
+                    "its image {} has no cloud-init, and the call for such images is not \
+                     documented on this cloud",
+                    image.name
+                ),
+                "use an image with cloud-init, or insist with `reinstall.allow_v1: true`",
+            ),
+            (InstallCall::V1 | InstallCall::V2, Provider::Otc | Provider::Huawei) => Ok(()),
+        }
+    }
+
+    /// C10: one way in, and it works.
+    fn login(&mut self, server: &Server, spec: &ReinstallSpec) -> Finding<Login> {
+        let me = &self.cloud.user_id;
+        match (&spec.login, &server.key_name) {
+            (LoginSpec::Password(secret), _) => Ok(Login::Password(secret.clone())),
+            (LoginSpec::KeyPair { name, owner }, _) => {
+                let owner = owner.as_ref().unwrap_or(me).clone();
+                if owner == *me {
+                    self.visible(name)?;
+                } else {
+                    self.note(format!(
+                        "key pair {name} belongs to user {owner}: only that user can see whether \
+                         it exists"
+                    ));
+                }
+                Ok(Login::KeyPair { name: name.clone(), owner })
+            }
+            (LoginSpec::ServerKey, Some(name)) => {
+                self.visible(name)?;
+                Ok(Login::KeyPair { name: name.clone(), owner: me.clone() })
+            }
+            (LoginSpec::ServerKey, None) if spec.user_data.is_some() => Ok(Login::UserData),
+            (LoginSpec::ServerKey, None) => obstacle(
+                "C10",
+                "it has no key pair, and the playbook names no key, password or user data",
+                "write `reinstall.key_name`: otherwise nobody could log in afterwards",
+            ),
+        }
+    }
+
+    fn visible(&self, name: &str) -> Finding<()> {
+        if matches!(self.inventory.key_pairs.get(name), Some(Some(_))) {
+            return Ok(());
+        }
+        obstacle(
+            "Ecs.0314",
+            format!("user {} cannot see key pair {name}", self.cloud.user_name),
+            "a key pair is visible to its owner alone: name one of your own with \
+             `reinstall.key_name`, or its owner's user id with `reinstall.key_owner`",
+        )
+    }
+
+    /// Whether this way in goes with this call and this image (`ecs.md`, section 6).
+    fn login_fits(
+        &mut self,
+        login: &Login,
+        call: InstallCall,
+        user_data: Option<&PinnedFile>,
+        image: &Image,
+    ) -> Finding<()> {
+        let windows = image.os_type.eq_ignore_ascii_case("windows");
+        if call == InstallCall::V1 && user_data.is_some() {
+            return obstacle(
+                "X5",
+                format!("its image {} has no cloud-init: user data cannot be sent", image.name),
+                "take `user_data` out for this server, or use an image with cloud-init",
+            );
+        }
+        match login {
+            Login::Password(_) if self.cloud.provider == Provider::Otc => obstacle(
+                "C10",
+                "`admin_pass` is not documented for a reinstall on this cloud",
+                "use `reinstall.key_name`; on Linux a password can be set with user data",
+            ),
+            Login::Password(_) if !windows && user_data.is_some() => obstacle(
+                "C10",
+                "with user data, `admin_pass` has no effect on Linux",
+                "set the password with the user data, or use `reinstall.key_name`",
+            ),
+            Login::KeyPair { .. } if windows && call == InstallCall::V1 => obstacle(
+                "C10",
+                "Windows without Cloudbase-Init takes a password only, not a key pair",
+                "use `reinstall.admin_pass`",
+            ),
+            Login::UserData if windows => {
+                self.note(
+                    "Windows servers will be reinstalled with user data alone: no password can be \
+                     fetched for them without a key pair"
+                        .to_owned(),
+                );
+                Ok(())
+            }
+            Login::KeyPair { .. } | Login::Password(_) | Login::UserData => Ok(()),
+        }
+    }
+
+    /// C6, C7, X8: silence never removes encryption. `old` is the key of the old disk, `sealed`
+    /// that of the image: an encrypted image always gives an encrypted disk
+    /// (`storage-image-kms.md`, section 5).
+    fn encryption(
+        &mut self,
+        old: Option<&str>,
+        sealed: Option<&str>,
+        spec: &ReinstallSpec,
+    ) -> Finding<Encryption> {
+        let wanted = match (&spec.encryption, old.or(sealed)) {
+            (EncryptionSpec::Keep, None) => return Ok(Encryption::None),
+            (EncryptionSpec::None, _) if sealed.is_some() => {
+                return obstacle(
+                    "X8",
+                    "its image is encrypted, so its new system disk will be too",
+                    "take `encryption: none` out for this server",
+                );
+            }
+            (EncryptionSpec::None, old) => {
+                if old.is_some() {
+                    self.note(
+                        "`encryption: none`: the new system disk will not be encrypted, though \
+                         the old one is"
+                            .to_owned(),
+                    );
+                }
+                return Ok(Encryption::None);
+            }
+            (EncryptionSpec::Keep, Some(key)) => key,
+            (EncryptionSpec::KmsKey(key), _) => key,
+        };
+        let id = self.usable_key(wanted)?;
+        match self.inventory.agency {
+            Some(AgencyState::Granted) => {}
+            Some(AgencyState::Missing) => {
+                return obstacle(
+                    "Ecs.0025",
+                    "EVS may not use KMS keys: the agency EVSAccessKMS is missing",
+                    "a user with Security Administrator rights creates it once for the project \
+                     (console: \"Create Xrole\"); refleet never does",
+                );
+            }
+            Some(AgencyState::Unknown) | None => self.note(
+                "whether EVS may use KMS keys (agency EVSAccessKMS) could not be seen: not \
+                 allowed to look"
+                    .to_owned(),
+            ),
+        }
+        Ok(Encryption::Key(id))
+    }
+
+    fn usable_key(&mut self, wanted: &str) -> Finding<String> {
+        if let Some(KmsKey { id, state, alias }) = self.inventory.key(wanted) {
+            return match state {
+                KeyState::Enabled => Ok(id.clone()),
+                KeyState::PendingActivation
+                | KeyState::Disabled
+                | KeyState::PendingDeletion
+                | KeyState::PendingImport => obstacle(
+                    "EVS.2040",
+                    format!("KMS key {alias} ({id}) is not enabled: {}", key_state(*state)),
+                    "a KMS administrator can enable it; or name another with \
+                     `encryption: { kms_key: … }`",
+                ),
+            };
+        }
+        let hidden = self.inventory.unread.contains(&Unread::Keys);
+        if hidden && super::survey::is_key_id(wanted) {
+            // An id can be sent unseen; the warning about unread keys is already there.
+            return Ok(wanted.to_owned());
+        }
+        let cause = if hidden {
+            format!("KMS key {wanted} could not be looked up: not allowed to read KMS keys")
+        } else {
+            format!("there is no KMS key {wanted}")
+        };
+        let help = "create it (evs/default appears with the first encrypted disk), correct its \
+                    name, or grant the acting user the right to read KMS keys";
+        obstacle("Ecs.0912", cause, help)
+    }
+
+    fn note(&mut self, text: String) {
+        *self.notes.entry(text).or_insert(0) += 1;
+    }
+}
+
+/// Nothing runs on it, and it is on or off. Every other state is somebody's business.
+fn at_rest(server: &Server) -> Finding<()> {
+    if let Some(task) = &server.task_state {
+        let cause = format!("a task is running on it: {task}");
+        return obstacle("Ecs.0603", cause, "wait for the task to end, then plan again");
+    }
+    match server.status.as_str() {
+        "ACTIVE" | "SHUTOFF" => Ok(()),
+        status => {
+            let fault = server.fault.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+            obstacle(
+                "Ecs.0100",
+                format!("its status is {status}{fault}"),
+                "bring it to ACTIVE or SHUTOFF, or take it out with `exclude`",
+            )
+        }
+    }
+}
+
+/// X2.
+fn not_frozen(server: &Server) -> Finding<()> {
+    if !server.frozen {
+        return Ok(());
+    }
+    let help = "the cloud's operator froze it, for example over an unpaid bill: ask there";
+    obstacle("Ecs.0030", "it is frozen", help)
+}
+
+/// A reinstall is not documented for servers made from an ISO image.
+fn from_image(server: &Server) -> Finding<()> {
+    if !server.from_iso {
+        return Ok(());
+    }
+    let help = "take it out with `exclude`; it can be made anew from a normal image";
+    obstacle("Ecs.0007", "it was made from an ISO image", help)
+}
+
+/// X3: disk-intensive flavors of the second generation have no reinstall.
+fn flavor(server: &Server) -> Finding<()> {
+    match server.flavor.split('.').next() {
+        Some("d2" | "h2") => obstacle(
+            "X3",
+            format!("flavor {} does not support a reinstall", server.flavor),
+            "take it out with `exclude`",
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// C8: said where it costs money, and only there.
+fn byol(spec: &ReinstallSpec, image: &Image) -> Finding<bool> {
+    match (is_billed(image), spec.license) {
+        (true, Some(License::Byol)) => Ok(true),
+        (true, Some(License::System)) | (false, None) => Ok(false),
+        (true, None) => obstacle(
+            "C8",
+            format!("its image {} is {}, whose licence costs money", image.name, image.platform),
+            "write `reinstall.license: system` (billed by the cloud) or `byol` (your own)",
+        ),
+        (false, Some(_)) => obstacle(
+            "C8",
+            format!("`license` means nothing for its image {} ({})", image.name, image.platform),
+            "take `reinstall.license` out for this server",
+        ),
+    }
+}
+
+/// SLES, Oracle Linux, RHEL: the platform tells, and for SUSE the version that it is not openSUSE.
+fn is_billed(image: &Image) -> bool {
+    match image.platform.as_str() {
+        "Oracle Linux" | "Red Hat" => true,
+        "SUSE" => !image.os_version.to_ascii_lowercase().contains("opensuse"),
+        _ => false,
+    }
+}
+
+fn key_state(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Enabled => "enabled",
+        KeyState::PendingActivation => "waiting to be activated",
+        KeyState::Disabled => "disabled",
+        KeyState::PendingDeletion => "scheduled for deletion",
+        KeyState::PendingImport => "waiting for its material",
+    }
+}
+
+fn leave_running(leave: Leave, server: &Server) -> bool {
+    match leave {
+        Leave::Running => true,
+        Leave::Stopped => false,
+        Leave::AsFound => server.status == "ACTIVE",
+    }
+}
+
+fn fingerprint(server: &Server, system_volume: VolumeId) -> Fingerprint {
+    let mut data_volumes: Vec<VolumeId> = server.data_volumes().cloned().collect();
+    data_volumes.sort_unstable();
+    let mut addresses = server.addresses.clone();
+    addresses.sort_unstable();
+    Fingerprint {
+        name: server.name.clone(),
+        tags: server.tags.clone(),
+        az: server.az.clone(),
+        image: server.image.clone(),
+        key_name: server.key_name.clone(),
+        system_volume,
+        data_volumes,
+        addresses,
+        locked: server.locked,
+        running: server.status == "ACTIVE",
+        created: server.created,
+        updated: server.updated,
+    }
+}

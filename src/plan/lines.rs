@@ -1,0 +1,193 @@
+//! The lines of one server and of one treatment: old → new for every option.
+
+use crate::domain::{
+    Encryption, InstallCall, Jitter, Login, Millis, RetryPolicy, ServerId, StopMode, Timestamp,
+    list_some,
+};
+use crate::playbook::Check;
+
+use super::{Disk, Plan, PlannedTreatment, Target};
+
+/// Disks and addresses in one line.
+const SHOWN: usize = 6;
+
+/// `12,345`.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap_or_default())
+        .collect();
+    groups.join(",")
+}
+
+/// What will be done to one server.
+pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String> {
+    let (found, request) = (&target.found, &target.reinstall);
+    let tags: Vec<String> =
+        found.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let tags = if tags.is_empty() { "no tags".to_owned() } else { tags.join(" ") };
+    let age = found.created.map_or_else(String::new, |created| age(plan.made, created));
+    let image = plan.images.get(&found.image).map_or("?", |image| image.name.as_str());
+    let call = match request.call {
+        InstallCall::V2 => "",
+        InstallCall::V1 => "; v1 call: no cloud-init",
+    };
+    let on_off = |on| if on { "on" } else { "off" };
+    let (because, place) = &target.because;
+    let old_login =
+        found.key_name.as_ref().map_or("none".to_owned(), |key| format!("key pair {key}"));
+    let user_data = request.user_data.as_ref().map_or("none", |file| file.path.as_str());
+    let licence = if request.byol { "byol" } else { "of the image" };
+    vec![
+        format!("{} ({id}) {}{age} · {tags} · by {because} [{place}]", found.name, found.az),
+        format!("  image {image} ({}) → the same{call} · licence {licence}", found.image),
+        format!("  login {old_login} → {} · user data {user_data}", login(&request.login)),
+        format!(
+            "  encryption {} → {} · power {} → {}",
+            old_key(target.wiped.key.as_deref()),
+            new_key(&request.encryption),
+            on_off(found.running),
+            on_off(target.leave_running)
+        ),
+        format!("  wiped {}", disk(&target.wiped)),
+        format!("  kept  {} · {}", disks(&target.kept), addresses(target)),
+    ]
+}
+
+/// How old a server is when the plan is made: in days, or in hours where that says more.
+fn age(made: Timestamp, created: Timestamp) -> String {
+    let hours = made.since(created).0 / Millis::mins(60).0;
+    let (n, noun) = if hours < 48 { (hours, "hour") } else { (hours / 24, "day") };
+    let plural = if n == 1 { "" } else { "s" };
+    format!(" · {} {noun}{plural} old", thousands(n))
+}
+
+fn login(login: &Login) -> String {
+    match login {
+        Login::KeyPair { name, owner } => format!("key pair {name} of user {owner}"),
+        Login::Password(secret) => format!("password from {secret}"),
+        Login::UserData => "what the user data sets up".to_owned(),
+    }
+}
+
+fn old_key(key: Option<&str>) -> String {
+    key.map_or_else(|| "none".to_owned(), |key| format!("KMS key {key}"))
+}
+
+fn new_key(encryption: &Encryption) -> String {
+    match encryption {
+        Encryption::None => "none".to_owned(),
+        Encryption::Key(key) => format!("KMS key {key}"),
+    }
+}
+
+fn disk(disk: &Disk) -> String {
+    let encrypted = if disk.key.is_some() { ", encrypted" } else { "" };
+    format!("{} ({} GiB {}{encrypted})", disk.id, thousands(disk.size_gib), disk.kind)
+}
+
+fn disks(kept: &[Disk]) -> String {
+    if kept.is_empty() {
+        return "no data disk".to_owned();
+    }
+    list_some(&kept.iter().map(disk).collect::<Vec<_>>(), SHOWN)
+}
+
+fn addresses(target: &Target) -> String {
+    let parts: Vec<String> = target
+        .found
+        .addresses
+        .iter()
+        .map(|address| format!("{} {}", address.addr, address.mac))
+        .collect();
+    if parts.is_empty() { "no address".to_owned() } else { list_some(&parts, SHOWN) }
+}
+
+/// Every value that the run goes by, whoever set it (`safety.md`, S9).
+pub(super) fn treatment(treatment: &PlannedTreatment) -> Vec<String> {
+    let mode = match treatment.stop.mode {
+        StopMode::Soft => "soft",
+        StopMode::Hard => "hard",
+    };
+    let force = treatment
+        .stop
+        .force_after
+        .map_or_else(|| "never forced".to_owned(), |after| format!("forced after {after}"));
+    let verify: Vec<String> = treatment.verify.iter().map(check).collect();
+    let back = if treatment.start_back { "started back" } else { "left off" };
+    let retry = &treatment.retry;
+    vec![
+        format!(
+            "each   stop {mode}, {force}; settle {}, timeout {}; {back} if stopped but not wiped",
+            treatment.wait.settle, treatment.wait.timeout
+        ),
+        format!(
+            "verify {}",
+            if verify.is_empty() { "nothing".to_owned() } else { verify.join(", ") }
+        ),
+        format!(
+            "retry  throttled {}; transient {}; busy {}; job_failed {}; verify_failed {}",
+            policy(&retry.throttled),
+            policy(&retry.transient),
+            policy(&retry.busy),
+            policy(&retry.job_failed),
+            policy(&retry.verify_failed)
+        ),
+    ]
+}
+
+fn check(check: &Check) -> String {
+    match check {
+        Check::Fresh => "fresh".to_owned(),
+        Check::Unchanged => "unchanged".to_owned(),
+        Check::Tcp { port, within } => format!("tcp {port} within {within}"),
+    }
+}
+
+/// `30× 2s…1m`: attempts in all, and the waits between them.
+fn policy(policy: &RetryPolicy) -> String {
+    if policy.attempts <= 1 {
+        return "never".to_owned();
+    }
+    let longest: Millis = policy.max_delay.max(policy.delay);
+    let grows = policy.backoff > 1.0 && longest > policy.delay;
+    let waits =
+        if grows { format!("{}…{longest}", policy.delay) } else { policy.delay.to_string() };
+    let jitter = match policy.jitter {
+        Jitter::Full => "≤",
+        Jitter::None => "",
+    };
+    format!("{}× {jitter}{waits}", policy.attempts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_numbers_are_readable() {
+        let check = |n, expected| assert_eq!(thousands(n), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(9_980, "9,980");
+        check(1_234_567, "1,234,567");
+    }
+
+    #[test]
+    fn a_young_server_is_as_old_as_its_hours() {
+        let check = |hours: u64, expected| {
+            let created = Timestamp(1_000);
+            assert_eq!(age(created + Millis::mins(60 * hours), created), expected);
+        };
+        check(0, " · 0 hours old");
+        check(1, " · 1 hour old");
+        check(47, " · 47 hours old");
+        check(48, " · 2 days old");
+        check(24_000, " · 1,000 days old");
+        assert_eq!(age(Timestamp(0), Timestamp(1)), " · 0 hours old", "clocks may differ");
+    }
+}

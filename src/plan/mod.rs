@@ -1,0 +1,45 @@
+//! Playbook and fleet to an immutable plan: everything that will be done, with no choice left open.
+//!
+//! Start with [`Plan`]. A [`Survey`] says what to read of the cloud and gives an [`Inventory`];
+//! [`draw`] makes the plan; only a [`CheckedPlan`] can be run, and only [`check`] makes one;
+//! [`recheck`] and [`differences`] say whether it still holds.
+//!
+//! This room asks nobody anything: no cloud, no clock, no file. It decides no moment either: what
+//! may start when is the engine's.
+
+mod check;
+mod choose;
+mod consent;
+mod diagram;
+mod draw;
+mod explain;
+mod forecast;
+mod graph;
+mod inventory;
+mod judge;
+mod lines;
+mod model;
+mod narrowing;
+mod recheck;
+mod room;
+mod schema;
+mod seal;
+mod survey;
+mod wants;
+mod waves;
+
+pub use crate::fleet::Refusal;
+pub use check::{CheckedPlan, Violation, check};
+pub use consent::{Consent, WrongCount};
+pub use diagram::{dot, mermaid};
+pub use draw::draw;
+pub use explain::explain;
+pub use inventory::{Inventory, Unread};
+pub use model::{
+    Blocked, CloudIdentity, Disk, Fingerprint, Forecast, ImageNote, LeftOut, Need, OutOf,
+    PLAN_FORMAT, Pace, Plan, PlannedFleet, PlannedTreatment, Provider, Step, Target, Wave,
+};
+pub use narrowing::Narrowing;
+pub use recheck::{Protection, Recheck, differences, protection, recheck};
+pub use schema::schema;
+pub use survey::Survey;

@@ -1,0 +1,293 @@
+//! The plan as data.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Address, FleetName, ImageId, Millis, Origin, PinnedFile, Place, PlanId, ReinstallRequest,
+    RetryPolicies, ServerId, Timestamp, UserId, VolumeId,
+};
+use crate::playbook::{Check, Limits, StepWord, StopSpec, Wait};
+
+/// Version of the plan file.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// Everything that will be done. Immutable, and named by its hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// Version of this file.
+    pub format: u32,
+    /// SHA-256 of the plan without this field, in hex.
+    pub id: PlanId,
+    /// When the cloud was read for it.
+    pub made: Timestamp,
+    /// Not to be used after.
+    pub expires: Timestamp,
+    /// The playbook's name.
+    pub name: String,
+    /// The cloud, and who acts there.
+    pub cloud: CloudIdentity,
+    /// Where the playbook came from.
+    pub origin: Origin,
+    /// Files that the playbook names; a change of one is drift.
+    pub files: Vec<PinnedFile>,
+    /// Limits of the whole run.
+    pub limits: Limits,
+    /// Fleets in the order of the playbook.
+    pub fleets: IndexMap<FleetName, PlannedFleet>,
+    /// Treatments; targets name them by index, so that a plan for 100,000 servers stays small.
+    pub treatments: Vec<PlannedTreatment>,
+    /// Servers in the order of their fleets and waves.
+    pub targets: IndexMap<ServerId, Target>,
+    /// Images that will be installed.
+    pub images: IndexMap<ImageId, ImageNote>,
+    /// Servers that a selector had and that a rule left out.
+    pub left_out: Vec<LeftOut>,
+    /// Servers that would be refused; as long as there is one, `apply` refuses.
+    pub blocked: Vec<Blocked>,
+    /// What is worth a second look.
+    pub warnings: Vec<String>,
+    /// What it will take.
+    pub forecast: Forecast,
+}
+
+/// Which family of clouds: they document different calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// Open Telekom Cloud: no `admin_pass`, v1 reinstall undocumented.
+    Otc,
+    /// Huawei Cloud, and the simulator unless told otherwise.
+    Huawei,
+}
+
+/// A cloud, and who acts there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CloudIdentity {
+    /// Its name in the playbook.
+    pub name: String,
+    /// Its family.
+    pub provider: Provider,
+    /// The region.
+    pub region: String,
+    /// Id of the project.
+    pub project_id: String,
+    /// Name of the project.
+    pub project_name: String,
+    /// Id of the acting user: owner of the key pairs it can see.
+    pub user_id: UserId,
+    /// Name of the acting user, or its access key id.
+    pub user_name: String,
+    /// A rehearsal: nothing real is touched.
+    pub simulated: bool,
+}
+
+/// A fleet of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedFleet {
+    /// Servers that may start together, one wave after another.
+    pub waves: Vec<Wave>,
+    /// Fleets that come first.
+    pub needs: Vec<Need>,
+    /// How fast.
+    pub pace: Pace,
+    /// Steps of each server in topological order.
+    pub steps: Vec<Step>,
+}
+
+/// Servers of a fleet that may start together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wave {
+    /// If one of these fails, the run ends.
+    pub canary: bool,
+    /// Which.
+    pub servers: Vec<ServerId>,
+}
+
+/// So many servers of another fleet come first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Need {
+    /// The fleet.
+    pub fleet: FleetName,
+    /// Servers of it that must be verified.
+    pub verified: u32,
+}
+
+/// How fast a fleet goes, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pace {
+    /// Servers away at once.
+    pub max_unavailable: u32,
+    /// Failures that the fleet may have.
+    pub max_failures: u32,
+    /// A server starts only while failed + in flight ≤ `max_failures` + 1 still holds after it.
+    pub strict_budget: bool,
+    /// After a wave, before the next.
+    pub bake_time: Millis,
+    /// Servers of the canary, if the fleet has as many.
+    pub canary: u32,
+}
+
+/// A step of each server of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Its id within the fleet.
+    pub id: String,
+    /// What it does.
+    pub word: StepWord,
+    /// Ids of the steps that come first.
+    pub after: Vec<String>,
+    /// Where it is written; `None`: by default.
+    pub place: Option<Place>,
+}
+
+/// What is done to a server, apart from the request itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTreatment {
+    /// How it is stopped.
+    pub stop: StopSpec,
+    /// Waits.
+    pub wait: Wait,
+    /// Retries by class of error.
+    pub retry: RetryPolicies,
+    /// Checks, in order.
+    pub verify: Vec<Check>,
+    /// Started when the run ends, if stopped by us and not wiped.
+    pub start_back: bool,
+}
+
+/// One server and what is to be done to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// Its fleet.
+    pub fleet: FleetName,
+    /// Index into [`Plan::treatments`].
+    pub treatment: u32,
+    /// What it was when the plan was made; compared again right before the wipe.
+    pub found: Fingerprint,
+    /// The request that will be sent.
+    pub reinstall: ReinstallRequest,
+    /// Whether it is left on afterwards.
+    pub leave_running: bool,
+    /// The selector that has it, and where that is written.
+    pub because: (String, Place),
+    /// The system disk: wiped.
+    pub wiped: Disk,
+    /// The data disks: kept.
+    pub kept: Vec<Disk>,
+}
+
+/// A disk, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Disk {
+    /// Its id.
+    pub id: VolumeId,
+    /// Its size in GiB.
+    pub size_gib: u64,
+    /// `SSD`, `SAS` …
+    pub kind: String,
+    /// Its KMS key; `None` is a plain disk.
+    pub key: Option<String>,
+}
+
+/// What tells a server from another that has taken its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fingerprint {
+    /// Name.
+    pub name: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Availability zone.
+    pub az: String,
+    /// Image.
+    pub image: ImageId,
+    /// Key pair in use.
+    pub key_name: Option<String>,
+    /// System disk.
+    pub system_volume: VolumeId,
+    /// Data disks, sorted.
+    pub data_volumes: Vec<VolumeId>,
+    /// Addresses and MACs, sorted.
+    pub addresses: Vec<Address>,
+    /// Locked by somebody.
+    pub locked: bool,
+    /// It was running.
+    pub running: bool,
+    /// When it was made: for people, who know an old server from a new one.
+    pub created: Option<Timestamp>,
+    /// When it was last changed. Our own stop changes it, so it counts only before that.
+    pub updated: Option<Timestamp>,
+}
+
+/// An image that will be installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageNote {
+    /// Its name.
+    pub name: String,
+    /// `gold`, `private`, `shared`, `market`.
+    pub kind: String,
+    /// `Linux`, `Windows`.
+    pub os_type: String,
+    /// Whether it has cloud-init.
+    pub cloud_init: bool,
+}
+
+/// How far a rule reaches that leaves a server out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutOf {
+    /// A fleet's own `exclude`: another fleet may have the server.
+    Fleet,
+    /// A guard, a lock or the tag `reinstall=never`: no fleet may.
+    Plan,
+}
+
+/// A server that a selector had and that a rule left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Its id.
+    pub id: ServerId,
+    /// Its name.
+    pub name: String,
+    /// The fleet that would have had it.
+    pub fleet: FleetName,
+    /// What the rule keeps it out of.
+    pub out_of: OutOf,
+    /// The rule that keeps it out.
+    pub rule: String,
+    /// Where the rule is written; `None`: a rule that always holds.
+    pub place: Option<Place>,
+}
+
+/// A server that the cloud would refuse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Blocked {
+    /// Its id.
+    pub id: ServerId,
+    /// Its name.
+    pub name: String,
+    /// The fleet that has it.
+    pub fleet: FleetName,
+    /// The code that the cloud would answer with, or a line of `seed-constraints.md`.
+    pub code: String,
+    /// What is wrong.
+    pub cause: String,
+    /// Who can mend it, and how.
+    pub help: String,
+}
+
+/// What a run will take if nothing goes wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Forecast {
+    /// Requests to the cloud.
+    pub requests: u64,
+    /// From the first stop to the last check.
+    pub duration: Millis,
+    /// Which limit binds: a sentence.
+    pub binds: String,
+    /// The most servers away at once, over all fleets that may be open together.
+    pub peak: u32,
+}

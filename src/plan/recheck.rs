@@ -1,0 +1,254 @@
+//! Is the world still the one that the plan was made for? Asked before the first stop for all
+//! servers, and for each one again right before its wipe.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use indexmap::IndexMap;
+
+use crate::domain::{
+    Address, AgencyState, Encryption, KeyState, Login, Server, ServerId, Timestamp, VolumeId,
+    count, tag_matches,
+};
+
+use super::{CheckedPlan, Fingerprint, Inventory, Target, Unread};
+
+/// The tag that keeps a server from ever being reinstalled.
+const NEVER: &str = "reinstall=never";
+
+/// What a last look before the run found. All empty: the plan holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recheck {
+    /// Servers that are no longer what they were, and how they differ.
+    pub drifted: Vec<(ServerId, Vec<String>)>,
+    /// Servers that somebody protected since, and how.
+    pub protected: Vec<(ServerId, String)>,
+    /// What would make the cloud refuse: the run does not begin.
+    pub refused: Vec<String>,
+}
+
+impl Recheck {
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.drifted.is_empty() && self.protected.is_empty() && self.refused.is_empty()
+    }
+}
+
+/// A protection that a server carries itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// The tag `reinstall=never`.
+    Tag,
+    /// Locked by somebody.
+    Lock,
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tag => "tag reinstall=never",
+            Self::Lock => "locked; refleet never unlocks",
+        })
+    }
+}
+
+/// How a server protects itself, if it does. No playbook can overrule it.
+#[must_use]
+pub fn protection(server: &Server) -> Option<Protection> {
+    if tag_matches(&server.tags, NEVER) {
+        Some(Protection::Tag)
+    } else if server.locked {
+        Some(Protection::Lock)
+    } else {
+        None
+    }
+}
+
+/// Compares everything that the plan rests on with what was read just now.
+#[must_use]
+pub fn recheck(plan: &CheckedPlan, inventory: &Inventory) -> Recheck {
+    let servers: IndexMap<&ServerId, &Server> =
+        inventory.servers.iter().map(|server| (&server.id, server)).collect();
+    let mut recheck = Recheck::default();
+    for (id, target) in &plan.targets {
+        let Some(server) = servers.get(id) else {
+            recheck.drifted.push((id.clone(), vec!["the server is gone".to_owned()]));
+            continue;
+        };
+        if let Some(protection) = protection(server) {
+            recheck.protected.push((id.clone(), protection.to_string()));
+            continue;
+        }
+        let mut found = differences(&target.found, server);
+        untouched(target, server, inventory, &mut found);
+        if !found.is_empty() {
+            recheck.drifted.push((id.clone(), found));
+        }
+    }
+    refused(plan, inventory, &mut recheck.refused);
+    recheck
+}
+
+/// What counts only until we touch a server ourselves: its power, its tasks, its last change.
+fn untouched(target: &Target, server: &Server, inventory: &Inventory, found: &mut Vec<String>) {
+    let was = &target.found;
+    if let Some(task) = &server.task_state {
+        found.push(format!("a task is running on it: {task}"));
+    }
+    let running = server.status == "ACTIVE";
+    if running != was.running || !matches!(server.status.as_str(), "ACTIVE" | "SHUTOFF") {
+        let before = if was.running { "ACTIVE" } else { "SHUTOFF" };
+        found.push(format!("status was {before}, is {}", server.status));
+    }
+    if server.frozen {
+        found.push("it is frozen".to_owned());
+    }
+    // A change that shows in nothing we compare may still be one: the moment tells.
+    if found.is_empty() && server.updated != was.updated {
+        let moment =
+            |at: Option<Timestamp>| at.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
+        found.push(format!(
+            "last change was {}, is {}",
+            moment(was.updated),
+            moment(server.updated)
+        ));
+    }
+    if let Some(volume) = inventory.volumes.get(&was.system_volume)
+        && volume.status != "in-use"
+    {
+        found.push(format!("system disk {} is `{}`, not `in-use`", volume.id, volume.status));
+    }
+}
+
+/// How a server differs from what the plan found, in words; empty, and without a single
+/// allocation, if it does not. What our own stop changes is not compared: this is the last look
+/// before the wipe (`safety.md`, S13).
+#[must_use]
+pub fn differences(was: &Fingerprint, is: &Server) -> Vec<String> {
+    let mut found = Vec::new();
+    if was.name != is.name {
+        found.push(format!("name was {}, is {}", was.name, is.name));
+    }
+    if was.az != is.az {
+        found.push(format!("availability zone was {}, is {}", was.az, is.az));
+    }
+    if was.image != is.image {
+        found.push(format!("image was {}, is {}", was.image, is.image));
+    }
+    if was.key_name != is.key_name {
+        let text = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+        found.push(format!("key pair was {}, is {}", text(&was.key_name), text(&is.key_name)));
+    }
+    if is.system_volume() != Some(&was.system_volume) {
+        let now = is.system_volume().map_or("detached", VolumeId::as_str);
+        found.push(format!("system disk was {}, is {now}", was.system_volume));
+    }
+    if was.tags != is.tags {
+        found.push(format!("tags were {}, are {}", tags(&was.tags), tags(&is.tags)));
+    }
+    let kept = is.volumes.iter().filter(|volume| !volume.boot).map(|volume| &volume.id);
+    if !same_items(&was.data_volumes, &kept) {
+        let now: Vec<&VolumeId> = is.data_volumes().collect();
+        found.push(format!("data disks were {:?}, are {now:?}", was.data_volumes));
+    }
+    if !same_items(&was.addresses, &is.addresses.iter()) {
+        let (before, now) = (addresses(&was.addresses), addresses(&is.addresses));
+        found.push(format!("addresses were {before}, are {now}"));
+    }
+    found
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> String {
+    let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    tags.join(" ")
+}
+
+fn addresses(addresses: &[Address]) -> String {
+    let parts: Vec<String> =
+        addresses.iter().map(|address| format!("{} {}", address.addr, address.mac)).collect();
+    parts.join(", ")
+}
+
+/// Whether both hold the same, in whatever order; `sorted` has nothing twice.
+fn same_items<'a, T: Ord + 'a>(
+    sorted: &[T],
+    items: &(impl Iterator<Item = &'a T> + Clone),
+) -> bool {
+    items.clone().count() == sorted.len()
+        && items.clone().all(|item| sorted.binary_search(item).is_ok())
+        && sorted.iter().all(|known| items.clone().any(|item| item == known))
+}
+
+/// Images, key pairs, KMS keys, agency, quota: shared by many servers, so that one of them gone
+/// stops the run before it begins.
+fn refused(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>) {
+    for (id, note) in &plan.images {
+        match inventory.images.get(id).and_then(Option::as_ref) {
+            Some(image) if image.status == "active" && image.registered => {}
+            Some(image) => refused.push(format!(
+                "Ecs.0032: image {} ({id}) is `{}` and not usable: its owner can mend it",
+                note.name, image.status
+            )),
+            None => refused.push(format!(
+                "Ecs.0031: image {} ({id}) is gone, or no longer shared with you",
+                note.name
+            )),
+        }
+    }
+    let mut key_pairs: IndexMap<&str, usize> = IndexMap::new();
+    let mut keys: IndexMap<&str, usize> = IndexMap::new();
+    for target in plan.targets.values() {
+        if let Login::KeyPair { name, owner } = &target.reinstall.login
+            && *owner == plan.cloud.user_id
+        {
+            *key_pairs.entry(name).or_default() += 1;
+        }
+        if let Encryption::Key(key) = &target.reinstall.encryption {
+            *keys.entry(key).or_default() += 1;
+        }
+    }
+    for (name, n) in key_pairs {
+        if !matches!(inventory.key_pairs.get(name), Some(Some(_))) {
+            refused.push(format!(
+                "Ecs.0314: user {} no longer sees key pair {name} ({})",
+                plan.cloud.user_name,
+                count(n, "server")
+            ));
+        }
+    }
+    refuse_keys(&keys, inventory, refused);
+    refuse_quota(plan, inventory, refused);
+}
+
+fn refuse_keys(keys: &IndexMap<&str, usize>, inventory: &Inventory, refused: &mut Vec<String>) {
+    let hidden = inventory.unread.contains(&Unread::Keys);
+    for (id, n) in keys {
+        let usable = inventory.key(id).map(|key| key.state == KeyState::Enabled);
+        if !usable.unwrap_or(hidden) {
+            let servers = count(*n, "server");
+            refused.push(format!(
+                "EVS.2040: KMS key {id} is gone or not enabled ({servers}): a KMS administrator \
+                 can enable it"
+            ));
+        }
+    }
+    if !keys.is_empty() && inventory.agency == Some(AgencyState::Missing) {
+        refused.push(
+            "Ecs.0025: the agency EVSAccessKMS is missing: a user with Security Administrator \
+             rights creates it once"
+                .to_owned(),
+        );
+    }
+}
+
+fn refuse_quota(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>) {
+    match super::room::Room::of(inventory.quota.as_ref(), plan.targets.values()) {
+        Err(refusal) => refused.push(format!("{}: {}", refusal.code, refusal.message)),
+        Ok(room) if room.is_below(plan.limits.reinstalls) => refused.push(
+            "Ecs.0021: the EVS quota has less room than when the plan was made: plan again"
+                .to_owned(),
+        ),
+        Ok(_) => {}
+    }
+}

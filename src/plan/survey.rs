@@ -1,0 +1,351 @@
+//! What has to be read of a cloud, step by step. Says what to ask, never asks.
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::domain::{
+    Action, AgencyState, Answer, Fault, FaultClass, ImageId, Server, ServerId, Volume, VolumeId,
+};
+use crate::fleet::Refusal;
+use crate::playbook::Playbook;
+
+use super::wants::Wants;
+use super::{Inventory, Narrowing, Plan, Unread};
+
+/// Things on a page: the most that the lists of servers and volumes give (`ecs.md`, section 2).
+const PAGE: u32 = 1_000;
+
+/// Pages that are read at most: a million servers is ten times what we were built for, and a
+/// count beyond it is a mistake of somebody's.
+const MAX_PAGES: u32 = 1_000;
+
+/// Rounds through a list that changes while it is read.
+const ROUNDS: u32 = 3;
+
+/// A reading of a cloud: ask [`Survey::next`] what to send, hand each answer to [`Survey::take`],
+/// until [`Survey::is_done`].
+///
+/// Whoever drives it repeats a request that was throttled or that failed on the way; a fault that
+/// repeating does not mend goes to [`Survey::fail`].
+#[derive(Clone, Debug)]
+pub struct Survey<'p> {
+    purpose: Purpose<'p>,
+    stage: Stage,
+    /// To be asked.
+    due: Vec<Action>,
+    /// Asked, and not answered.
+    open: Vec<Action>,
+    servers: IndexMap<ServerId, Server>,
+    /// Servers there are, as the last page said.
+    total: u32,
+    /// Pages of this round that were asked for.
+    pages: u32,
+    round: u32,
+    wants: Wants,
+    inventory: Inventory,
+}
+
+/// What the reading is for.
+#[derive(Clone, Debug)]
+enum Purpose<'p> {
+    /// A plan: its servers are known once all servers are.
+    Draw(&'p Playbook, &'p Narrowing),
+    /// A last look at the servers of a plan, which are known.
+    Recheck(IndexSet<ServerId>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Which servers there are.
+    Servers,
+    /// Servers of a plan that no page showed, one by one.
+    Missing,
+    /// Disks, images, key pairs, quota.
+    Parts,
+    /// KMS keys, which the disks name.
+    Keys,
+    Done,
+}
+
+impl<'p> Survey<'p> {
+    /// A reading of what is needed to plan this part of a playbook.
+    #[must_use]
+    pub fn new(playbook: &'p Playbook, narrowing: &'p Narrowing) -> Self {
+        Self::begin(Purpose::Draw(playbook, narrowing), Wants::default())
+    }
+
+    fn begin(purpose: Purpose<'p>, wants: Wants) -> Self {
+        Self {
+            purpose,
+            stage: Stage::Servers,
+            due: vec![Action::ListServers { page: 1, limit: PAGE }],
+            open: Vec::new(),
+            servers: IndexMap::new(),
+            total: 0,
+            pages: 1,
+            round: 1,
+            wants,
+            inventory: Inventory::default(),
+        }
+    }
+
+    /// Everything that may be asked now, in any order and all at once. Empty while answers are
+    /// awaited, and for ever once the reading is done.
+    #[expect(clippy::should_implement_trait, reason = "a pause between answers is not the end")]
+    pub fn next(&mut self) -> Vec<Action> {
+        let due = std::mem::take(&mut self.due);
+        self.open.extend(due.iter().cloned());
+        due
+    }
+
+    /// Takes in the answer to an action.
+    pub fn take(&mut self, action: &Action, answer: Answer) -> Result<(), Refusal> {
+        if !self.close(action) {
+            return Ok(());
+        }
+        match (action, answer) {
+            (Action::ListServers { .. }, Answer::Servers { total, servers }) => {
+                self.take_servers(total, servers)?;
+            }
+            (Action::ShowServer { .. }, Answer::Server(server)) => {
+                self.servers.insert(server.id.clone(), *server);
+            }
+            (Action::ListVolumes { offset, .. }, Answer::Volumes(volumes)) => {
+                self.take_volumes(*offset, volumes);
+            }
+            (Action::ShowQuota, Answer::Quota(quota)) => self.inventory.quota = Some(quota),
+            (Action::ShowImage { image }, Answer::Image(found)) => {
+                self.inventory.images.insert(image.clone(), found.map(|image| *image));
+            }
+            (Action::ShowKeyPair { name }, Answer::KeyPair(found)) => {
+                self.inventory.key_pairs.insert(name.clone(), found);
+            }
+            (Action::ShowKey { .. }, Answer::Key(found)) => self.inventory.keys.extend(found),
+            (Action::ListKeys, Answer::Keys(keys)) => self.inventory.keys.extend(keys),
+            (Action::ShowAgency, Answer::Agency(state)) => self.inventory.agency = Some(state),
+            (action, answer) => return Err(odd_answer(action, &answer)),
+        }
+        self.advance();
+        Ok(())
+    }
+
+    /// Takes in that an action cannot be answered. Where that is an answer of its own, such as
+    /// "there is none" or "you may not know", the reading goes on.
+    pub fn fail(&mut self, action: &Action, fault: &Fault) -> Result<(), Refusal> {
+        use FaultClass::{Forbidden, NotFound};
+        match (action, fault.class) {
+            (Action::ShowServer { .. } | Action::ShowKey { .. }, NotFound) => {}
+            (Action::ShowImage { image }, NotFound) => {
+                self.inventory.images.insert(image.clone(), None);
+            }
+            (Action::ShowKeyPair { name }, NotFound) => {
+                self.inventory.key_pairs.insert(name.clone(), None);
+            }
+            (Action::ShowQuota, NotFound | Forbidden) => self.unread(Unread::Quota),
+            (Action::ShowKey { .. } | Action::ListKeys, Forbidden) => self.unread(Unread::Keys),
+            (Action::ShowAgency, NotFound | Forbidden) => {
+                self.inventory.agency = Some(AgencyState::Unknown);
+            }
+            _ => return Err(cannot_read(action, fault)),
+        }
+        if self.close(action) {
+            self.advance();
+        }
+        Ok(())
+    }
+
+    /// Whether everything was read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn into_inventory(mut self) -> Inventory {
+        if self.inventory.servers.is_empty() {
+            self.inventory.servers = self.servers.into_values().collect();
+        }
+        self.inventory
+    }
+
+    /// Whether the action was waited for; a second answer to it is not.
+    fn close(&mut self, action: &Action) -> bool {
+        let position = self.open.iter().position(|open| open == action);
+        position.map(|position| self.open.swap_remove(position)).is_some()
+    }
+
+    fn unread(&mut self, what: Unread) {
+        if !self.inventory.unread.contains(&what) {
+            self.inventory.unread.push(what);
+        }
+    }
+
+    fn take_servers(&mut self, total: u32, servers: Vec<Server>) -> Result<(), Refusal> {
+        self.total = total;
+        // Pages shift when servers come and go between two requests: the id decides, not the page.
+        self.servers.extend(servers.into_iter().map(|server| (server.id.clone(), server)));
+        let pages = total.div_ceil(PAGE);
+        if pages > MAX_PAGES {
+            let message = format!("the cloud says that the project has {total} servers");
+            let help = "more than a million servers in one project are not supported";
+            return Err(Refusal::new("too_many_servers", message, help));
+        }
+        if let Purpose::Recheck(targets) = &self.purpose
+            && self.pages == 1
+        {
+            // A few servers far down a long list are asked for one by one: that is cheaper.
+            let missing = targets.iter().filter(|id| !self.servers.contains_key(*id)).count();
+            if missing < (pages as usize).saturating_sub(1) {
+                return Ok(());
+            }
+        }
+        for page in self.pages + 1..=pages {
+            self.due.push(Action::ListServers { page, limit: PAGE });
+        }
+        self.pages = self.pages.max(pages);
+        Ok(())
+    }
+
+    fn take_volumes(&mut self, offset: u32, volumes: Vec<Volume>) {
+        let full = volumes.len() >= PAGE as usize;
+        for volume in volumes {
+            if self.wants.volumes.contains(&volume.id) {
+                self.inventory.volumes.insert(volume.id.clone(), volume);
+            }
+        }
+        if full && self.inventory.volumes.len() < self.wants.volumes.len() {
+            self.due.push(Action::ListVolumes { offset: offset + PAGE, limit: PAGE });
+        }
+    }
+
+    /// Goes on to the next stage that has something to ask, once all of this one is answered.
+    fn advance(&mut self) {
+        while self.due.is_empty() && self.open.is_empty() && self.stage != Stage::Done {
+            self.stage = match self.stage {
+                Stage::Servers => self.after_servers(),
+                Stage::Missing => self.begin_parts(),
+                Stage::Parts => self.begin_keys(),
+                Stage::Keys | Stage::Done => Stage::Done,
+            };
+        }
+    }
+
+    fn after_servers(&mut self) -> Stage {
+        match &self.purpose {
+            Purpose::Recheck(targets) => {
+                let missing = targets.iter().filter(|id| !self.servers.contains_key(*id));
+                // So many that are not there are no slip of paging: they are gone.
+                let missing: Vec<_> = missing.take(PAGE as usize + 1).collect();
+                if missing.len() <= PAGE as usize {
+                    let show = |id: &ServerId| Action::ShowServer { server: id.clone() };
+                    self.due.extend(missing.into_iter().map(show));
+                }
+                Stage::Missing
+            }
+            Purpose::Draw(..) if self.servers.len() < self.total as usize => {
+                if self.round == ROUNDS {
+                    self.unread(Unread::SomeServers);
+                    return self.begin_parts();
+                }
+                self.round += 1;
+                self.pages = 1;
+                self.due.push(Action::ListServers { page: 1, limit: PAGE });
+                Stage::Servers
+            }
+            Purpose::Draw(..) => self.begin_parts(),
+        }
+    }
+
+    fn begin_parts(&mut self) -> Stage {
+        self.inventory.servers = std::mem::take(&mut self.servers).into_values().collect();
+        if let Purpose::Draw(playbook, narrowing) = self.purpose {
+            // What is wrong with the selection is said by `draw`, from the same servers.
+            let Ok(wants) = Wants::of_playbook(playbook, narrowing, &self.inventory.servers) else {
+                return Stage::Done;
+            };
+            self.wants = wants;
+        }
+        self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
+        self.due.push(Action::ShowQuota);
+        let images = self.wants.images.iter().cloned();
+        self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
+        let names = self.wants.key_pairs.iter().cloned();
+        self.due.extend(names.map(|name| Action::ShowKeyPair { name }));
+        Stage::Parts
+    }
+
+    fn begin_keys(&mut self) -> Stage {
+        let kept = self.wants.kept.iter().filter_map(|disk: &VolumeId| {
+            self.inventory.volumes.get(disk).and_then(|volume| volume.key.clone())
+        });
+        let images = self.inventory.images.values().flatten();
+        let sealed = images.filter_map(|image| image.key.clone());
+        let written = self.wants.keys.iter().cloned();
+        let keys: IndexSet<String> = kept.chain(sealed).chain(written).collect();
+        if keys.is_empty() {
+            return Stage::Done;
+        }
+        if keys.iter().all(|key| is_key_id(key)) {
+            self.due.extend(keys.into_iter().map(|key| Action::ShowKey { key }));
+        } else {
+            self.due.push(Action::ListKeys);
+        }
+        self.due.push(Action::ShowAgency);
+        Stage::Keys
+    }
+}
+
+impl Survey<'static> {
+    /// A last look, before anything is touched, at everything that a plan rests on. What it gives
+    /// goes to [`recheck`](super::recheck).
+    #[must_use]
+    pub fn for_plan(plan: &Plan) -> Self {
+        let targets = plan.targets.keys().cloned().collect();
+        Self::begin(Purpose::Recheck(targets), Wants::of_plan(plan))
+    }
+}
+
+/// Ids of KMS keys have 36 characters and no slash (`storage-image-kms.md`, section 7); anything
+/// else is an alias, which only a list can resolve.
+pub(super) fn is_key_id(text: &str) -> bool {
+    text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+fn odd_answer(action: &Action, answer: &Answer) -> Refusal {
+    let message = format!("the answer to {action:?} is not one to it: {answer:.60?}");
+    Refusal::new("odd_answer", message, "this is a mistake in refleet: please report it")
+}
+
+fn cannot_read(action: &Action, fault: &Fault) -> Refusal {
+    let help = match fault.class {
+        FaultClass::Forbidden => "the acting user needs the right to read it",
+        FaultClass::Unauthorised => "check the credentials",
+        FaultClass::Throttled | FaultClass::Transient | FaultClass::Busy | FaultClass::Lost => {
+            "try again later"
+        }
+        FaultClass::State | FaultClass::NotFound | FaultClass::Quota | FaultClass::Invalid => {
+            "check the cloud's endpoint, region and project"
+        }
+    };
+    Refusal::new("cannot_read", format!("failed to {}: {fault}", deed(action)), help)
+}
+
+fn deed(action: &Action) -> String {
+    match action {
+        Action::ListServers { .. } => "list the servers".to_owned(),
+        Action::ShowServer { server } => format!("look at server {server}"),
+        Action::ListVolumes { .. } => "list the disks".to_owned(),
+        Action::ShowQuota => "read the EVS quota".to_owned(),
+        Action::ShowImage { image } => format!("look at image {image}"),
+        Action::ShowKeyPair { name } => format!("look at key pair {name}"),
+        Action::ShowKey { key } => format!("look at KMS key {key}"),
+        Action::ListKeys => "list the KMS keys".to_owned(),
+        Action::ShowAgency => "look at the agency EVSAccessKMS".to_owned(),
+        Action::ShowJob { .. }
+        | Action::ListTraces { .. }
+        | Action::Probe { .. }
+        | Action::Stop { .. }
+        | Action::Start { .. }
+        | Action::Reinstall { .. } => "do what no survey asks for".to_owned(),
+    }
+}

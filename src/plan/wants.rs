@@ -1,0 +1,84 @@
+//! Which parts of a cloud a playbook or a plan rests on, apart from the servers themselves.
+
+use indexmap::IndexSet;
+
+use crate::domain::{Encryption, ImageId, Login, Server, VolumeId};
+use crate::fleet::Refusal;
+use crate::playbook::{EncryptionSpec, LoginSpec, Playbook, Treatment};
+
+use super::choose::{Treatments, choose};
+use super::{Narrowing, Plan};
+
+/// Things to read, each once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wants {
+    pub(super) volumes: IndexSet<VolumeId>,
+    pub(super) images: IndexSet<ImageId>,
+    pub(super) key_pairs: IndexSet<String>,
+    /// KMS keys by id or alias.
+    pub(super) keys: IndexSet<String>,
+    /// System disks whose KMS key is kept, whichever that is.
+    pub(super) kept: IndexSet<VolumeId>,
+}
+
+impl Wants {
+    /// What is needed to plan this part of a playbook.
+    pub(super) fn of_playbook(
+        playbook: &Playbook,
+        narrowing: &Narrowing,
+        servers: &[Server],
+    ) -> Result<Self, Vec<Refusal>> {
+        let mut wants = Self::default();
+        for selection in choose(playbook, narrowing, servers)? {
+            let Some(fleet) = playbook.fleets.get(&selection.fleet) else { continue };
+            let mut treatments = Treatments::new(fleet);
+            for chosen in selection.chosen {
+                let (_, treatment) = treatments.of(chosen.server);
+                wants.add(chosen.server, treatment);
+            }
+        }
+        Ok(wants)
+    }
+
+    /// What a finished plan rests on.
+    pub(super) fn of_plan(plan: &Plan) -> Self {
+        let mut wants = Self { images: plan.images.keys().cloned().collect(), ..Self::default() };
+        for target in plan.targets.values() {
+            wants.volumes.insert(target.found.system_volume.clone());
+            if let Login::KeyPair { name, owner } = &target.reinstall.login
+                && *owner == plan.cloud.user_id
+                && !wants.key_pairs.contains(name)
+            {
+                wants.key_pairs.insert(name.clone());
+            }
+            if let Encryption::Key(key) = &target.reinstall.encryption
+                && !wants.keys.contains(key)
+            {
+                wants.keys.insert(key.clone());
+            }
+        }
+        wants
+    }
+
+    fn add(&mut self, server: &Server, treatment: &Treatment) {
+        self.volumes.extend(server.volumes.iter().map(|volume| volume.id.clone()));
+        if !self.images.contains(&server.image) {
+            self.images.insert(server.image.clone());
+        }
+        let key_pair = match &treatment.reinstall.login {
+            LoginSpec::ServerKey => server.key_name.as_ref(),
+            LoginSpec::KeyPair { name, .. } => Some(name),
+            LoginSpec::Password(_) => None,
+        };
+        if let Some(name) = key_pair.filter(|name| !self.key_pairs.contains(*name)) {
+            self.key_pairs.insert(name.clone());
+        }
+        match &treatment.reinstall.encryption {
+            EncryptionSpec::Keep => self.kept.extend(server.system_volume().cloned()),
+            EncryptionSpec::None => {}
+            EncryptionSpec::KmsKey(key) => {
+                self.keys.insert(key.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Plans: what is drawn, checked, compared and shown.
+
+#[cfg(test)]
+#[path = "plans/checking.rs"]
+mod checking;
+#[cfg(test)]
+#[path = "plans/comparing.rs"]
+mod comparing;
+#[cfg(test)]
+#[path = "plans/drawing.rs"]
+mod drawing;
+#[cfg(test)]
+#[path = "plans/showing.rs"]
+mod showing;
+#[cfg(test)]
+#[path = "plans/surveying.rs"]
+mod surveying;
+#[cfg(test)]
+#[path = "plans/world.rs"]
+mod world;

@@ -1,0 +1,172 @@
+//! What is read of a cloud, in which order, and what happens when it cannot be.
+
+use refleet::domain::{Action, AgencyState, Answer, Fault, FaultClass, Server};
+use refleet::plan::{Inventory, Narrowing, Refusal, Survey, Unread, check};
+use refleet::playbook::{EncryptionSpec, Playbook};
+
+use crate::world::{answer, drawn, fleet, inventory, kms_key, playbook, server, web_and_db};
+
+/// Drives a survey to its end; returns it with everything that it asked.
+fn read<'p>(mut survey: Survey<'p>, cloud: &Inventory) -> (Survey<'p>, Vec<String>) {
+    let mut asked = Vec::new();
+    while !survey.is_done() {
+        let actions = survey.next();
+        assert!(!actions.is_empty(), "it neither asks nor is done after {asked:?}");
+        for action in actions {
+            asked.push(short(&action));
+            survey.take(&action, answer(cloud, &action)).unwrap();
+        }
+    }
+    (survey, asked)
+}
+
+fn short(action: &Action) -> String {
+    match action {
+        Action::ListServers { page, .. } => format!("servers {page}"),
+        Action::ListVolumes { offset, .. } => format!("volumes {offset}"),
+        Action::ShowServer { server } => format!("server {server}"),
+        Action::ShowImage { image } => format!("image {image}"),
+        Action::ShowKeyPair { name } => format!("key pair {name}"),
+        Action::ShowKey { key } => format!("key {key:.8}"),
+        other @ (Action::ShowQuota
+        | Action::ListKeys
+        | Action::ShowAgency
+        | Action::ShowJob { .. }
+        | Action::ListTraces { .. }
+        | Action::Probe { .. }
+        | Action::Stop { .. }
+        | Action::Start { .. }
+        | Action::Reinstall { .. }) => format!("{other:?}"),
+    }
+}
+
+fn survey_of(playbook: &Playbook, cloud: &Inventory) -> (Inventory, Vec<String>) {
+    let narrowing = Narrowing::default();
+    let (survey, asked) = read(Survey::new(playbook, &narrowing), cloud);
+    (survey.into_inventory(), asked)
+}
+
+#[test]
+fn each_thing_is_read_once_and_only_for_the_servers_in_question() {
+    let playbook = playbook(vec![fleet("web", 4, &["web-*"])]);
+    let mut cloud = inventory(web_and_db(3, 2));
+    cloud.servers[3].image = "img-other".into();
+    let (read, asked) = survey_of(&playbook, &cloud);
+    assert_eq!(asked, ["servers 1", "volumes 0", "ShowQuota", "image img-ubuntu", "key pair ops"]);
+    assert_eq!(read.servers.len(), 5, "all servers can be named");
+    assert_eq!(read.volumes.len(), 6, "disks of the three web servers");
+    assert_eq!(drawn(&playbook, &read).unwrap(), drawn(&playbook, &cloud).unwrap());
+}
+
+#[test]
+fn long_lists_are_read_page_by_page_until_all_is_known() {
+    let servers: Vec<Server> = (1..=2_500).map(|n| server(n, &format!("web-{n:04}"))).collect();
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.strategy.written = true;
+    let (read, asked) = survey_of(&playbook(vec![web]), &inventory(servers));
+    assert_eq!(asked[..4], ["servers 1", "servers 2", "servers 3", "volumes 0"]);
+    assert_eq!(asked.iter().filter(|asked| asked.starts_with("volumes")).count(), 5);
+    assert_eq!((read.servers.len(), read.volumes.len()), (2_500, 5_000));
+}
+
+#[test]
+fn a_list_that_shifts_while_it_is_read_is_read_again() {
+    let playbook = playbook(vec![fleet("web", 4, &["web-0001"])]);
+    let narrowing = Narrowing::default();
+    let mut survey = Survey::new(&playbook, &narrowing);
+    let servers: Vec<Server> = (1..=1_500).map(|n| server(n, &format!("web-{n:04}"))).collect();
+    let page = |from: usize, to: usize| Answer::Servers {
+        total: 1_500,
+        servers: servers[from..to].to_vec(),
+    };
+    let first = survey.next();
+    survey.take(&first[0], page(0, 1_000)).unwrap();
+    let second = survey.next();
+    survey.take(&second[0], page(1_100, 1_500)).unwrap();
+    let again = survey.next();
+    assert_eq!(again, [Action::ListServers { page: 1, limit: 1_000 }], "100 were not seen");
+    survey.take(&again[0], page(100, 1_100)).unwrap();
+    let last = survey.next();
+    survey.take(&last[0], page(1_100, 1_500)).unwrap();
+    assert!(matches!(survey.next()[0], Action::ListVolumes { .. }), "now all 1,500 are known");
+}
+
+#[test]
+fn the_key_of_an_encrypted_disk_is_read_once_the_disk_is_known() {
+    let key = "0d0466b0-e727-4d9c-b35d-f84bb474a37f";
+    let mut cloud = inventory(web_and_db(2, 0));
+    cloud.volumes.get_mut("v-0001-sys").unwrap().key = Some(key.to_owned());
+    let (read, asked) = survey_of(&playbook(vec![fleet("web", 4, &["web-*"])]), &cloud);
+    assert_eq!(asked[5..], ["key 0d0466b0", "ShowAgency"]);
+    assert_eq!(read.keys, [kms_key(key, "evs/default")]);
+    assert_eq!(read.agency, Some(AgencyState::Granted));
+}
+
+#[test]
+fn an_alias_is_looked_up_in_the_list_of_keys() {
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.treatment.reinstall.encryption = EncryptionSpec::KmsKey("evs/default".to_owned());
+    let (_, asked) = survey_of(&playbook(vec![web]), &inventory(web_and_db(2, 0)));
+    assert_eq!(asked[5..], ["ListKeys", "ShowAgency"]);
+}
+
+#[test]
+fn a_selection_that_is_wrong_costs_one_list_and_nothing_more() {
+    let playbook = playbook(vec![fleet("web", 4, &["wbe-*"])]);
+    let (read, asked) = survey_of(&playbook, &inventory(web_and_db(2, 0)));
+    assert_eq!(asked, ["servers 1"]);
+    assert_eq!(drawn(&playbook, &read).unwrap_err()[0].code, "nothing_selected");
+}
+
+#[test]
+fn a_last_look_at_a_plan_asks_for_a_few_servers_one_by_one() {
+    let servers: Vec<Server> = (1..=3_000).map(|n| server(n, &format!("web-{n:04}"))).collect();
+    let cloud = inventory(servers);
+    let plan = drawn(&playbook(vec![fleet("web", 4, &["web-2999"])]), &cloud).unwrap();
+    let plan = check(plan).unwrap();
+    let (survey, asked) = read(Survey::for_plan(&plan), &cloud);
+    assert_eq!(asked[..2], ["servers 1", "server s-2999"], "not the whole list again");
+    let found = survey.into_inventory();
+    assert!(refleet::plan::recheck(&plan, &found).is_clean());
+}
+
+/// What becomes of a survey in which one request fails.
+fn failing(wanted: &str, class: FaultClass) -> Result<Inventory, Refusal> {
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.treatment.reinstall.encryption = EncryptionSpec::KmsKey("evs/default".to_owned());
+    let (playbook, narrowing) = (playbook(vec![web]), Narrowing::default());
+    let cloud = inventory(web_and_db(2, 0));
+    let mut survey = Survey::new(&playbook, &narrowing);
+    while !survey.is_done() {
+        for action in survey.next() {
+            if short(&action).starts_with(wanted) {
+                let (code, message) = ("HTTP 403".to_owned(), "no".to_owned());
+                let fault = Fault { class, code, message, request_id: None, retry_after: None };
+                survey.fail(&action, &fault)?;
+            } else {
+                survey.take(&action, answer(&cloud, &action))?;
+            }
+        }
+    }
+    Ok(survey.into_inventory())
+}
+
+#[test]
+fn what_may_not_be_read_is_unknown_where_the_plan_can_do_without() {
+    use FaultClass::{Forbidden, Invalid, NotFound};
+    let read = failing("ShowQuota", Forbidden).unwrap();
+    assert_eq!((read.quota, read.unread), (None, vec![Unread::Quota]));
+    assert_eq!(failing("ShowAgency", Forbidden).unwrap().agency, Some(AgencyState::Unknown));
+    assert_eq!(failing("ListKeys", Forbidden).unwrap().unread, [Unread::Keys]);
+    assert_eq!(failing("image", NotFound).unwrap().images["img-ubuntu"], None);
+    assert_eq!(failing("key pair", NotFound).unwrap().key_pairs["ops"], None);
+    for (action, class) in [
+        ("servers", Forbidden),
+        ("volumes", Forbidden),
+        ("image", Forbidden),
+        ("key pair", Forbidden),
+        ("ShowQuota", Invalid),
+    ] {
+        assert_eq!(failing(action, class).unwrap_err().code, "cannot_read", "{action}");
+    }
+}
