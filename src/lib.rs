@@ -2,8 +2,10 @@
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod cloud;
 pub mod domain;
 pub mod fleet;
 pub mod plan;
 pub mod playbook;
+pub mod probe;
 pub mod yaml;

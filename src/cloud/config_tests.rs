@@ -1,0 +1,255 @@
+//! Which cloud is meant, from files and variables that are not there.
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const HOME: &str = "/home/ops/.config/openstack/clouds.yaml";
+
+const OTC: &str = "
+clouds:
+  otc-prod:
+    auth:
+      auth_url: https://iam.eu-de.otc.t-systems.com:443/v3
+      username: ops
+      password: hush
+      user_domain_name: OTC-EU-DE-00000000001000000001
+      project_name: eu-de_prod
+      project_id: 0123456789e12345678901234567890
+    region_name: eu-de
+    interface: public
+    identity_api_version: 3
+    verify: True
+    regions: [eu-de, {name: eu-nl, values: {}}]
+  keys:
+    auth: {auth_url: http://127.0.0.1:4000/v3, project_name: eu-de}
+    access_key: AK1
+    secret_key: SK1
+    x_refleet: {simulated: true}
+  empty:
+";
+
+fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn look(
+    name: &str,
+    files: &[(&str, &str)],
+    given: &[(&str, &str)],
+) -> Result<CloudConfig, ConfigError> {
+    let mut given = variables(given);
+    given.insert("HOME".to_owned(), "/home/ops".to_owned());
+    let read = |path: &str| {
+        files.iter().find(|(have, _)| *have == path).map(|(_, text)| (*text).to_owned())
+    };
+    load(name, None, &Sources { variables: &given, clouds_file: None, read: &read })
+}
+
+fn password(config: &CloudConfig) -> &str {
+    match &config.credentials {
+        Credentials::Password { password, .. } => password.expose_secret(),
+        Credentials::Keys { .. } | Credentials::Token(_) => panic!("no password: {config:?}"),
+    }
+}
+
+fn keys(config: &CloudConfig) -> (&str, &str) {
+    match &config.credentials {
+        Credentials::Keys { access, secret, .. } => (access, secret.expose_secret()),
+        Credentials::Password { .. } | Credentials::Token(_) => panic!("no keys: {config:?}"),
+    }
+}
+
+#[test]
+fn an_entry_of_clouds_yaml_is_read_with_all_it_says() {
+    let config = look("otc-prod", &[(HOME, OTC)], &[]).expect("it is there");
+    assert_eq!(config.provider, Provider::Otc);
+    assert_eq!(config.auth_url, "https://iam.eu-de.otc.t-systems.com:443/v3");
+    assert_eq!(config.region.as_deref(), Some("eu-de"));
+    assert_eq!(config.project_name.as_deref(), Some("eu-de_prod"));
+    // An id that a careless reader of YAML takes for a number.
+    assert_eq!(config.project_id.as_deref(), Some("0123456789e12345678901234567890"));
+    assert_eq!(config.source, HOME);
+    assert_eq!((config.simulated, config.trust.clone()), (false, Trust::Platform));
+    assert_eq!(password(&config), "hush");
+    let Credentials::Password { user, domain, .. } = &config.credentials else { panic!() };
+    assert_eq!(*user, NameOrId::Name("ops".to_owned()));
+    assert_eq!(*domain, Some(NameOrId::Name("OTC-EU-DE-00000000001000000001".to_owned())));
+}
+
+#[test]
+fn keys_stand_under_auth_or_beside_it() {
+    let config = look("keys", &[(HOME, OTC)], &[]).expect("it is there");
+    assert_eq!(keys(&config), ("AK1", "SK1"));
+    assert_eq!(config.provider, Provider::Huawei);
+    assert_eq!((config.simulated, config.trust), (true, Trust::PlainHttp));
+    let inside = "clouds: {c: {auth: {auth_url: 'http://h', ak: A, sk: S, security_token: T}}}";
+    let config = look("c", &[("clouds.yaml", inside)], &[]).expect("it is there");
+    assert_eq!(keys(&config), ("A", "S"));
+    let Credentials::Keys { security_token: Some(token), .. } = &config.credentials else {
+        panic!("no token")
+    };
+    assert_eq!(token.expose_secret(), "T");
+}
+
+#[test]
+fn the_kind_of_login_can_be_chosen() {
+    let both = "clouds: {c: {auth_type: KIND, auth: {auth_url: 'http://h', ak: A, sk: S,
+        user_id: U, password: P, token: T}}}";
+    let kind = |kind: &str| {
+        let text = both.replace("KIND", kind);
+        look("c", &[("clouds.yaml", &text)], &[]).expect("it is there").credentials
+    };
+    assert!(matches!(kind("null"), Credentials::Keys { .. }));
+    assert!(matches!(kind("aksk"), Credentials::Keys { .. }));
+    assert!(matches!(kind("v3password"), Credentials::Password { .. }));
+    assert!(matches!(kind("v3token"), Credentials::Token(_)));
+}
+
+#[test]
+fn the_first_file_of_the_search_order_is_the_only_one() {
+    let entry = |region: &str| {
+        format!("clouds: {{c: {{region_name: {region}, auth: {{user_id: u, password: p}}}}}}")
+    };
+    let files: Vec<(&str, String)> =
+        ["pointed.yaml", "clouds.yaml", HOME, "/etc/openstack/clouds.yaml"]
+            .iter()
+            .zip(["r1", "r2", "r3", "r4"])
+            .map(|(path, region)| (*path, entry(region)))
+            .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, &text[..])).collect();
+    let region = |from: usize, given: &[(&str, &str)]| {
+        look("c", &files[from..], given).expect("it is there").region.expect("a region")
+    };
+    assert_eq!(region(0, &[("OS_CLIENT_CONFIG_FILE", "pointed.yaml")]), "r1");
+    assert_eq!(region(0, &[]), "r2");
+    assert_eq!(region(2, &[]), "r3");
+    assert_eq!(region(3, &[]), "r4");
+    let given = variables(&[("OS_CLIENT_CONFIG_FILE", "pointed.yaml")]);
+    let read = |path: &str| (path == "mine.yaml").then(|| entry("r0"));
+    let sources = Sources { variables: &given, clouds_file: Some("mine.yaml"), read: &read };
+    assert_eq!(load("c", None, &sources).expect("it is there").region.as_deref(), Some("r0"));
+}
+
+#[test]
+fn secure_yaml_beside_it_wins() {
+    let secure = "clouds: {otc-prod: {auth: {password: other}}, unknown: {auth: {password: x}}}";
+    let beside = "/home/ops/.config/openstack/secure.yaml";
+    let config = look("otc-prod", &[(HOME, OTC), (beside, secure)], &[]).expect("it is there");
+    assert_eq!(password(&config), "other");
+    assert_eq!(config.region.as_deref(), Some("eu-de"));
+    let elsewhere = look("otc-prod", &[(HOME, OTC), ("secure.yaml", secure)], &[]);
+    assert_eq!(password(&elsewhere.expect("it is there")), "hush");
+}
+
+#[test]
+fn variables_stand_for_a_cloud_that_no_file_has() {
+    let given = [
+        ("OS_AUTH_URL", "https://iam.eu-de.otc.t-systems.com/v3"),
+        ("OS_USERNAME", "ops"),
+        ("OS_PASSWORD", "hush"),
+        ("OS_DOMAIN_NAME", "acme"),
+        ("OS_TENANT_NAME", "eu-de_x"),
+        ("OS_REGION", "eu-de"),
+    ];
+    let config = look("anything", &[], &given).expect("the variables are enough");
+    assert_eq!((password(&config), config.source.as_str()), ("hush", "the environment"));
+    assert_eq!(config.project_name.as_deref(), Some("eu-de_x"));
+    let aside = look("otc-prod", &[(HOME, OTC)], &given).expect("the file wins");
+    assert_eq!(aside.source, HOME);
+    let mut named = given.to_vec();
+    named.push(("OS_CLOUD", "other"));
+    assert!(matches!(look("anything", &[], &named), Err(ConfigError::Unknown { .. })));
+    // A slip of the pen must not lead to another cloud.
+    assert!(matches!(look("otc-prdo", &[(HOME, OTC)], &given), Err(ConfigError::Unknown { .. })));
+}
+
+#[test]
+fn the_variables_of_huaweis_sdk_are_known() {
+    let given = [("HUAWEICLOUD_SDK_AK", "A"), ("HUAWEICLOUD_SDK_SK", "S")];
+    let error = look("h", &[], &given).expect_err("no region").to_string();
+    assert!(error.contains("neither auth_url nor a region"), "{error}");
+    let given = variables(&given);
+    let sources = Sources { variables: &given, clouds_file: None, read: &|_| None };
+    let config = load("h", Some("cn-north-4"), &sources).expect("the playbook says the region");
+    assert_eq!(keys(&config), ("A", "S"));
+    assert_eq!(config.auth_url, "https://iam.cn-north-4.myhuaweicloud.com/v3");
+}
+
+#[test]
+fn an_unknown_cloud_is_told_with_what_was_looked_at() {
+    let text = |name: &str, files: &[(&str, &str)]| {
+        look(name, files, &[]).expect_err("it is not there").to_string()
+    };
+    assert_eq!(
+        text("otc-prdo", &[(HOME, OTC)]),
+        "find cloud \"otc-prdo\": /home/ops/.config/openstack/clouds.yaml has empty, keys, otc-prod, \
+         and neither OS_AUTH_URL nor HUAWEICLOUD_SDK_AK is set; did you mean \"otc-prod\"?"
+    );
+    assert_eq!(
+        text("x", &[]),
+        "find cloud \"x\": there is no clouds.yaml, no /home/ops/.config/openstack/clouds.yaml, \
+         no /etc/openstack/clouds.yaml, and neither OS_AUTH_URL nor HUAWEICLOUD_SDK_AK is set"
+    );
+    assert!(!text("something-else", &[(HOME, OTC)]).contains("did you mean"));
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let error = look("x", &[(HOME, OTC)], &[("OS_CLIENT_CONFIG_FILE", "gone.yaml")]);
+    let error = error.expect_err("it is not there").to_string();
+    assert_eq!(error, "read gone.yaml, which OS_CLIENT_CONFIG_FILE names");
+    let broken = look("x", &[(HOME, "clouds: [")], &[]).expect_err("it is broken").to_string();
+    assert!(broken.starts_with("read /home/ops/.config/openstack/clouds.yaml: line "), "{broken}");
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let check = |auth: &str, wanted: &str| {
+        let text = format!("clouds: {{c: {{auth: {{auth_url: 'http://h', {auth}}}}}}}");
+        let error = look("c", &[("clouds.yaml", &text)], &[]).expect_err(auth).to_string();
+        assert_eq!(error, format!("use cloud \"c\" from clouds.yaml: {wanted}"));
+    };
+    check("ak: A", "there is an access key without its secret key");
+    check("sk: hush", "there is a secret key without its access key");
+    check("password: hush", "there is a password, but no username");
+    check(
+        "username: u, password: hush",
+        "there is a username, but no user_domain_name: it is the account's name",
+    );
+    check(
+        "username: u",
+        "there are no credentials: neither a password, nor ak and sk, nor a token",
+    );
+}
+
+#[test]
+fn certificates_are_trusted_as_configured() {
+    let trust = |rest: &str| {
+        let text = format!(
+            "clouds: {{c: {{{rest} auth: {{auth_url: 'https://h', user_id: u, password: p}}}}}}"
+        );
+        let files = [("clouds.yaml", text.as_str()), ("ca.pem", "PEM")];
+        look("c", &files, &[]).map(|config| config.trust)
+    };
+    let check = |rest: &str, wanted: Trust| {
+        assert_eq!(trust(rest).expect("it is there"), wanted, "{rest}");
+    };
+    check("", Trust::Platform);
+    check("verify: true,", Trust::Platform);
+    check("verify: false,", Trust::Anything);
+    check("verify: 'False',", Trust::Anything);
+    check("cacert: ca.pem,", Trust::PlatformAnd(b"PEM".to_vec()));
+    let error = trust("cacert: gone.pem,").expect_err("it is not there").to_string();
+    assert_eq!(error, "read gone.pem, which cacert names");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let secure = "clouds: {keys: {secret_key: hush-hush, security_token: quiet}}";
+    let files = [("clouds.yaml", OTC), ("secure.yaml", secure)];
+    let (one, two) = (look("otc-prod", &files, &[]), look("keys", &files, &[]));
+    for text in [format!("{one:?}"), format!("{two:?}")] {
+        assert!(!text.contains("hush") && !text.contains("quiet"), "{text}");
+    }
+}

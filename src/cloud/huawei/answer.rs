@@ -1,0 +1,171 @@
+//! From what came back to what it means.
+//!
+//! Start with [`answer`]. A yes without the thing that was asked for is no yes: an accepted change
+//! names its job, and without one nobody can say whether it was accepted (`errors-and-limits.md`,
+//! section 2).
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::super::fault;
+use super::wire;
+use crate::domain::{
+    Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, Reply,
+};
+
+/// What `response` says to `action`.
+pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
+    match action {
+        Action::Stop { .. } | Action::Start { .. } | Action::Reinstall { .. } => {
+            accepted(action, response)
+        }
+        Action::ListServers { .. } => {
+            let page: wire::Servers = read(response)?;
+            let total = page.count.number().and_then(|n| u32::try_from(n).ok());
+            Ok(Answer::Servers {
+                total: total.ok_or_else(|| missing("no count of servers"))?,
+                servers: all(page.servers, wire::Server::into_domain, "a server without an id")?,
+            })
+        }
+        Action::ShowServer { server } => {
+            let shown: wire::OneServer = read(response)?;
+            let shown = shown.server.into_domain().ok_or_else(|| missing("no server"))?;
+            if shown.id == *server {
+                Ok(Answer::Server(Box::new(shown)))
+            } else {
+                Err(missing("another server than the one asked for"))
+            }
+        }
+        Action::ShowJob { job } => shown_job(job, response),
+        Action::ListVolumes { .. } => {
+            let page: wire::Volumes = read(response)?;
+            all(page.volumes, wire::Volume::into_domain, "a volume without an id")
+                .map(Answer::Volumes)
+        }
+        Action::ShowQuota => {
+            let quota: wire::QuotaSet = read(response)?;
+            quota.into_domain().map(Answer::Quota).ok_or_else(|| missing("no quota"))
+        }
+        Action::ShowImage { image } => shown_image(image, response),
+        Action::ShowKeyPair { .. }
+        | Action::ShowKey { .. }
+        | Action::ListKeys
+        | Action::ShowAgency
+        | Action::ListTraces { .. } => beside_servers(action, response),
+        Action::Probe { .. } => Err(fault::of_answer(CostClass::Free, response)),
+    }
+}
+
+/// What can be absent without that being a fault.
+fn beside_servers(action: &Action, response: &Response<Bytes>) -> Reply {
+    match action {
+        Action::ShowKeyPair { .. } => {
+            let shown = present(read::<wire::OneKeyPair>(response))?;
+            Ok(Answer::KeyPair(shown.and_then(|one| one.keypair.into_domain())))
+        }
+        Action::ShowKey { .. } => {
+            let shown = present(read::<wire::OneKey>(response))?;
+            let key = shown.and_then(|one| one.key_info.first());
+            Ok(Answer::Key(key.and_then(wire::Key::into_domain)))
+        }
+        Action::ListKeys => {
+            let list: wire::Keys = read(response)?;
+            if list.truncated.is_yes() {
+                let message = "there are more KMS keys than one page holds: name the key by its id";
+                return Err(fault::ours(FaultClass::Invalid, "refleet.keys", message.to_owned()));
+            }
+            all(list.key_details, wire::Key::into_domain, "a key without an id").map(Answer::Keys)
+        }
+        Action::ShowAgency => agency(response),
+        Action::ListTraces { .. } => {
+            let list: wire::Traces = read(response)?;
+            let mut traces: Vec<_> =
+                list.traces.into_iter().filter_map(wire::Trace::into_domain).collect();
+            traces.sort_by_key(|trace| std::cmp::Reverse(trace.time));
+            Ok(Answer::Traces(traces))
+        }
+        Action::Stop { .. }
+        | Action::Start { .. }
+        | Action::Reinstall { .. }
+        | Action::ListServers { .. }
+        | Action::ShowServer { .. }
+        | Action::ShowJob { .. }
+        | Action::ListVolumes { .. }
+        | Action::ShowQuota
+        | Action::ShowImage { .. }
+        | Action::Probe { .. } => Err(fault::of_answer(action.cost_class(), response)),
+    }
+}
+
+fn accepted(action: &Action, response: &Response<Bytes>) -> Reply {
+    if !response.status().is_success() {
+        return Err(fault::of_answer(CostClass::Mutating, response));
+    }
+    let accepted: Option<wire::Accepted> = serde_json::from_slice(response.body()).ok();
+    if let Some(job) = accepted.and_then(|accepted| accepted.job_id.some()) {
+        return Ok(Answer::Accepted { job: JobId::new(job) });
+    }
+    let mut fault = fault::of_answer(CostClass::Mutating, response);
+    let throttled = fault.class == FaultClass::Throttled;
+    // A reinstall is also documented as "202: accepted, delayed because the system is busy", so
+    // for it alone a yes without a job is never taken for a refusal (`ecs.md`, section 6.1).
+    if !throttled || matches!(action, Action::Reinstall { .. }) {
+        fault.class = FaultClass::Lost;
+    }
+    Err(fault)
+}
+
+fn shown_job(job: &JobId, response: &Response<Bytes>) -> Reply {
+    let shown: wire::Job = read(response)?;
+    match shown.into_domain(job) {
+        Some(shown) => Ok(Answer::Job(shown)),
+        // A query that failed can say so with a 200 (`errors-and-limits.md`, section 1, E7).
+        None => Err(fault::of_answer(CostClass::Reading, response)),
+    }
+}
+
+fn shown_image(image: &ImageId, response: &Response<Bytes>) -> Reply {
+    let list = present(read::<wire::Images>(response))?;
+    let found = list.and_then(|list| list.images.into_iter().find(|one| one.is(image)));
+    Ok(Answer::Image(found.and_then(wire::Image::into_domain).map(Box::new)))
+}
+
+/// Most operators may not look, and that is not a "no" (`storage-image-kms.md`, section 8).
+fn agency(response: &Response<Bytes>) -> Reply {
+    let unknown = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+    if unknown.contains(&response.status()) {
+        return Ok(Answer::Agency(AgencyState::Unknown));
+    }
+    let list: wire::Agencies = read(response)?;
+    let granted = list.agencies.iter().any(|agency| agency.name.as_str() == "EVSAccessKMS");
+    let state = if granted { AgencyState::Granted } else { AgencyState::Missing };
+    Ok(Answer::Agency(state))
+}
+
+/// The body of a good answer to a request that changes nothing.
+pub(super) fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, Fault> {
+    if response.status() != StatusCode::OK && response.status() != StatusCode::CREATED {
+        return Err(fault::of_answer(CostClass::Reading, response));
+    }
+    serde_json::from_slice(response.body())
+        .map_err(|error| missing(format_args!("a body that cannot be read: {error}")))
+}
+
+fn missing(what: impl std::fmt::Display) -> Fault {
+    fault::unreadable(CostClass::Reading, what)
+}
+
+/// All of a list, or nothing: half a list would look like servers that are gone.
+fn all<W, D>(list: Vec<W>, into: fn(W) -> Option<D>, what: &str) -> Result<Vec<D>, Fault> {
+    list.into_iter().map(|item| into(item).ok_or_else(|| missing(what))).collect()
+}
+
+/// "There is no such thing" is an answer.
+fn present<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(thing) => Ok(Some(thing)),
+        Err(fault) if fault.class == FaultClass::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}

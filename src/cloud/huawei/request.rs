@@ -1,0 +1,334 @@
+//! From an action to the bytes that ask for it.
+//!
+//! Start with [`request`]. A [`Draft`] is a request before it is signed; the places, names and
+//! types of its fields are those of `ecs.md` and `storage-image-kms.md`. A reinstall never carries
+//! `mode`: with it, a second send after a lost answer could wipe the new system.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Method, Request};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+use super::super::config::Provider;
+use super::super::fault;
+use super::super::sign;
+use super::endpoints::{Base, Endpoints};
+use crate::domain::{
+    Action, Encryption, Fault, FaultClass, InstallCall, Login, ReinstallRequest, ServerId,
+    StopMode, Timestamp,
+};
+
+/// What a POST is sent as.
+pub(super) const JSON_BODY: &str = "application/json;charset=utf-8";
+const JSON: &str = "application/json";
+/// Most user data, before base64 (`ecs.md`, section 10).
+const MAX_USER_DATA: usize = 32 * 1024;
+
+/// Where requests of a project go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The family of the cloud.
+    pub provider: Provider,
+    /// Its services.
+    pub endpoints: Endpoints,
+    /// The project.
+    pub project_id: String,
+    /// The account that the project belongs to, where it is known.
+    pub domain_id: Option<String>,
+}
+
+/// What is read right before a reinstall is sent, and nowhere kept. User data may hold secrets too,
+/// so none of it can be printed.
+#[derive(Default)]
+pub struct Payload {
+    /// The password, for [`Login::Password`].
+    pub password: Option<SecretString>,
+    /// The user data.
+    pub user_data: Option<Vec<u8>>,
+}
+
+/// What a request acts on: a token says it by itself, keys in a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The project.
+    Project,
+    /// The whole account.
+    Account,
+    /// Neither is known yet.
+    Nobody,
+}
+
+/// A request before it is signed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// The service.
+    pub base: Base,
+    /// Path behind the service's root, escaped.
+    pub path: String,
+    /// Query, not escaped.
+    pub query: Vec<(String, String)>,
+    /// Body; empty for a GET.
+    pub body: Bytes,
+    /// What it acts on.
+    pub scope: Scope,
+}
+
+/// Without its body: there may be a password in it.
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { method, base, path, query, body, scope } = self;
+        f.debug_struct("Draft")
+            .field("method", method)
+            .field("base", base)
+            .field("path", path)
+            .field("query", query)
+            .field("body", &format_args!("{} bytes", body.len()))
+            .field("scope", scope)
+            .finish()
+    }
+}
+
+impl Draft {
+    pub(super) fn get(base: &Base, path: String, query: &[(&str, &str)]) -> Self {
+        let query = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (method, body, scope) = (Method::GET, Bytes::new(), Scope::Project);
+        Self { method, base: base.clone(), path, query, body, scope }
+    }
+
+    pub(super) fn post(base: &Base, path: String, body: &Value) -> Self {
+        let (method, query, scope) = (Method::POST, Vec::new(), Scope::Project);
+        Self { method, base: base.clone(), path, query, body: body.to_string().into(), scope }
+    }
+
+    pub(super) fn scoped(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// `application/json`, for a body with its character set, as the cloud's own client says it.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        if self.body.is_empty() { JSON } else { JSON_BODY }
+    }
+
+    /// The path as it is sent.
+    pub(super) fn full_path(&self) -> String {
+        format!("{}{}", self.base.prefix(), self.path)
+    }
+
+    /// The request with these headers.
+    pub(super) fn into_http(self, headers: &[(String, String)]) -> Result<Request<Bytes>, Fault> {
+        let query =
+            sign::canonical_query(self.query.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())));
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(format!("{}{}{mark}{query}", self.base.root, self.path));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body).map_err(|error| invalid("refleet.request", error.to_string()))
+    }
+}
+
+/// The request that asks for `action`. A fault here means that nothing is sent.
+pub fn request(
+    action: &Action,
+    site: &Site,
+    payload: &Payload,
+    now: Timestamp,
+) -> Result<Draft, Fault> {
+    let (at, p) = (&site.endpoints, &site.project_id);
+    let ecs = |rest: &str| format!("/v1/{p}/{rest}");
+    Ok(match action {
+        Action::Stop { servers, mode } => {
+            let kind = match mode {
+                StopMode::Soft => "SOFT",
+                StopMode::Hard => "HARD",
+            };
+            let body = json!({"os-stop": {"servers": ids(servers), "type": kind}});
+            Draft::post(&at.ecs, ecs("cloudservers/action"), &body)
+        }
+        Action::Start { servers } => {
+            let body = json!({"os-start": {"servers": ids(servers)}});
+            Draft::post(&at.ecs, ecs("cloudservers/action"), &body)
+        }
+        Action::Reinstall { server, request } => {
+            let version = match request.call {
+                InstallCall::V2 => "v2",
+                InstallCall::V1 => "v1",
+            };
+            let path =
+                format!("/{version}/{p}/cloudservers/{}/reinstallos", segment(server.as_str()));
+            Draft::post(&at.ecs, path, &reinstall(request, payload)?)
+        }
+        Action::ListServers { page, limit } => Draft::get(
+            &at.ecs,
+            ecs("cloudservers/detail"),
+            &[
+                ("limit", &limit.to_string()),
+                ("offset", &page.to_string()),
+                ("not-tags", "__type_baremetal"),
+            ],
+        ),
+        Action::ShowServer { server } => {
+            Draft::get(&at.ecs, ecs(&format!("cloudservers/{}", segment(server.as_str()))), &[])
+        }
+        Action::ShowJob { job } => {
+            Draft::get(&at.ecs, ecs(&format!("jobs/{}", segment(job.as_str()))), &[])
+        }
+        Action::ShowKeyPair { name } => {
+            Draft::get(&at.ecs, format!("/v2.1/{p}/os-keypairs/{}", segment(name)), &[])
+        }
+        Action::ListVolumes { .. }
+        | Action::ShowQuota
+        | Action::ShowImage { .. }
+        | Action::ShowKey { .. }
+        | Action::ListKeys
+        | Action::ShowAgency
+        | Action::ListTraces { .. } => beside_servers(action, site, now)?,
+        Action::Probe { .. } => {
+            return Err(invalid(
+                "refleet.request",
+                "a probe is no request to the cloud".to_owned(),
+            ));
+        }
+    })
+}
+
+/// Requests to the services beside ECS.
+fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft, Fault> {
+    let (at, p) = (&site.endpoints, &site.project_id);
+    Ok(match action {
+        Action::ListVolumes { offset, limit } => {
+            let kind = match site.provider {
+                Provider::Otc => "os-vendor-volumes",
+                Provider::Huawei => "cloudvolumes",
+            };
+            let (limit, offset) = (limit.to_string(), offset.to_string());
+            let query = [("limit", limit.as_str()), ("offset", offset.as_str())];
+            Draft::get(&at.evs, format!("/v2/{p}/{kind}/detail"), &query)
+        }
+        Action::ShowQuota => {
+            let version = match site.provider {
+                Provider::Otc => "v3",
+                Provider::Huawei => "v2",
+            };
+            Draft::get(&at.evs, format!("/{version}/{p}/os-quota-sets/{p}"), &[("usage", "True")])
+        }
+        Action::ShowImage { image } => {
+            Draft::get(&at.ims, "/v2/cloudimages".to_owned(), &[("id", image.as_str())])
+        }
+        Action::ShowKey { key } => {
+            Draft::post(&at.kms, format!("/v1.0/{p}/kms/describe-key"), &json!({"key_id": key}))
+        }
+        Action::ListKeys => {
+            Draft::post(&at.kms, format!("/v1.0/{p}/kms/list-keys"), &json!({"limit": "1000"}))
+        }
+        Action::ShowAgency => {
+            let domain = site.domain_id.as_deref().ok_or_else(|| {
+                fault::ours(
+                    FaultClass::Forbidden,
+                    "refleet.domain",
+                    "the id of the account is not known".to_owned(),
+                )
+            })?;
+            let query = [("domain_id", domain), ("name", "EVSAccessKMS")];
+            let path = "/v3.0/OS-AGENCY/agencies".to_owned();
+            Draft::get(&at.iam, path, &query).scoped(Scope::Account)
+        }
+        Action::ListTraces { server, since } => {
+            let (from, to) = (since.0.to_string(), now.0.to_string());
+            let query = [
+                ("trace_type", "system"),
+                ("service_type", "ECS"),
+                ("resource_type", "ecs"),
+                ("resource_id", server.as_str()),
+                ("from", &from),
+                ("to", &to),
+                ("limit", "200"),
+            ];
+            Draft::get(&at.cts, format!("/v3/{p}/traces"), &query)
+        }
+        Action::Stop { .. }
+        | Action::Start { .. }
+        | Action::Reinstall { .. }
+        | Action::ListServers { .. }
+        | Action::ShowServer { .. }
+        | Action::ShowJob { .. }
+        | Action::ShowKeyPair { .. }
+        | Action::Probe { .. } => {
+            return Err(invalid("refleet.request", "not a request to this service".to_owned()));
+        }
+    })
+}
+
+/// The body of a reinstall (`ecs.md`, section 6.1). What is wrong with it is said before it is sent.
+fn reinstall(request: &ReinstallRequest, payload: &Payload) -> Result<Value, Fault> {
+    let mut body = Map::new();
+    match &request.login {
+        Login::KeyPair { name, owner } => {
+            body.insert("keyname".to_owned(), json!(name));
+            body.insert("userid".to_owned(), json!(owner.as_str()));
+        }
+        Login::Password(_) => {
+            let password = payload
+                .password
+                .as_ref()
+                .ok_or_else(|| invalid("refleet.secret", "the password was not read".to_owned()))?;
+            body.insert("adminpass".to_owned(), json!(password.expose_secret()));
+        }
+        Login::UserData if payload.user_data.is_none() => {
+            return Err(invalid("refleet.request", "nobody could log in afterwards".to_owned()));
+        }
+        Login::UserData => {}
+    }
+    let mut metadata = Map::new();
+    if let Some(file) = &request.user_data {
+        let user_data = payload
+            .user_data
+            .as_deref()
+            .ok_or_else(|| invalid("refleet.file", format!("{} was not read", file.path)))?;
+        if request.call == InstallCall::V1 {
+            return Err(invalid(
+                "refleet.request",
+                "the image takes no user data: it has no cloud-init".to_owned(),
+            ));
+        }
+        if user_data.len() > MAX_USER_DATA {
+            let message = format!("{} is larger than 32 KiB", file.path);
+            return Err(invalid("refleet.file", message));
+        }
+        metadata.insert("user_data".to_owned(), json!(STANDARD.encode(user_data)));
+    }
+    match &request.encryption {
+        Encryption::None => {
+            metadata.insert("__system__encrypted".to_owned(), json!("0"));
+        }
+        Encryption::Key(key) => {
+            metadata.insert("__system__encrypted".to_owned(), json!("1"));
+            metadata.insert("__system__cmkid".to_owned(), json!(key));
+        }
+    }
+    if request.byol {
+        metadata.insert("BYOL".to_owned(), json!("true"));
+    }
+    body.insert("metadata".to_owned(), Value::Object(metadata));
+    Ok(json!({"os-reinstall": body}))
+}
+
+fn ids(servers: &[ServerId]) -> Vec<Value> {
+    servers.iter().map(|server| json!({"id": server.as_str()})).collect()
+}
+
+/// One segment of a path: a slash inside a name is escaped as well.
+pub(super) fn segment(text: &str) -> String {
+    sign::escape(text.as_bytes())
+}
+
+pub(super) fn invalid(code: &str, message: String) -> Fault {
+    fault::ours(FaultClass::Invalid, code, message)
+}

@@ -1,0 +1,25 @@
+//! Talking to a real cloud: one attempt at one action, and a classified answer.
+//!
+//! Start with [`Cloud`]; [`huawei::HuaweiCloud`] is one. [`config::load`] says which cloud is meant,
+//! [`http::Transport`] is the network below, [`fault`] says what a bad answer means.
+//!
+//! This room never retries, never waits and decides nothing: retries, waiting and rate limits
+//! belong to the engine, where they are journaled, budgeted and simulated.
+
+pub mod config;
+pub mod fault;
+pub mod http;
+pub mod huawei;
+mod lenient;
+pub mod sign;
+
+use std::future::Future;
+
+pub use self::http::NetError;
+use crate::domain::{Action, Reply};
+
+/// A cloud.
+pub trait Cloud: Send + Sync {
+    /// One attempt at one action. Never retries, never sleeps.
+    fn call(&self, action: Action) -> impl Future<Output = Reply> + Send;
+}
