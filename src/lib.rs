@@ -8,4 +8,5 @@ pub mod fleet;
 pub mod plan;
 pub mod playbook;
 pub mod probe;
+pub mod simulator;
 pub mod yaml;

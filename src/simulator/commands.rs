@@ -1,0 +1,716 @@
+//! What changes something: stop, start, reinstall.
+
+use super::dice::Dice;
+use super::error::ApiError;
+use super::jobs::{Failing, JobKind, Part, TheJob};
+use super::knobs::{BusyCode, IdleCall, Span};
+use super::machine::{NewSystem, Task, TaskKind};
+use super::tasks::{Event, Step, add};
+use super::world::World;
+use crate::domain::{
+    AgencyState, Deed, Image, InstallCall, JobId, KeyState, Millis, ServerId, StopMode, Trace,
+};
+
+/// A reinstall as the cloud understands it.
+#[derive(Clone, Debug)]
+pub(super) struct Wipe {
+    /// Which form of the call.
+    pub(super) call: InstallCall,
+    /// Name and owner of the key pair.
+    pub(super) key_pair: Option<(String, String)>,
+    /// A password is set.
+    pub(super) password: bool,
+    /// User data is sent.
+    pub(super) user_data: bool,
+    /// KMS key of the new system disk.
+    pub(super) disk_key: Option<String>,
+    /// The server may run: it is stopped as part of the job.
+    pub(super) stop_first: StopFirst,
+}
+
+/// Whether the cloud stops a running server before it reinstalls it (`mode: withStopServer`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopFirst {
+    /// It does.
+    Yes,
+    /// A running server is refused.
+    No,
+}
+
+impl World {
+    /// Stops servers.
+    pub(super) fn stop(
+        &mut self,
+        now: Millis,
+        ids: &[ServerId],
+        mode: StopMode,
+    ) -> Result<JobId, ApiError> {
+        let (kind, span) = match mode {
+            StopMode::Soft => (TaskKind::SoftStop, self.knobs.stop_soft),
+            StopMode::Hard => (TaskKind::HardStop, self.knobs.stop_hard),
+        };
+        self.power(now, ids, &Power { job: JobKind::Stop, deed: Deed::stop(mode), kind, span })
+    }
+
+    /// Starts servers.
+    pub(super) fn start(&mut self, now: Millis, ids: &[ServerId]) -> Result<JobId, ApiError> {
+        let (job, deed, kind) = (JobKind::Start, Deed::Start, TaskKind::Start);
+        self.power(now, ids, &Power { job, deed, kind, span: self.knobs.start })
+    }
+
+    fn power(&mut self, now: Millis, ids: &[ServerId], power: &Power) -> Result<JobId, ApiError> {
+        if ids.is_empty() {
+            return Err(ApiError::new(400, "Ecs.0005", "The request names no server."));
+        }
+        if ids.len() > 1_000 {
+            return Err(ApiError::new(400, "Ecs.0118", "The batch names too many servers."));
+        }
+        let known = |id: &ServerId| self.by_id.contains_key(id) || self.is_helper_now(id);
+        if !ids.iter().all(known) {
+            return Err(ApiError::no_server());
+        }
+        let operation = if power.job == JobKind::Start { "start" } else { "stop" };
+        let verdicts: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                self.watch(now, operation, id);
+                self.power_verdict(id, power)
+            })
+            .collect();
+        if verdicts.iter().all(Result::is_err)
+            && let Some(Err(failing)) = verdicts.first()
+        {
+            return Err(refusal(*failing));
+        }
+        let job = self.new_job(now, power.job, ids);
+        for (part, (id, verdict)) in ids.iter().zip(verdicts).enumerate() {
+            let place = (job, part);
+            match verdict {
+                Ok(Some(index)) => self.begin_power(now, index, (place, power)),
+                Ok(None) => self.end_parts(now, &[place], Ok(())),
+                Err(failing) => self.end_parts(now, &[place], Err(failing)),
+            }
+            if verdict.is_ok() {
+                self.done(now, power.deed, id);
+            }
+        }
+        Ok(self.jobs[job].id.clone())
+    }
+
+    /// Whether the server takes it; `None`: there is nothing to do.
+    fn power_verdict(&self, id: &ServerId, power: &Power) -> Result<Option<usize>, Failing> {
+        let Some(index) = self.by_id.get(id).copied() else { return Ok(None) };
+        let machine = &self.machines[index];
+        if machine.server.locked {
+            return Err(LOCKED);
+        }
+        if machine.server.frozen {
+            return Err(FROZEN);
+        }
+        let hurries = |task: &Task| {
+            matches!((&task.kind, &power.kind), (TaskKind::SoftStop, TaskKind::HardStop))
+        };
+        if machine.task.as_ref().is_some_and(|task| !hurries(task)) {
+            return Err(self.busy());
+        }
+        let wanted = if power.job == JobKind::Start { "ACTIVE" } else { "SHUTOFF" };
+        if machine.server.status == wanted && machine.task.is_none() {
+            return match self.knobs.idle_call {
+                IdleCall::Succeeds => Ok(None),
+                IdleCall::Fails => Err(WRONG_STATE),
+            };
+        }
+        Ok(Some(index))
+    }
+
+    fn begin_power(&mut self, now: Millis, index: usize, (place, power): (Place, &Power)) {
+        let mut length = self.dice.length(power.span);
+        if matches!(power.kind, TaskKind::SoftStop) && self.luck.chance(self.faults.slow_stop) {
+            length = Millis(length.0 * (20 + self.luck.below(80) as u64));
+        }
+        let mut parts = vec![place];
+        if let Some(earlier) = self.machines[index].task.take() {
+            parts.extend(earlier.parts);
+        }
+        let task = Task { number: self.number(), parts, kind: power.kind.clone() };
+        let event = Event { machine: index, task: task.number, step: Step::PowerChanged };
+        self.machines[index].task = Some(task);
+        let state = if power.job == JobKind::Start { "powering-on" } else { "powering-off" };
+        self.change(now, index).task_state = Some(state.to_owned());
+        self.plan(add(now, length), event);
+    }
+
+    /// Wipes the system disk of a server and installs its image anew.
+    pub(super) fn reinstall(
+        &mut self,
+        now: Millis,
+        id: &ServerId,
+        wipe: &Wipe,
+    ) -> Result<JobId, ApiError> {
+        let outcome = self.reinstall_now(now, id, wipe);
+        self.note_trace(now, id, (wipe.call, &outcome));
+        outcome
+    }
+
+    fn reinstall_now(
+        &mut self,
+        now: Millis,
+        id: &ServerId,
+        wipe: &Wipe,
+    ) -> Result<JobId, ApiError> {
+        self.watch(now, "reinstall", id);
+        let Some(index) = self.by_id.get(id).copied() else {
+            let helper = self.is_helper_now(id);
+            return Err(if helper { refusal(WRONG_STATE) } else { ApiError::no_server() });
+        };
+        let (image_key, gib) = self.check_wipe(index, wipe)?;
+        let machine = &self.machines[index];
+        if machine.count.accepted > 0 && !machine.last_failed {
+            self.violated(now, "second_reinstall", ("reinstall", id));
+        }
+        let system = NewSystem {
+            key_name: wipe.key_pair.as_ref().map(|(name, _)| name.clone()),
+            disk_key: image_key.or_else(|| wipe.disk_key.clone()),
+            helper: None,
+            reserved_gib: gib,
+            holds_quota: true,
+        };
+        let job = self.new_job(now, JobKind::Reinstall, std::slice::from_ref(id));
+        self.begin_reinstall(now, index, ((job, 0), system));
+        self.done(now, Deed::Reinstall, id);
+        Ok(self.jobs[job].id.clone())
+    }
+
+    /// Whether the server can be reinstalled like this: the image's key and the disk's size.
+    fn check_wipe(&self, index: usize, wipe: &Wipe) -> Result<(Option<String>, u64), ApiError> {
+        let machine = &self.machines[index];
+        let server = &machine.server;
+        let refuse = |failing| Err(refusal(failing));
+        if server.locked {
+            return refuse(LOCKED);
+        }
+        if server.frozen {
+            return refuse(FROZEN);
+        }
+        if machine.task.is_some() {
+            return refuse(self.busy());
+        }
+        let may_run = wipe.stop_first == StopFirst::Yes && server.status == "ACTIVE";
+        let failed = machine.last_failed && server.status != "ACTIVE";
+        if !(server.status == "SHUTOFF" || may_run || failed) {
+            return refuse(WRONG_STATE);
+        }
+        let Some(slot) = machine.system else { return refuse(NO_SYSTEM_DISK) };
+        let disk = &self.disks[slot];
+        if disk.status != "in-use" {
+            let backing_up = disk.status == "backing-up";
+            return refuse(if backing_up { BACKING_UP } else { DISK_ABNORMAL });
+        }
+        let image = self.images.get(&server.image).ok_or_else(|| refusal(NO_IMAGE))?;
+        check_image(image, wipe.call)?;
+        self.check_login(wipe)?;
+        self.check_encryption(image.key.as_ref().or(wipe.disk_key.as_ref()))?;
+        self.check_quota(disk.size_gib)?;
+        Ok((image.key.clone(), disk.size_gib))
+    }
+
+    fn check_login(&self, wipe: &Wipe) -> Result<(), ApiError> {
+        let bad = |text: &'static str| Err(ApiError::new(400, "Ecs.0005", text));
+        match (&wipe.key_pair, wipe.password) {
+            (Some(_), true) => bad("adminpass and keyname must not both be set."),
+            (None, false) if !wipe.user_data => bad("adminpass, keyname or user_data must be set."),
+            (Some((name, owner)), false) => {
+                let same = |pair: &crate::domain::KeyPair| {
+                    pair.name == *name
+                        && pair.user.as_ref().is_some_and(|user| user.as_str() == owner)
+                };
+                if self.key_pairs.iter().any(same) { Ok(()) } else { Err(refusal(NO_KEY_PAIR)) }
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn check_encryption(&self, key: Option<&String>) -> Result<(), ApiError> {
+        let Some(key) = key else { return Ok(()) };
+        if self.agency == AgencyState::Missing {
+            return Err(refusal(NO_AGENCY));
+        }
+        let usable = |it: &crate::domain::KmsKey| it.id == *key && it.state == KeyState::Enabled;
+        if self.keys.iter().any(usable) { Ok(()) } else { Err(refusal(BAD_KEY)) }
+    }
+
+    fn check_quota(&self, gib: u64) -> Result<(), ApiError> {
+        let quota = self.shown_quota();
+        let short = |free: Option<u64>, needed: u64| free.is_some_and(|free| free < needed);
+        if short(quota.volumes.free(), 1) || short(quota.gigabytes.free(), gib) {
+            return Err(refusal(NO_QUOTA));
+        }
+        Ok(())
+    }
+
+    fn begin_reinstall(&mut self, now: Millis, index: usize, (place, system): (Place, NewSystem)) {
+        self.reserved.0 += 1;
+        self.reserved.1 += system.reserved_gib;
+        self.in_flight += 1;
+        self.counters.peak_in_flight = self.counters.peak_in_flight.max(self.in_flight);
+        let number = self.number();
+        let kind = TaskKind::Reinstall(Box::new(system));
+        let machine = &mut self.machines[index];
+        machine.count.accepted += 1;
+        machine.injecting_until = None;
+        machine.task = Some(Task { number, parts: vec![place], kind });
+        let runs = machine.server.status == "ACTIVE";
+        let at = |step| Event { machine: index, task: number, step };
+        let begin = if runs {
+            self.change(now, index).task_state = Some("powering-off".to_owned());
+            let stopped = self.after(now, self.knobs.stop_soft);
+            self.plan(stopped, at(Step::StoppedFirst));
+            stopped
+        } else {
+            let shown = (self.knobs.reinstall_status.clone(), self.knobs.reinstall_task.clone());
+            let server = self.change(now, index);
+            server.status = shown.0;
+            server.task_state = Some(shown.1);
+            now
+        };
+        let length = self.reinstall_length();
+        let rates = FailureRates::from(&self.faults);
+        for (share, step) in course(&mut self.luck, &rates) {
+            self.plan(add(begin, Millis(length.0 * share / 100)), at(step));
+        }
+    }
+
+    fn reinstall_length(&mut self) -> Millis {
+        let length = self.dice.length(self.knobs.reinstall);
+        let slow = self.luck.chance(self.faults.slow_job);
+        if slow { Millis(length.0 * (3 + self.luck.below(8) as u64)) } else { length }
+    }
+
+    /// Counts what a careful client never does.
+    fn watch(&mut self, now: Millis, operation: &'static str, id: &ServerId) {
+        if self.helper_ids.contains(id) {
+            self.violated(now, "temporary_server", (operation, id));
+        }
+        let machine = self.by_id.get(id).map(|index| &self.machines[*index]);
+        if machine.is_some_and(|machine| machine.is_injecting(now)) {
+            self.violated(now, "during_injection", (operation, id));
+        }
+    }
+
+    fn is_helper_now(&self, id: &ServerId) -> bool {
+        self.helper_ids.contains(id) && self.helpers.iter().any(|helper| helper.id == *id)
+    }
+
+    fn busy(&self) -> Failing {
+        match self.knobs.busy_code {
+            BusyCode::CommandRunning => RUNNING,
+            BusyCode::WrongState => WRONG_STATE,
+        }
+    }
+
+    fn new_job(&mut self, now: Millis, kind: JobKind, ids: &[ServerId]) -> usize {
+        let index = self.jobs.len();
+        let id = JobId::new(format!("ff80{}", &self.dice.hex()[..28]));
+        let parts = ids
+            .iter()
+            .map(|server| {
+                let id = JobId::new(format!("ff80{}", &self.dice.hex()[..28]));
+                Part { id, server: server.clone(), end: None }
+            })
+            .collect();
+        let visible = self.after(now, self.knobs.job_visible);
+        let runs = self.after(now, Span(0.2, 2.0));
+        self.job_by_id.insert(id.clone(), index);
+        self.jobs.push(TheJob { id, kind, visible, begin: now, runs, parts, open: ids.len() });
+        index
+    }
+
+    fn note_trace(
+        &mut self,
+        now: Millis,
+        id: &ServerId,
+        (call, outcome): (InstallCall, &Result<JobId, ApiError>),
+    ) {
+        let name = match call {
+            InstallCall::V2 => "reinstallOsV2",
+            InstallCall::V1 => "reinstallOs",
+        };
+        let (code, job) = match outcome {
+            Ok(job) => (200, self.knobs.trace_holds_job.then(|| job.clone())),
+            Err(error) => (error.status, None),
+        };
+        let (name, time) = (name.to_owned(), self.wall(now));
+        let trace = Trace { name, server: id.clone(), time, code, job };
+        let visible = self.after(now, self.knobs.trace_visible);
+        self.traces.entry(id.clone()).or_default().push((visible, trace));
+    }
+}
+
+/// A job and the part of it.
+type Place = (usize, usize);
+
+/// A change of power.
+struct Power {
+    job: JobKind,
+    deed: Deed,
+    kind: TaskKind,
+    span: Span,
+}
+
+/// How often reinstalls fail: before and after the disk is swapped.
+struct FailureRates(f64, f64);
+
+impl From<&super::Faults> for FailureRates {
+    fn from(faults: &super::Faults) -> Self {
+        Self(faults.job_failure, faults.job_failure_after_swap)
+    }
+}
+
+/// The steps of one reinstall, each with its moment in percent of the whole length.
+fn course(luck: &mut Dice, rates: &FailureRates) -> Vec<(u64, Step)> {
+    if luck.chance(rates.0) {
+        return vec![(20, Step::Detached), (50, Step::Broken)];
+    }
+    if luck.chance(rates.1) {
+        return vec![(20, Step::Detached), (60, Step::Swapped), (90, Step::Broken)];
+    }
+    vec![(20, Step::Detached), (60, Step::Swapped), (100, Step::Reinstalled)]
+}
+
+fn check_image(image: &Image, call: InstallCall) -> Result<(), ApiError> {
+    if image.status != "active" || !image.registered {
+        return Err(refusal(IMAGE_NOT_ACTIVE));
+    }
+    let fits = match call {
+        InstallCall::V2 => image.cloud_init,
+        InstallCall::V1 => !image.cloud_init,
+    };
+    if fits { Ok(()) } else { Err(refusal(IMAGE_DOES_NOT_FIT)) }
+}
+
+/// A failure as the answer to a request.
+fn refusal(failing: Failing) -> ApiError {
+    let status = if failing == RUNNING { 501 } else { 400 };
+    ApiError::new(status, failing.code, failing.reason)
+}
+
+macro_rules! failings {
+    ($($name:ident = $code:literal, $reason:literal;)*) => {
+        $(const $name: Failing = Failing { code: $code, reason: $reason };)*
+    };
+}
+
+failings! {
+    NO_QUOTA = "Ecs.0021", "The EVS disk quota is insufficient.";
+    NO_AGENCY = "Ecs.0025", "EVS is not authorized to use KMS.";
+    FROZEN = "Ecs.0030", "The server is frozen.";
+    NO_IMAGE = "Ecs.0031", "The image does not exist.";
+    IMAGE_NOT_ACTIVE = "Ecs.0032", "The image is not active.";
+    IMAGE_DOES_NOT_FIT = "Ecs.0007", "The image does not fit this call.";
+    BACKING_UP = "Ecs.0073", "The system disk is being backed up.";
+    WRONG_STATE = "Ecs.0100", "The server status does not allow this operation.";
+    DISK_ABNORMAL = "Ecs.0101", "The system disk is abnormal.";
+    NO_SYSTEM_DISK = "Ecs.0105", "The server has no system disk.";
+    NO_KEY_PAIR = "Ecs.0314", "The key pair does not exist.";
+    RUNNING = "Ecs.0603", "Another command is running. Try again in 1 minute.";
+    LOCKED = "Ecs.0605", "The server is locked.";
+    BAD_KEY = "Ecs.0912", "The encryption key is invalid.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Faults, Knobs, Span, WorldSpec};
+    use super::*;
+    use crate::domain::{Action, Answer, Encryption, JobStatus, Login, ReinstallRequest, UserId};
+
+    fn calm() -> Knobs {
+        Knobs {
+            stop_soft: Span::exactly(20.0),
+            stop_hard: Span::exactly(5.0),
+            start: Span::exactly(15.0),
+            reinstall: Span::exactly(100.0),
+            trace_visible: Span::exactly(4.0),
+            ..Knobs::default()
+        }
+    }
+
+    fn world(spec: WorldSpec, faults: Faults) -> World {
+        World::new(&WorldSpec { knobs: calm(), ..spec }, faults, 1)
+    }
+
+    fn ids(world: &World) -> Vec<ServerId> {
+        world.servers().map(|server| server.id.clone()).collect()
+    }
+
+    fn answer(world: &mut World, seconds: u64, action: &Action) -> Result<Answer, String> {
+        let served = world.serve(Millis::secs(seconds), action);
+        served.reply.expect("an answer").map_err(|fault| fault.code)
+    }
+
+    fn reinstall_of(world: &World, server: &ServerId) -> Action {
+        let account = world.account();
+        let login = Login::KeyPair {
+            name: account.key_name.clone(),
+            owner: UserId::new(account.user_id.clone()),
+        };
+        let encryption = Encryption::None;
+        let (call, user_data, byol) = (InstallCall::V2, None, false);
+        let request = ReinstallRequest { call, login, user_data, byol, encryption };
+        Action::Reinstall { server: server.clone(), request: Box::new(request) }
+    }
+
+    fn job(world: &mut World, seconds: u64, action: &Action) -> JobId {
+        match answer(world, seconds, action) {
+            Ok(Answer::Accepted { job }) => job,
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    fn status(world: &mut World, seconds: u64, job: &JobId) -> JobStatus {
+        match answer(world, seconds, &Action::ShowJob { job: job.clone() }) {
+            Ok(Answer::Job(job)) => job.status,
+            other => panic!("no job: {other:?}"),
+        }
+    }
+
+    fn stop_of(server: &ServerId, mode: StopMode) -> Action {
+        Action::Stop { servers: vec![server.clone()], mode }
+    }
+
+    /// Status and task of the server as `ShowServer` says.
+    fn shown(world: &mut World, seconds: u64, server: &ServerId) -> (String, Option<String>) {
+        match answer(world, seconds, &Action::ShowServer { server: server.clone() }) {
+            Ok(Answer::Server(server)) => (server.status, server.task_state),
+            other => panic!("no server: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stopping_server_is_active_until_it_is_not() {
+        let mut world = world(WorldSpec::healthy(1), Faults::default());
+        let server = ids(&world).remove(0);
+        let stop = job(&mut world, 0, &stop_of(&server, StopMode::Soft));
+        let stopping = ("ACTIVE".to_owned(), Some("powering-off".to_owned()));
+        assert_eq!(shown(&mut world, 19, &server), stopping);
+        assert_eq!(status(&mut world, 19, &stop), JobStatus::Running);
+        assert_eq!(shown(&mut world, 20, &server), ("SHUTOFF".to_owned(), None));
+        assert_eq!(status(&mut world, 20, &stop), JobStatus::Success);
+        let start = job(&mut world, 30, &Action::Start { servers: vec![server.clone()] });
+        let starting = ("SHUTOFF".to_owned(), Some("powering-on".to_owned()));
+        assert_eq!(shown(&mut world, 40, &server), starting);
+        assert_eq!(shown(&mut world, 45, &server), ("ACTIVE".to_owned(), None));
+        assert_eq!(status(&mut world, 45, &start), JobStatus::Success);
+    }
+
+    #[test]
+    fn a_reinstall_swaps_the_system_disk_and_keeps_the_rest() {
+        let mut world = world(WorldSpec::healthy(2), Faults::default());
+        let server = ids(&world).remove(0);
+        let before = world.server(&server).expect("there").clone();
+        job(&mut world, 0, &stop_of(&server, StopMode::Hard));
+        let wipe = reinstall_of(&world, &server);
+        let wiping = job(&mut world, 10, &wipe);
+        assert_eq!(status(&mut world, 10, &wiping), JobStatus::Init);
+        let busy = ("SHUTOFF".to_owned(), Some("rebuilding".to_owned()));
+        assert_eq!(shown(&mut world, 40, &server), busy);
+        assert_eq!(world.server(&server).and_then(|it| it.system_volume()), None);
+        let list = Action::ListServers { page: 1, limit: 10 };
+        let total = |world: &mut World, at| match answer(world, at, &list) {
+            Ok(Answer::Servers { total, servers }) => (total, servers.len()),
+            other => panic!("no list: {other:?}"),
+        };
+        assert_eq!(total(&mut world, 40), (3, 3), "the temporary server is in the list");
+        assert_eq!(status(&mut world, 109, &wiping), JobStatus::Running);
+        assert_eq!(status(&mut world, 110, &wiping), JobStatus::Success);
+        assert_eq!(total(&mut world, 110), (2, 2));
+        let after = world.server(&server).expect("there").clone();
+        assert!(after.is_running());
+        assert_ne!(after.system_volume(), before.system_volume());
+        assert_eq!(after.addresses, before.addresses);
+        assert!(after.data_volumes().eq(before.data_volumes()));
+        let count = world.reinstalls(&server);
+        assert_eq!((count.accepted, count.completed, count.failed), (1, 1, 0));
+        assert!(world.violations().is_empty());
+    }
+
+    #[test]
+    fn what_a_careful_client_never_does_is_counted_and_served() {
+        let mut world = world(WorldSpec::healthy(1), Faults::default());
+        let server = ids(&world).remove(0);
+        let wipe = reinstall_of(&world, &server);
+        job(&mut world, 0, &stop_of(&server, StopMode::Hard));
+        job(&mut world, 10, &wipe);
+        world.advance(Millis::secs(50));
+        let helper = world.helpers[0].id.clone();
+        job(&mut world, 50, &stop_of(&helper, StopMode::Hard));
+        job(&mut world, 120, &stop_of(&server, StopMode::Hard));
+        job(&mut world, 220, &wipe);
+        let kinds: Vec<_> = world.violations().iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, ["temporary_server", "during_injection", "second_reinstall"]);
+    }
+
+    #[test]
+    fn a_failed_reinstall_may_be_repeated_without_a_violation() {
+        let all = Faults { job_failure: 1.0, ..Faults::default() };
+        let mut world = world(WorldSpec::healthy(1), all);
+        let server = ids(&world).remove(0);
+        let wipe = reinstall_of(&world, &server);
+        job(&mut world, 0, &stop_of(&server, StopMode::Hard));
+        let first = job(&mut world, 10, &wipe);
+        assert_eq!(status(&mut world, 110, &first), JobStatus::Fail);
+        world.faults_off();
+        let second = job(&mut world, 200, &wipe);
+        assert_eq!(status(&mut world, 300, &second), JobStatus::Success);
+        let count = world.reinstalls(&server);
+        assert_eq!((count.accepted, count.completed, count.failed), (2, 1, 1));
+        assert!(world.violations().is_empty());
+    }
+
+    /// The code that a reinstall of a stopped server is refused with, in a world of that group.
+    fn refused(group: &str, top: &str) -> Result<Answer, String> {
+        let stopped = if group.starts_with("status") { "" } else { "status: SHUTOFF, " };
+        let text = format!("servers: [{{ {stopped}{group}{} name: a }}]\n{top}", comma(group));
+        let mut world = world(WorldSpec::from_yaml(&text).expect(&text), Faults::default());
+        let server = ids(&world).remove(0);
+        let wipe = reinstall_of(&world, &server);
+        answer(&mut world, 0, &wipe)
+    }
+
+    fn comma(text: &str) -> &str {
+        if text.is_empty() { "" } else { "," }
+    }
+
+    #[test]
+    fn a_reinstall_is_refused_for_the_documented_reasons() {
+        let image = "images: [{ name: Standard_Ubuntu_24.04_latest, ";
+        let cases = [
+            ("locked: true", String::new(), "Ecs.0605"),
+            ("frozen: true", String::new(), "Ecs.0030"),
+            ("status: ACTIVE", String::new(), "Ecs.0100"),
+            ("status: ERROR", String::new(), "Ecs.0100"),
+            ("system_gib: 0", String::new(), "Ecs.0105"),
+            ("system_status: backing-up", String::new(), "Ecs.0073"),
+            ("", format!("{image} gone: true }}]"), "Ecs.0031"),
+            ("", format!("{image} status: queued }}]"), "Ecs.0032"),
+            ("", format!("{image} cloud_init: false }}]"), "Ecs.0007"),
+            ("", format!("{image} encrypted: evs/default }}]\nagency: missing"), "Ecs.0025"),
+            (
+                "",
+                format!("{image} encrypted: evs/default }}]\nkeys: [{{ state: disabled }}]"),
+                "Ecs.0912",
+            ),
+            ("", "quota: { volumes: 2 }".to_owned(), "Ecs.0021"),
+            ("", "quota: { gigabytes: 179 }".to_owned(), "Ecs.0021"),
+        ];
+        for (group, top, code) in cases {
+            assert_eq!(refused(group, &top), Err(code.to_owned()), "{group} {top}");
+        }
+        assert!(refused("", "quota: { volumes: 3, gigabytes: 180 }").is_ok());
+    }
+
+    #[test]
+    fn a_busy_server_refuses_and_a_hard_stop_overtakes_a_soft_one() {
+        let mut world = world(WorldSpec::healthy(1), Faults::default());
+        let server = ids(&world).remove(0);
+        let start = Action::Start { servers: vec![server.clone()] };
+        let soft = job(&mut world, 0, &stop_of(&server, StopMode::Soft));
+        assert_eq!(answer(&mut world, 1, &start), Err("Ecs.0603".to_owned()));
+        let hard = job(&mut world, 2, &stop_of(&server, StopMode::Hard));
+        assert_eq!(shown(&mut world, 7, &server), ("SHUTOFF".to_owned(), None));
+        assert_eq!(status(&mut world, 7, &soft), JobStatus::Success);
+        assert_eq!(status(&mut world, 7, &hard), JobStatus::Success);
+        let wipe = reinstall_of(&world, &server);
+        job(&mut world, 10, &wipe);
+        for action in [wipe, start, stop_of(&server, StopMode::Hard)] {
+            assert_eq!(answer(&mut world, 11, &action), Err("Ecs.0603".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_judged_server_by_server_and_names_only_servers_that_exist() {
+        let text = "servers: [{ name: a }, { name: b, locked: true }]";
+        let mut world = world(WorldSpec::from_yaml(text).expect("a world"), Faults::default());
+        let servers = ids(&world);
+        let mode = StopMode::Hard;
+        let both = job(&mut world, 0, &Action::Stop { servers: servers.clone(), mode });
+        let Ok(Answer::Job(seen)) = answer(&mut world, 10, &Action::ShowJob { job: both }) else {
+            panic!("no job");
+        };
+        assert_eq!(seen.status, JobStatus::Fail);
+        let codes: Vec<_> = seen.parts.iter().map(|part| part.error_code.as_deref()).collect();
+        assert_eq!(codes, [None, Some("Ecs.0605")]);
+        let unknown = vec![servers[0].clone(), ServerId::from("nobody")];
+        let unknown = Action::Stop { servers: unknown, mode };
+        assert_eq!(answer(&mut world, 20, &unknown), Err("Ecs.0114".to_owned()));
+        let deeds: Vec<_> = world.deeds().iter().map(|it| (it.kind, it.server.clone())).collect();
+        assert_eq!(deeds, [(Deed::ForceStop, servers[0].clone())]);
+    }
+
+    #[test]
+    fn a_failure_after_the_swap_leaves_a_new_disk() {
+        for (faults, same_disk) in [
+            (Faults { job_failure: 1.0, ..Faults::default() }, true),
+            (Faults { job_failure_after_swap: 1.0, ..Faults::default() }, false),
+        ] {
+            let mut world = world(WorldSpec::healthy(1), faults);
+            let server = ids(&world).remove(0);
+            let before = world.server(&server).and_then(|it| it.system_volume()).cloned();
+            job(&mut world, 0, &stop_of(&server, StopMode::Hard));
+            let wipe = reinstall_of(&world, &server);
+            let wiping = job(&mut world, 10, &wipe);
+            assert_eq!(status(&mut world, 110, &wiping), JobStatus::Fail);
+            let after = world.server(&server).and_then(|it| it.system_volume()).cloned();
+            assert!(after.is_some());
+            assert_eq!(after == before, same_disk);
+            assert_eq!(world.reserved, (0, 0), "the quota is given back");
+            assert_eq!(world.in_flight(), (0, 1));
+        }
+    }
+
+    #[test]
+    fn looks_may_be_late_but_not_for_ever() {
+        let knobs = Knobs { server_lag: Span::exactly(5.0), ..calm() };
+        let spec = WorldSpec { knobs, ..WorldSpec::healthy(1) };
+        let mut world = World::new(&spec, Faults::default(), 1);
+        let server = ids(&world).remove(0);
+        job(&mut world, 0, &stop_of(&server, StopMode::Hard));
+        assert_eq!(shown(&mut world, 4, &server), ("ACTIVE".to_owned(), None), "still as before");
+        let stopping = ("ACTIVE".to_owned(), Some("powering-off".to_owned()));
+        assert_eq!(shown(&mut world, 9, &server), stopping);
+        assert_eq!(shown(&mut world, 10, &server), ("SHUTOFF".to_owned(), None));
+    }
+
+    #[test]
+    fn the_audit_log_is_late_and_holds_refused_calls_too() {
+        let mut world = world(WorldSpec::healthy(1), Faults::default());
+        let server = ids(&world).remove(0);
+        let wipe = reinstall_of(&world, &server);
+        assert_eq!(answer(&mut world, 0, &wipe), Err("Ecs.0100".to_owned()));
+        let since = world.wall(Millis(0));
+        let look = Action::ListTraces { server: server.clone(), since };
+        assert_eq!(answer(&mut world, 3, &look), Ok(Answer::Traces(Vec::new())));
+        let Ok(Answer::Traces(traces)) = answer(&mut world, 4, &look) else { panic!("no log") };
+        let (code, job) = (traces[0].code, traces[0].job.clone());
+        assert_eq!((traces.len(), code, job), (1, 400, None));
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_world_and_the_same_trouble() {
+        let trail = |seed: u64| {
+            let faults = Faults::named("chaos").expect("a name");
+            let mut world = World::new(&WorldSpec::healthy(5), faults, seed);
+            let servers = ids(&world);
+            let list = Action::ListServers { page: 1, limit: 1_000 };
+            let mut trail = Vec::new();
+            for (second, server) in (0..200).zip(servers.iter().cycle()) {
+                let wipe = reinstall_of(&world, server);
+                for action in [stop_of(server, StopMode::Soft), wipe, list.clone()] {
+                    trail.push(format!("{:?}", world.serve(Millis::secs(second * 7), &action)));
+                }
+            }
+            trail
+        };
+        assert!(trail(4) == trail(4));
+        assert!(trail(4) != trail(5));
+    }
+}

@@ -1,0 +1,208 @@
+//! The front for simulated time: our own actions in, our own answers out, nothing on a wire.
+
+use super::commands::{StopFirst, Wipe};
+use super::error::ApiError;
+use super::faults::Hears;
+use super::jobs::TheJob;
+use super::world::World;
+use crate::domain::{
+    Action, Answer, Encryption, Fault, FaultClass, Job, JobStatus, Login, Millis, ProbeReport,
+    ReinstallRequest, Reply, SubJob,
+};
+
+/// How a request was served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The answer; `None`: it is lost, and whoever asked gives up.
+    pub reply: Option<Reply>,
+    /// So long after the request.
+    pub after: Millis,
+}
+
+impl World {
+    /// Serves one action at that simulated time. Times must not run backwards.
+    pub fn serve(&mut self, now: Millis, action: &Action) -> Served {
+        if let Action::Probe { server, .. } = action {
+            self.advance(now);
+            let report = if self.is_reachable(now, server) {
+                ProbeReport::Passed
+            } else {
+                ProbeReport::Failed { detail: "connection refused".to_owned() }
+            };
+            let after = self.dice.length(self.knobs.latency);
+            return Served { reply: Some(Ok(Answer::Probe(report))), after };
+        }
+        let mutating = !action.is_repeatable();
+        self.count(now, operation(action));
+        let fate = self.fate(now, mutating);
+        let outcome = fate.deed.then(|| self.carry_out(now, action));
+        let mut after = self.dice.length(self.knobs.latency);
+        let reply = match (fate.hears, outcome) {
+            (Hears::Answer, Some(outcome)) => {
+                Some(outcome.map_err(|error| fault(&error, mutating)))
+            }
+            (Hears::Instead(error), _) => Some(Err(fault(&error, mutating))),
+            (Hears::Nothing, _) => {
+                after = self.dice.length(self.knobs.timeout);
+                None
+            }
+            (Hears::Answer | Hears::Cut, _) => None,
+        };
+        Served { reply, after }
+    }
+
+    fn carry_out(&mut self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
+        match action {
+            Action::Stop { servers, mode } => {
+                Ok(Answer::Accepted { job: self.stop(now, servers, *mode)? })
+            }
+            Action::Start { servers } => Ok(Answer::Accepted { job: self.start(now, servers)? }),
+            Action::Reinstall { server, request } => {
+                Ok(Answer::Accepted { job: self.reinstall(now, server, &wipe(request))? })
+            }
+            Action::Probe { .. }
+            | Action::ListServers { .. }
+            | Action::ShowServer { .. }
+            | Action::ShowJob { .. }
+            | Action::ListVolumes { .. }
+            | Action::ShowQuota
+            | Action::ShowImage { .. }
+            | Action::ShowKeyPair { .. }
+            | Action::ShowKey { .. }
+            | Action::ListKeys
+            | Action::ShowAgency
+            | Action::ListTraces { .. } => self.look(now, action),
+        }
+    }
+
+    fn look(&self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
+        Ok(match action {
+            Action::ListServers { page, limit } => {
+                let (total, servers) = self.list_servers(now, *page, *limit)?;
+                let total = u32::try_from(total).unwrap_or(u32::MAX);
+                Answer::Servers { total, servers: servers.cloned().collect() }
+            }
+            Action::ShowServer { server } => {
+                Answer::Server(Box::new(self.show_server(now, server)?.clone()))
+            }
+            Action::ShowJob { job } => {
+                let job = self.show_job(now, job)?;
+                Answer::Job(self.shown_job(now, job))
+            }
+            Action::ListVolumes { offset, limit } => {
+                Answer::Volumes(self.list_volumes(*offset, *limit)?.to_vec())
+            }
+            Action::ShowQuota => Answer::Quota(self.shown_quota()),
+            Action::ShowImage { image } => {
+                Answer::Image(self.show_image(image).cloned().map(Box::new))
+            }
+            Action::ShowKeyPair { name } => Answer::KeyPair(self.show_key_pair(name).cloned()),
+            Action::ShowKey { key } => Answer::Key(self.show_key(key).ok().cloned()),
+            Action::ListKeys => Answer::Keys(self.keys.clone()),
+            Action::ShowAgency => Answer::Agency(self.agency),
+            Action::ListTraces { server, since } => {
+                Answer::Traces(self.list_traces(now, server, *since).cloned().collect())
+            }
+            Action::Probe { .. }
+            | Action::Stop { .. }
+            | Action::Start { .. }
+            | Action::Reinstall { .. } => {
+                return Err(ApiError::new(400, "Ecs.0000", "This is not a look."));
+            }
+        })
+    }
+
+    fn shown_job(&self, now: Millis, job: &TheJob) -> Job {
+        let status = self.job_status(now, job);
+        let failing = job.failing().filter(|_| status == JobStatus::Fail);
+        let parts = if self.shows_parts(job) { job.parts.as_slice() } else { &[] };
+        let part = |part: &super::jobs::Part| SubJob {
+            server: part.server.clone(),
+            status: part.status(now >= job.runs),
+            error_code: part.failing().map(|failing| failing.code.to_owned()),
+            fail_reason: part.failing().map(|failing| failing.reason.to_owned()),
+        };
+        Job {
+            id: job.id.clone(),
+            status,
+            error_code: failing.map(|failing| failing.code.to_owned()),
+            fail_reason: failing.map(|failing| failing.reason.to_owned()),
+            parts: parts.iter().map(part).collect(),
+        }
+    }
+}
+
+/// The request as the cloud understands it.
+fn wipe(request: &ReinstallRequest) -> Wipe {
+    let key_pair = match &request.login {
+        Login::KeyPair { name, owner } => Some((name.clone(), owner.as_str().to_owned())),
+        Login::Password(_) | Login::UserData => None,
+    };
+    Wipe {
+        call: request.call,
+        key_pair,
+        password: matches!(request.login, Login::Password(_)),
+        user_data: request.user_data.is_some(),
+        disk_key: match &request.encryption {
+            Encryption::None => None,
+            Encryption::Key(key) => Some(key.clone()),
+        },
+        stop_first: StopFirst::No,
+    }
+}
+
+/// The name that requests are counted under.
+fn operation(action: &Action) -> &'static str {
+    match action {
+        Action::Stop { .. } => "stop",
+        Action::Start { .. } => "start",
+        Action::Reinstall { .. } => "reinstall",
+        Action::ListServers { .. } => "list_servers",
+        Action::ShowServer { .. } => "show_server",
+        Action::ShowJob { .. } => "show_job",
+        Action::ListVolumes { .. } => "list_volumes",
+        Action::ShowQuota => "show_quota",
+        Action::ShowImage { .. } => "show_image",
+        Action::ShowKeyPair { .. } => "show_key_pair",
+        Action::ShowKey { .. } => "show_key",
+        Action::ListKeys => "list_keys",
+        Action::ShowAgency => "show_agency",
+        Action::ListTraces { .. } => "list_traces",
+        Action::Probe { .. } => "probe",
+    }
+}
+
+/// The refusal in the words of the engine. Written from the error tables on its own, so that the
+/// client's classifier is not tested against itself.
+fn fault(error: &ApiError, mutating: bool) -> Fault {
+    let code = if error.code.is_empty() {
+        format!("HTTP {}", error.status)
+    } else {
+        error.code.to_owned()
+    };
+    Fault {
+        class: class(error, mutating),
+        code,
+        message: error.message.clone().into_owned(),
+        request_id: None,
+        retry_after: error.retry_after,
+    }
+}
+
+fn class(error: &ApiError, mutating: bool) -> FaultClass {
+    match (error.code, error.status) {
+        // Refused, says the table, but look again before it is sent again.
+        ("Common.0024", _) if mutating => FaultClass::Lost,
+        ("Common.0024" | "APIGW.0308" | "Common.1503", _) => FaultClass::Throttled,
+        ("Ecs.0603", _) => FaultClass::Busy,
+        ("Ecs.0021", _) => FaultClass::Quota,
+        ("Ecs.0100" | "Ecs.0101" | "Ecs.0105" | "Ecs.0030" | "Ecs.0605", _) => FaultClass::State,
+        ("Ecs.0073", _) | (_, 503) => FaultClass::Transient,
+        ("Ecs.0114" | "Common.0011", _) | (_, 404) => FaultClass::NotFound,
+        (_, 401) => FaultClass::Unauthorised,
+        (_, 403) => FaultClass::Forbidden,
+        (_, 500..) if mutating => FaultClass::Lost,
+        (_, 500..) => FaultClass::Transient,
+        _ => FaultClass::Invalid,
+    }
+}

@@ -1,0 +1,192 @@
+//! One request from its arrival to its answer, without any socket.
+
+use serde_json::Value;
+
+use super::super::account::Account;
+use super::super::error::{ApiError, Shape};
+use super::super::faults::Hears;
+use super::super::world::World;
+use super::super::{Faults, WorldSpec};
+use super::auth::{Gate, Scope};
+use super::message::{Incoming, Outgoing, refused};
+use super::route::{Call, Realm, route};
+use super::server::{Clock, Options};
+use super::{audit, control, identity, images, jobs, keys, power, servers, storage};
+use crate::domain::{Millis, Timestamp};
+
+/// How much of an answer gets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// All of it.
+    Whole,
+    /// Nothing: the connection ends.
+    Nothing,
+    /// Its beginning.
+    Cut,
+}
+
+/// The moment of a request in both ways of counting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// Simulated time.
+    pub(super) at: Millis,
+    /// The wall clock.
+    pub(super) wall: Timestamp,
+}
+
+/// A world behind a port.
+pub(super) struct Front {
+    pub(super) world: World,
+    pub(super) gate: Gate,
+    /// Servers that were written down before, by their place in the world and their version.
+    pub(super) written: Vec<Option<(u64, String)>>,
+    /// Where this is: what the catalog points at.
+    pub(super) root: String,
+    pub(super) speed: f64,
+    spec: WorldSpec,
+    faults: Faults,
+    seed: u64,
+    clock: Clock,
+    begin: Timestamp,
+    requests: u64,
+}
+
+impl Front {
+    /// A front of a new world, whose time begins now.
+    pub(super) fn new(spec: WorldSpec, options: Options, root: String) -> Self {
+        let Options { speed, seed, faults, clock } = options;
+        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
+        let begin = clock();
+        let world = World::new(&spec, faults.clone(), seed).beginning(begin, speed);
+        let gate = Gate::new(seed, |length| divided(length, speed));
+        let written = Vec::new();
+        Self { world, gate, written, root, speed, spec, faults, seed, clock, begin, requests: 0 }
+    }
+
+    /// Starts over.
+    pub(super) fn reset(&mut self) {
+        let (spec, root) = (self.spec.clone(), self.root.clone());
+        let faults = self.faults.clone();
+        let clock = Clock::clone(&self.clock);
+        *self =
+            Self::new(spec, Options { speed: self.speed, seed: self.seed, faults, clock }, root);
+    }
+
+    /// Who the user is.
+    pub(super) fn account(&self) -> &Account {
+        self.world.account()
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a cast from a float saturates; a simulator does not run for ages"
+    )]
+    fn now(&self) -> Now {
+        let wall = (self.clock)();
+        let at = Millis((wall.since(self.begin).0 as f64 * self.speed) as u64);
+        Now { at, wall }
+    }
+
+    /// Serves a request.
+    pub(super) fn handle(&mut self, request: &Incoming) -> (Outgoing, Sent) {
+        let now = self.now();
+        let segments = request.segments();
+        if segments.first().is_some_and(|first| first == "_refleet") {
+            self.world.advance(now.at);
+            return (control::answer(self, now, request, &segments), Sent::Whole);
+        }
+        self.requests += 1;
+        let request_id = format!("{:032x}", self.requests);
+        let (outcome, sent) = self.served(now, request, &segments);
+        let mut answer = outcome.unwrap_or_else(|error| refused(&error, &request_id, self.speed));
+        answer.headers.push(("X-Request-Id", request_id));
+        (answer, sent)
+    }
+
+    fn served(
+        &mut self,
+        now: Now,
+        request: &Incoming,
+        segments: &[String],
+    ) -> (Result<Outgoing, ApiError>, Sent) {
+        let Some((call, project)) = route(&request.method, segments) else {
+            self.world.count(now.at, "unknown");
+            let message = "The API does not exist or has not been published in the environment";
+            let error = ApiError::new(404, "APIGW.0101", message).shaped(Shape::Gateway);
+            return (Err(error), Sent::Whole);
+        };
+        self.world.count(now.at, power::operation(&call, request));
+        if let Err(error) = self.let_in(now, request, (&call, project.as_deref())) {
+            return (Err(error), Sent::Whole);
+        }
+        let mutating = match call.realm() {
+            Realm::Public | Realm::Identity => {
+                return (self.carry_out(now, request, &call), Sent::Whole);
+            }
+            Realm::Reading => false,
+            Realm::Mutating => true,
+        };
+        let fate = self.world.fate(now.at, mutating);
+        let outcome = if fate.deed {
+            self.carry_out(now, request, &call)
+        } else {
+            Ok(Outgoing::ok(&Value::Null))
+        };
+        match fate.hears {
+            Hears::Answer => (outcome, Sent::Whole),
+            Hears::Instead(error) => (Err(error), Sent::Whole),
+            Hears::Nothing => (outcome, Sent::Nothing),
+            Hears::Cut => (outcome, Sent::Cut),
+        }
+    }
+
+    fn let_in(
+        &mut self,
+        now: Now,
+        request: &Incoming,
+        (call, project): (&Call, Option<&str>),
+    ) -> Result<(), ApiError> {
+        if call.realm() == Realm::Public {
+            return Ok(());
+        }
+        let scope = self.gate.check(request, self.world.account(), now.wall)?;
+        let own = project.is_none_or(|project| project == self.account().project_id);
+        let enough = scope == Scope::Project || call.realm() == Realm::Identity;
+        if own && enough {
+            return Ok(());
+        }
+        let message = "The project ID in the URL does not match that of the token.";
+        Err(ApiError::new(400, "Ecs.0023", message))
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Now,
+        request: &Incoming,
+        call: &Call,
+    ) -> Result<Outgoing, ApiError> {
+        match call {
+            Call::Identity(call) => identity::answer(self, now, (request, call)),
+            Call::Servers(call) => servers::answer(self, now.at, (request, call)),
+            Call::Power(call) => power::answer(&mut self.world, now.at, (request, call)),
+            Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
+            Call::Storage(call) => storage::answer(&self.world, request, call),
+            Call::Images(call) => images::answer(&self.world, request, call),
+            Call::Keys(call) => keys::answer(&self.world, request, call),
+            Call::Traces => audit::answer(&self.world, now, request),
+        }
+    }
+}
+
+/// A duration in real time.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates"
+)]
+fn divided(length: Millis, speed: f64) -> Millis {
+    Millis((length.0 as f64 / speed) as u64)
+}

@@ -1,0 +1,127 @@
+//! Stop, start and reinstall, as they are asked for on the wire (`ecs.md`, sections 5 and 6).
+
+use serde_json::{Value, json};
+
+use super::super::commands::{StopFirst, Wipe};
+use super::super::error::{ApiError, Shape};
+use super::super::world::World;
+use super::message::{Incoming, Outgoing};
+use super::route::{Call, PowerCall};
+use crate::domain::{InstallCall, JobId, Millis, ServerId, StopMode};
+
+/// The name that a call is counted under: a batch says only in its body what it does.
+pub(super) fn operation(call: &Call, request: &Incoming) -> &'static str {
+    if !matches!(call, Call::Power(PowerCall::Batch | PowerCall::NativeAction(_))) {
+        return call.operation();
+    }
+    let body = request.json().unwrap_or_default();
+    let names = [("os-stop", "stop"), ("os-start", "start")];
+    let found = names.into_iter().find(|(key, _)| body.get(key).is_some());
+    found.map_or(call.operation(), |(_, name)| name)
+}
+
+/// Serves a call that changes something.
+pub(super) fn answer(
+    world: &mut World,
+    now: Millis,
+    (request, call): (&Incoming, &PowerCall),
+) -> Result<Outgoing, ApiError> {
+    let body = request.json()?;
+    let accepted = |job: &JobId| Outgoing::ok(&json!({"job_id": job.as_str()}));
+    match call {
+        PowerCall::Batch => batch(world, now, &body).map(|job| accepted(&job)),
+        PowerCall::Reinstall(id, form) => {
+            let wipe = wipe(&body, *form)?;
+            world.reinstall(now, id, &wipe).map(|job| accepted(&job))
+        }
+        PowerCall::NativeAction(id) => {
+            let native = |error: ApiError| error.shaped(Shape::Native);
+            native_action(world, now, (id, &body)).map_err(native)?;
+            Ok(Outgoing::raw(202, String::new()))
+        }
+    }
+}
+
+fn batch(world: &mut World, now: Millis, body: &Value) -> Result<JobId, ApiError> {
+    if let Some(stop) = body.get("os-stop") {
+        return world.stop(now, &ids(stop)?, mode(stop)?);
+    }
+    match body.get("os-start") {
+        Some(start) => world.start(now, &ids(start)?),
+        None => Err(invalid("The request names no action that is known here.")),
+    }
+}
+
+fn native_action(
+    world: &mut World,
+    now: Millis,
+    (id, body): (&ServerId, &Value),
+) -> Result<JobId, ApiError> {
+    let ids = std::slice::from_ref(id);
+    if let Some(stop) = body.get("os-stop") {
+        return world.stop(now, ids, mode(stop)?);
+    }
+    match body.get("os-start") {
+        Some(_) => world.start(now, ids),
+        None => Err(invalid("The request names no action that is known here.")),
+    }
+}
+
+fn ids(action: &Value) -> Result<Vec<ServerId>, ApiError> {
+    let servers = action["servers"].as_array().ok_or_else(|| invalid("servers is missing."))?;
+    let id = |server: &Value| server["id"].as_str().map(ServerId::from);
+    let ids: Option<Vec<ServerId>> = servers.iter().map(id).collect();
+    ids.ok_or_else(|| invalid("A server has no id."))
+}
+
+fn mode(stop: &Value) -> Result<StopMode, ApiError> {
+    match stop["type"].as_str() {
+        None | Some("SOFT") => Ok(StopMode::Soft),
+        Some("HARD") => Ok(StopMode::Hard),
+        Some(_) => Err(invalid("type must be SOFT or HARD.")),
+    }
+}
+
+fn invalid(message: &'static str) -> ApiError {
+    ApiError::new(400, "Ecs.0005", message)
+}
+
+fn wipe(body: &Value, call: InstallCall) -> Result<Wipe, ApiError> {
+    let wanted = &body["os-reinstall"];
+    if !wanted.is_object() {
+        return Err(invalid("os-reinstall is missing."));
+    }
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let metadata = &wanted["metadata"];
+    if text(&metadata["BYOL"]).is_some_and(|byol| byol != "true") {
+        return Err(invalid("BYOL must be true where it is set."));
+    }
+    let key_pair = match (text(&wanted["keyname"]), text(&wanted["userid"])) {
+        (None, _) => None,
+        (Some(name), Some(owner)) => Some((name, owner)),
+        (Some(_), None) => return Err(invalid("userid is needed with keyname.")),
+    };
+    let stop_first = match wanted["mode"].as_str() {
+        None => StopFirst::No,
+        Some("withStopServer") => StopFirst::Yes,
+        Some(_) => return Err(invalid("mode must be withStopServer.")),
+    };
+    Ok(Wipe {
+        call,
+        key_pair,
+        password: text(&wanted["adminpass"]).is_some(),
+        user_data: call == InstallCall::V2 && text(&metadata["user_data"]).is_some(),
+        disk_key: disk_key(metadata)?,
+        stop_first,
+    })
+}
+
+fn disk_key(metadata: &Value) -> Result<Option<String>, ApiError> {
+    let key = metadata["__system__cmkid"].as_str();
+    match (metadata["__system__encrypted"].as_str(), key) {
+        (None | Some("0"), None) => Ok(None),
+        (Some("1"), Some(key)) => Ok(Some(key.to_owned())),
+        (Some("1"), None) => Err(ApiError::new(400, "Ecs.0912", "The encryption key is missing.")),
+        _ => Err(invalid("__system__encrypted and __system__cmkid do not agree.")),
+    }
+}

@@ -1,0 +1,187 @@
+//! How a simulated cloud behaves where the real one's documents are silent, or give only a range.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Millis;
+
+/// A range of seconds, written as `[60, 120]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Span(pub f64, pub f64);
+
+impl Span {
+    /// Always exactly so long.
+    #[must_use]
+    pub const fn exactly(seconds: f64) -> Self {
+        Self(seconds, seconds)
+    }
+
+    /// Its lower end.
+    #[must_use]
+    pub fn least(self) -> Millis {
+        millis(self.0)
+    }
+
+    /// Its upper end.
+    #[must_use]
+    pub fn most(self) -> Millis {
+        millis(self.1)
+    }
+
+    /// Whether it is a range of lengths at all.
+    #[must_use]
+    pub fn is_valid(self) -> bool {
+        self.0.is_finite() && self.1.is_finite() && self.0 >= 0.0 && self.0 <= self.1
+    }
+}
+
+/// Seconds as milliseconds; what is not a length is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates, and a length is never negative"
+)]
+pub(super) fn millis(seconds: f64) -> Millis {
+    Millis((seconds * 1_000.0).round() as u64)
+}
+
+/// What a server says that is asked for something while a command runs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BusyCode {
+    /// `Ecs.0603` with status 501.
+    CommandRunning,
+    /// `Ecs.0100`.
+    WrongState,
+}
+
+/// What comes of stopping a stopped server, or starting a running one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleCall {
+    /// Nothing is done, successfully.
+    Succeeds,
+    /// Its part of the job fails with `Ecs.0100`.
+    Fails,
+}
+
+/// The status of a batch in which some parts failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MixedBatch {
+    /// `FAIL`.
+    Fails,
+    /// `SUCCESS`.
+    Succeeds,
+}
+
+/// The knobs. Every length is simulated time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, each of them a yes or no")]
+pub struct Knobs {
+    /// A guest shuts down.
+    pub stop_soft: Span,
+    /// The power is cut.
+    pub stop_hard: Span,
+    /// A server starts.
+    pub start: Span,
+    /// A reinstall.
+    pub reinstall: Span,
+    /// Password or key are injected after a reinstall.
+    pub injection: Span,
+    /// A request is answered.
+    pub latency: Span,
+    /// A client waits for an answer that is lost before it gives up.
+    pub timeout: Span,
+    /// A job cannot be queried yet.
+    pub job_visible: Span,
+    /// A call is not in the audit log yet.
+    pub trace_visible: Span,
+    /// A look at a server shows what it was so long ago.
+    pub server_lag: Span,
+    /// The audit log names the job that the call was answered with.
+    pub trace_holds_job: bool,
+    /// Name of the temporary server; `{name}` is the name of the server that is reinstalled.
+    pub helper_name: String,
+    /// The temporary server carries the tags of the server that is reinstalled.
+    pub helper_copies_tags: bool,
+    /// Status shown during a reinstall.
+    pub reinstall_status: String,
+    /// Task state shown during a reinstall.
+    pub reinstall_task: String,
+    /// Status shown after a failed reinstall.
+    pub failed_status: String,
+    /// A server that is busy says this.
+    pub busy_code: BusyCode,
+    /// Stopping a stopped server, starting a running one.
+    pub idle_call: IdleCall,
+    /// Status of a batch of which a part failed.
+    pub mixed_batch: MixedBatch,
+    /// Jobs of a single server have a sub-job too.
+    pub single_job_parts: bool,
+    /// The server is started at the end of a reinstall.
+    pub starts_after_reinstall: bool,
+    /// Throttling answers carry `Retry-After`.
+    pub retry_after: bool,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            stop_soft: Span(15.0, 25.0),
+            stop_hard: Span(3.0, 7.0),
+            start: Span(10.0, 20.0),
+            reinstall: Span(60.0, 120.0),
+            injection: Span::exactly(90.0),
+            latency: Span(0.02, 0.2),
+            timeout: Span::exactly(60.0),
+            job_visible: Span::exactly(0.0),
+            trace_visible: Span(1.0, 5.0),
+            server_lag: Span::exactly(0.0),
+            trace_holds_job: true,
+            helper_name: "temp-{name}".to_owned(),
+            helper_copies_tags: false,
+            reinstall_status: "SHUTOFF".to_owned(),
+            reinstall_task: "rebuilding".to_owned(),
+            failed_status: "SHUTOFF".to_owned(),
+            busy_code: BusyCode::CommandRunning,
+            idle_call: IdleCall::Succeeds,
+            mixed_batch: MixedBatch::Fails,
+            single_job_parts: false,
+            starts_after_reinstall: true,
+            retry_after: false,
+        }
+    }
+}
+
+impl Knobs {
+    /// Knobs drawn for one simulated run: each seed meets another cloud.
+    #[must_use]
+    pub fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let mut flip = |probability: f64| rng.random_bool(probability);
+        let mut knobs = Self {
+            job_visible: if flip(0.3) { Span(0.0, 3.0) } else { Span::exactly(0.0) },
+            trace_visible: if flip(0.5) { Span(1.0, 30.0) } else { Span(0.0, 5.0) },
+            server_lag: if flip(0.3) { Span(0.0, 5.0) } else { Span::exactly(0.0) },
+            trace_holds_job: flip(0.5),
+            helper_copies_tags: flip(0.5),
+            busy_code: if flip(0.5) { BusyCode::CommandRunning } else { BusyCode::WrongState },
+            idle_call: if flip(0.8) { IdleCall::Succeeds } else { IdleCall::Fails },
+            mixed_batch: if flip(0.5) { MixedBatch::Fails } else { MixedBatch::Succeeds },
+            single_job_parts: flip(0.3),
+            starts_after_reinstall: flip(0.8),
+            retry_after: flip(0.5),
+            ..Self::default()
+        };
+        if flip(0.3) {
+            "{name}".clone_into(&mut knobs.helper_name);
+        }
+        let shown = ["SHUTOFF", "REBUILD", "ACTIVE", "UNKNOWN", "BUILD"];
+        shown[rng.random_range(0..shown.len())].clone_into(&mut knobs.reinstall_status);
+        knobs.reinstall = Span(60.0, rng.random_range(90.0..240.0));
+        knobs
+    }
+}

@@ -1,0 +1,37 @@
+//! A cloud that is not there: servers, disks, jobs and trouble, drawn from a seed.
+//!
+//! Start with [`World`]: a state machine without a clock and without input or output. Every call is
+//! handed the simulated time, and everything random comes from the seed. [`WorldSpec`] says what is
+//! in it, [`Knobs`] how it behaves where the cloud's documents are silent, [`Faults`] what goes
+//! wrong. [`World::serve`] answers our own actions in simulated time.
+//!
+//! The world never refuses what a careful client would not do if the cloud takes it: it counts it.
+
+mod account;
+mod build;
+mod commands;
+mod dice;
+mod direct;
+mod error;
+mod faults;
+pub mod http;
+mod jobs;
+mod knobs;
+mod looks;
+mod machine;
+mod meddle;
+mod spec;
+mod stats;
+mod tasks;
+mod world;
+
+pub use account::{Account, clouds_yaml, first_line};
+pub use direct::Served;
+pub use faults::{Faults, RateLimit};
+pub use knobs::{BusyCode, IdleCall, Knobs, MixedBatch, Span};
+pub use meddle::Meddling;
+pub use spec::{
+    ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError, WorldSpec,
+};
+pub use stats::{DeedSeen, ReinstallCount, RequestCount, Stats, Violation};
+pub use world::{EPOCH, World};

@@ -1,0 +1,418 @@
+//! What is in a simulated cloud: the file of `--world`, read and checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::knobs::{Knobs, Span};
+use crate::domain::{AgencyState, KeyState};
+use crate::yaml;
+
+/// A whole world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorldSpec {
+    /// Servers, group by group.
+    pub servers: Vec<ServerGroup>,
+    /// Images.
+    pub images: Vec<ImageSpec>,
+    /// Key pairs on top of the user's own one.
+    pub key_pairs: Vec<KeyPairSpec>,
+    /// KMS keys.
+    pub keys: Vec<KeySpec>,
+    /// EVS quota.
+    pub quota: QuotaSpec,
+    /// Whether EVS may use KMS; `unknown`: it may, but the user must not look.
+    pub agency: AgencyState,
+    /// Behaviour.
+    pub knobs: Knobs,
+}
+
+impl Default for WorldSpec {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            images: vec![ImageSpec::default()],
+            key_pairs: Vec::new(),
+            keys: vec![KeySpec::default()],
+            quota: QuotaSpec::default(),
+            agency: AgencyState::Granted,
+            knobs: Knobs::default(),
+        }
+    }
+}
+
+/// Servers that are alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
+pub struct ServerGroup {
+    /// How many.
+    pub count: u32,
+    /// Their name; a run of `#` is the number, counted from 1, filled up with zeros.
+    pub name: String,
+    /// Ids of the first of them; the others get ids from the seed.
+    pub ids: Vec<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Zones, in turn.
+    pub zones: Vec<String>,
+    /// Name or id of their image.
+    pub image: String,
+    /// Their key pair; none: the user's own one. An empty text: no key pair.
+    pub key: Option<String>,
+    /// Id of the user who made them; none: the acting user.
+    pub user: Option<String>,
+    /// Flavor.
+    pub flavor: String,
+    /// `Linux` or `Windows`.
+    pub os_type: String,
+    /// Power state at the beginning.
+    pub status: ServerStatus,
+    /// Locked.
+    pub locked: bool,
+    /// Frozen.
+    pub frozen: bool,
+    /// Made from an ISO image.
+    pub from_iso: bool,
+    /// An elastic address each.
+    pub floating: bool,
+    /// Size of the system disk in GiB; 0: no system disk.
+    pub system_gib: u64,
+    /// Sizes of the data disks in GiB.
+    pub data_gib: Vec<u64>,
+    /// Type of the disks.
+    pub disk_type: String,
+    /// Status of the system disk.
+    pub system_status: String,
+    /// Id or alias of the KMS key of the system disk; none: plain.
+    pub encrypted: Option<String>,
+}
+
+impl Default for ServerGroup {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            name: "server-####".to_owned(),
+            ids: Vec::new(),
+            tags: BTreeMap::new(),
+            zones: vec!["eu-de-01".to_owned(), "eu-de-02".to_owned(), "eu-de-03".to_owned()],
+            image: ImageSpec::default().name,
+            key: None,
+            user: None,
+            flavor: "s3.large.2".to_owned(),
+            os_type: "Linux".to_owned(),
+            status: ServerStatus::Active,
+            locked: false,
+            frozen: false,
+            from_iso: false,
+            floating: false,
+            system_gib: 40,
+            data_gib: vec![100],
+            disk_type: "SSD".to_owned(),
+            system_status: "in-use".to_owned(),
+            encrypted: None,
+        }
+    }
+}
+
+/// Status of a server when the world begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ServerStatus {
+    /// Running.
+    #[default]
+    Active,
+    /// Stopped.
+    Shutoff,
+    /// Broken.
+    Error,
+}
+
+impl ServerStatus {
+    /// As the cloud writes it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Shutoff => "SHUTOFF",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
+pub struct ImageSpec {
+    /// Its id; none: from the seed.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// `active`, `queued` …
+    pub status: String,
+    /// `gold`, `private`, `shared`, `market`.
+    pub kind: String,
+    /// Registered and usable.
+    pub registered: bool,
+    /// `Linux`, `Windows`, `Other`.
+    pub os_type: String,
+    /// `Ubuntu`, `SUSE`, `Red Hat` …
+    pub platform: String,
+    /// Free text.
+    pub os_version: String,
+    /// Credentials are injected by cloud-init.
+    pub cloud_init: bool,
+    /// A full-ECS image.
+    pub whole_server: bool,
+    /// Deleted, or no longer shared: servers still name it.
+    pub gone: bool,
+    /// Id or alias of the KMS key of an encrypted image.
+    pub encrypted: Option<String>,
+    /// GiB that a disk must have for it.
+    pub min_disk_gib: u64,
+}
+
+impl Default for ImageSpec {
+    fn default() -> Self {
+        Self {
+            id: None,
+            name: "Standard_Ubuntu_24.04_latest".to_owned(),
+            status: "active".to_owned(),
+            kind: "gold".to_owned(),
+            registered: true,
+            os_type: "Linux".to_owned(),
+            platform: "Ubuntu".to_owned(),
+            os_version: "Ubuntu 24.04 server 64bit".to_owned(),
+            cloud_init: true,
+            whole_server: false,
+            gone: false,
+            encrypted: None,
+            min_disk_gib: 4,
+        }
+    }
+}
+
+/// A key pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPairSpec {
+    /// Its name.
+    pub name: String,
+    /// Id of its owner; none: the acting user. Others cannot see it.
+    #[serde(default)]
+    pub owner: Option<String>,
+}
+
+/// A KMS key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeySpec {
+    /// Its id; none: from the seed.
+    pub id: Option<String>,
+    /// Its alias.
+    pub alias: String,
+    /// Its state.
+    pub state: KeyState,
+}
+
+impl Default for KeySpec {
+    fn default() -> Self {
+        Self { id: None, alias: "evs/default".to_owned(), state: KeyState::Enabled }
+    }
+}
+
+/// Limits of disks; what is used is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuotaSpec {
+    /// Number of disks; none: no limit.
+    pub volumes: Option<u64>,
+    /// Their size together in GiB; none: no limit.
+    pub gigabytes: Option<u64>,
+}
+
+/// Why a world cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// The file is not what it should be.
+    #[error(transparent)]
+    Yaml(#[from] yaml::Error),
+    /// A group names an image that is not there.
+    #[error("group `{group}` names the image `{image}`, which is not under `images`")]
+    Image {
+        /// The group.
+        group: String,
+        /// The image.
+        image: String,
+    },
+    /// Something names a KMS key that is not there.
+    #[error("`{what}` names the KMS key `{key}`, which is not under `keys`")]
+    Key {
+        /// What names it.
+        what: String,
+        /// The key.
+        key: String,
+    },
+    /// Two things have one id.
+    #[error("the id `{0}` is given twice")]
+    Twice(String),
+    /// More ids than servers.
+    #[error("group `{0}` lists more ids than servers")]
+    Ids(String),
+    /// A group without a zone.
+    #[error("group `{0}` needs at least one zone")]
+    Zones(String),
+    /// A range that is none.
+    #[error("knob `{0}` must be a range of seconds such as [60, 120]")]
+    Span(&'static str),
+    /// Too many servers.
+    #[error("a world of {0} servers is too large; at most 100000")]
+    Size(u64),
+}
+
+impl WorldSpec {
+    /// `n` healthy Linux servers `web-0001…` (`product.md`, section 8).
+    #[must_use]
+    pub fn healthy(n: u32) -> Self {
+        let group = ServerGroup {
+            count: n,
+            name: "web-####".to_owned(),
+            tags: BTreeMap::from([("role".to_owned(), "web".to_owned())]),
+            ..ServerGroup::default()
+        };
+        let quota = QuotaSpec {
+            volumes: Some(u64::from(n) * 4 + 100),
+            gigabytes: Some(u64::from(n) * 1_000 + 10_000),
+        };
+        Self { servers: vec![group], quota, ..Self::default() }
+    }
+
+    /// Reads and checks a world file.
+    pub fn from_yaml(text: &str) -> Result<Self, SpecError> {
+        let spec: Self = yaml::from_str(text)?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// Whether such a world can be.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let total: u64 = self.servers.iter().map(|group| u64::from(group.count)).sum();
+        if total > 100_000 {
+            return Err(SpecError::Size(total));
+        }
+        self.check_groups()?;
+        for image in &self.images {
+            self.check_key(&image.name, image.encrypted.as_ref())?;
+        }
+        self.check_ids()?;
+        match self.knobs.spans().into_iter().find(|(_, span)| !span.is_valid()) {
+            Some((name, _)) => Err(SpecError::Span(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_groups(&self) -> Result<(), SpecError> {
+        for group in &self.servers {
+            let name = || group.name.clone();
+            if group.ids.len() > group.count as usize {
+                return Err(SpecError::Ids(name()));
+            }
+            if group.zones.is_empty() {
+                return Err(SpecError::Zones(name()));
+            }
+            if !self.images.iter().any(|image| image.is(&group.image)) {
+                return Err(SpecError::Image { group: name(), image: group.image.clone() });
+            }
+            self.check_key(&group.name, group.encrypted.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn check_key(&self, what: &str, key: Option<&String>) -> Result<(), SpecError> {
+        match key {
+            Some(key) if !self.keys.iter().any(|known| known.is(key)) => {
+                Err(SpecError::Key { what: what.to_owned(), key: key.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_ids(&self) -> Result<(), SpecError> {
+        let servers = self.servers.iter().flat_map(|group| &group.ids);
+        let images = self.images.iter().filter_map(|image| image.id.as_ref());
+        let keys = self.keys.iter().filter_map(|key| key.id.as_ref());
+        let mut seen = BTreeSet::new();
+        match servers.chain(images).chain(keys).find(|id| !seen.insert(*id)) {
+            Some(id) => Err(SpecError::Twice(id.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ImageSpec {
+    /// Whether that is its name or id.
+    fn is(&self, text: &str) -> bool {
+        self.name == text || self.id.as_deref() == Some(text)
+    }
+}
+
+impl KeySpec {
+    /// Whether that is its alias or id.
+    fn is(&self, text: &str) -> bool {
+        self.alias == text || self.id.as_deref() == Some(text)
+    }
+}
+
+impl Knobs {
+    fn spans(&self) -> [(&'static str, Span); 10] {
+        [
+            ("stop_soft", self.stop_soft),
+            ("stop_hard", self.stop_hard),
+            ("start", self.start),
+            ("reinstall", self.reinstall),
+            ("injection", self.injection),
+            ("latency", self.latency),
+            ("timeout", self.timeout),
+            ("job_visible", self.job_visible),
+            ("trace_visible", self.trace_visible),
+            ("server_lag", self.server_lag),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_world_that_cannot_be_is_refused_with_its_reason() {
+        let cases = [
+            ("servers: [{ image: other }]", "names the image `other`"),
+            ("servers: [{ encrypted: mine }]", "names the KMS key `mine`"),
+            ("servers: [{ ids: [a, b] }]", "more ids than servers"),
+            ("servers: [{ ids: [a] }, { ids: [a] }]", "the id `a` is given twice"),
+            ("servers: [{ zones: [] }]", "at least one zone"),
+            ("servers: [{ count: 100001 }]", "too large"),
+            ("knobs: { reinstall: [9, 1] }", "knob `reinstall`"),
+            ("servers: [{ colour: red }]", "colour"),
+        ];
+        for (text, reason) in cases {
+            let error = WorldSpec::from_yaml(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_world_says_what_differs_from_a_healthy_one() {
+        let text = "servers:\n  - { count: 2, name: 'db-##', tags: { role: db }, locked: true }\n\
+                    knobs: { reinstall: [1, 2], busy_code: wrong_state }\nagency: missing\n";
+        let spec = WorldSpec::from_yaml(text).unwrap();
+        assert_eq!((spec.servers[0].count, spec.servers[0].system_gib), (2, 40));
+        assert_eq!(spec.knobs.reinstall, Span(1.0, 2.0));
+        let world = super::super::World::new(&spec, super::super::Faults::default(), 1);
+        let names: Vec<_> = world.servers().map(|server| server.name.clone()).collect();
+        assert_eq!(names, ["db-01", "db-02"]);
+    }
+}

@@ -1,0 +1,244 @@
+//! The world itself: its state, its clock that others wind, and its counters.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use super::account::Account;
+use super::dice::Dice;
+use super::error::ApiError;
+use super::faults::{Fate, Faults, Hears, Request};
+use super::jobs::TheJob;
+use super::knobs::Knobs;
+use super::machine::Machine;
+use super::spec::{QuotaSpec, WorldSpec};
+use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
+use super::tasks::Event;
+use crate::domain::{
+    AgencyState, Deed, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId, Timestamp,
+    Trace, Volume, VolumeId,
+};
+
+/// When every simulated world begins, unless it is told otherwise: 2026-01-01T00:00:00Z.
+pub const EPOCH: Timestamp = Timestamp(1_767_225_600_000);
+
+/// A simulated cloud.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(super) account: Account,
+    pub(super) knobs: Knobs,
+    pub(super) faults: Faults,
+    /// Ids and lengths.
+    pub(super) dice: Dice,
+    /// Trouble.
+    pub(super) luck: Dice,
+    pub(super) machines: Vec<Machine>,
+    pub(super) by_id: BTreeMap<ServerId, usize>,
+    /// Temporary servers that are there now, the newest last.
+    pub(super) helpers: Vec<Server>,
+    /// Every temporary server there ever was.
+    pub(super) helper_ids: BTreeSet<ServerId>,
+    pub(super) disks: Vec<Volume>,
+    pub(super) disk_by_id: BTreeMap<VolumeId, usize>,
+    pub(super) images: BTreeMap<ImageId, Image>,
+    pub(super) key_pairs: Vec<KeyPair>,
+    pub(super) keys: Vec<KmsKey>,
+    pub(super) quota: QuotaSpec,
+    pub(super) used_gib: u64,
+    /// Disks and GiB that reinstalls in flight hold back.
+    pub(super) reserved: (u64, u64),
+    pub(super) agency: AgencyState,
+    pub(super) jobs: Vec<TheJob>,
+    pub(super) job_by_id: BTreeMap<JobId, usize>,
+    /// The audit log: when a line can be seen, and the line; oldest first.
+    pub(super) traces: BTreeMap<ServerId, Vec<(Millis, Trace)>>,
+    pub(super) events: BinaryHeap<Reverse<(Millis, u64, Event)>>,
+    /// Numbers tasks and events.
+    pub(super) next_number: u64,
+    pub(super) in_flight: usize,
+    pub(super) counters: Stats,
+    pub(super) deeds: Vec<DeedSeen>,
+    /// The counted limit: where its window began, and requests since.
+    window: (Millis, u32),
+    epoch: Timestamp,
+    speed: f64,
+}
+
+impl World {
+    /// The world of that spec; everything random comes from the seed.
+    #[must_use]
+    pub fn new(spec: &WorldSpec, faults: Faults, seed: u64) -> Self {
+        let account = Account::from_seed(seed);
+        let mut world = Self {
+            account,
+            knobs: spec.knobs.clone(),
+            faults,
+            dice: Dice::new(seed, 0),
+            luck: Dice::new(seed, 1),
+            machines: Vec::new(),
+            by_id: BTreeMap::new(),
+            helpers: Vec::new(),
+            helper_ids: BTreeSet::new(),
+            disks: Vec::new(),
+            disk_by_id: BTreeMap::new(),
+            images: BTreeMap::new(),
+            key_pairs: Vec::new(),
+            keys: Vec::new(),
+            quota: spec.quota,
+            used_gib: 0,
+            reserved: (0, 0),
+            agency: spec.agency,
+            jobs: Vec::new(),
+            job_by_id: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            events: BinaryHeap::new(),
+            next_number: 0,
+            in_flight: 0,
+            counters: Stats::default(),
+            deeds: Vec::new(),
+            window: (Millis(0), 0),
+            epoch: EPOCH,
+            speed: 1.0,
+        };
+        world.populate(spec);
+        world
+    }
+
+    /// The same world with its time beginning at that moment, and running that much faster than
+    /// wall clocks do.
+    #[must_use]
+    pub fn beginning(self, epoch: Timestamp, speed: f64) -> Self {
+        Self { epoch, speed, ..self }
+    }
+
+    /// The wall clock at that simulated time.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a cast from a float saturates; simulated times are far below 2^53 ms"
+    )]
+    pub fn wall(&self, at: Millis) -> Timestamp {
+        self.epoch + Millis((at.0 as f64 / self.speed) as u64)
+    }
+
+    /// Who the user is.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Everything that was counted.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let servers = self.machines.iter();
+        let reinstalls = servers.map(|machine| (machine.server.id.clone(), machine.count));
+        Stats { reinstalls: reinstalls.collect(), ..self.counters.clone() }
+    }
+
+    /// A server as it really is, whatever looks show; not a temporary one.
+    #[must_use]
+    pub fn server(&self, id: &ServerId) -> Option<&Server> {
+        self.by_id.get(id).and_then(|index| self.machines.get(*index)).map(|it| &it.server)
+    }
+
+    /// All servers as they really are, without temporary ones.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.machines.iter().map(|machine| &machine.server)
+    }
+
+    /// Reinstalls of a server so far.
+    #[must_use]
+    pub fn reinstalls(&self, id: &ServerId) -> ReinstallCount {
+        let machine = self.by_id.get(id).and_then(|index| self.machines.get(*index));
+        machine.map(|it| it.count).unwrap_or_default()
+    }
+
+    /// What a careful client never does, as it was seen so far.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.counters.violations
+    }
+
+    /// Mutating requests that were taken, server by server, oldest first.
+    #[must_use]
+    pub fn deeds(&self) -> &[DeedSeen] {
+        &self.deeds
+    }
+
+    /// Reinstalls in flight, and the most there were at once.
+    #[must_use]
+    pub fn in_flight(&self) -> (usize, usize) {
+        (self.in_flight, self.counters.peak_in_flight)
+    }
+
+    /// From now on nothing goes wrong any more: whoever waits must now get there.
+    pub fn faults_off(&mut self) {
+        self.faults = Faults::default();
+    }
+
+    /// From now on this goes wrong.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// Counts a request. The world is advanced to `now`.
+    pub(super) fn count(&mut self, now: Millis, operation: &'static str) {
+        self.advance(now);
+        self.counters.requests.total += 1;
+        *self.counters.requests.by_operation.entry(operation).or_default() += 1;
+    }
+
+    /// Draws what becomes of a request.
+    pub(super) fn fate(&mut self, now: Millis, mutating: bool) -> Fate {
+        let fate = if let Some(error) = self.over_limit(now) {
+            Fate { deed: false, hears: Hears::Instead(error) }
+        } else {
+            let retry_after = self.knobs.retry_after;
+            self.faults.fate(&mut self.luck, Request { mutating, retry_after })
+        };
+        if let Hears::Instead(error) = &fate.hears
+            && matches!(error.code, "APIGW.0308" | "Common.1503" | "Common.0024")
+        {
+            self.counters.requests.throttled += 1;
+        }
+        fate
+    }
+
+    fn over_limit(&mut self, now: Millis) -> Option<ApiError> {
+        let limit = self.faults.limit?;
+        let length = Millis::secs(u64::from(limit.seconds));
+        if now.0 >= self.window.0.0 + length.0 {
+            self.window = (now, 0);
+        }
+        self.window.1 += 1;
+        if self.window.1 <= limit.requests {
+            return None;
+        }
+        let rest = Millis((self.window.0.0 + length.0).saturating_sub(now.0));
+        let retry_after = self.knobs.retry_after.then_some(rest);
+        Some(ApiError::throttled(limit.requests, length, retry_after))
+    }
+
+    /// Notes something that a careful client never does.
+    pub(super) fn violated(
+        &mut self,
+        at: Millis,
+        kind: &'static str,
+        (operation, server): (&'static str, &ServerId),
+    ) {
+        let server = server.clone();
+        self.counters.violations.push(Violation { at, kind, operation, server });
+    }
+
+    /// Notes a mutating request that was taken.
+    pub(super) fn done(&mut self, at: Millis, kind: Deed, server: &ServerId) {
+        self.deeds.push(DeedSeen { at, kind, server: server.clone() });
+    }
+
+    /// A number that was not used before.
+    pub(super) fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+}

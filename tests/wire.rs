@@ -1,0 +1,25 @@
+//! What goes over the wire, against what other people's clients send and what the cloud documents.
+
+#[cfg(test)]
+#[path = "wire/signing.rs"]
+mod signing;
+
+#[cfg(test)]
+#[path = "wire/requests.rs"]
+mod requests;
+
+#[cfg(test)]
+#[path = "wire/answers.rs"]
+mod answers;
+
+#[cfg(test)]
+#[path = "wire/client.rs"]
+mod client;
+
+#[cfg(test)]
+#[path = "wire/network.rs"]
+mod network;
+
+#[cfg(test)]
+#[path = "wire/simulated.rs"]
+mod simulated;
