@@ -5,6 +5,7 @@
 pub mod cloud;
 pub mod domain;
 pub mod fleet;
+pub mod journal;
 pub mod plan;
 pub mod playbook;
 pub mod probe;

@@ -1,0 +1,184 @@
+//! What can go wrong with a state file. Each message completes "failed to …".
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::domain::{PlanId, RunId, ServerId, Timestamp, list_some};
+
+use super::OpenIntent;
+
+/// A server that another run holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldClaim {
+    /// The server.
+    pub server: ServerId,
+    /// The run that holds it.
+    pub run: RunId,
+    /// Since when.
+    pub since: Timestamp,
+    /// The process that drives that run, while it lives.
+    pub alive: Option<u32>,
+    /// What that run sent to the server, or may have sent, and saw no end of.
+    pub open: Vec<OpenIntent>,
+}
+
+impl fmt::Display for HeldClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is held by run {} since {}", self.server, self.run, self.since)?;
+        match self.alive {
+            Some(pid) => write!(f, " (running, process {pid})"),
+            None => write!(
+                f,
+                " (not running, but with open ends: {}; only `refleet resume` ends this)",
+                list_some(&self.open, 3)
+            ),
+        }
+    }
+}
+
+/// Trouble with the state file, or a refusal that it demands.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be opened or made.
+    #[error("open the state file {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The directory of the file or of its locks cannot be made, or a lock cannot be used.
+    #[error("use {}: {source}", path.display())]
+    Files {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no `SQLite` file.
+    #[error("open the state file {}: it is not a state file of refleet (and no SQLite file)", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was cut or is broken: what it knew of claims is not known any more.
+    #[error("open the state file {}: it is damaged ({why}); nothing in it was changed", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file belongs to another program.
+    #[error("open the state file {}: it is an SQLite file of another program", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a newer refleet.
+    #[error(
+        "open the state file {}: its format is {found}, this refleet knows {known} at most; use a newer refleet",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest that we know.
+        known: i64,
+    },
+    /// `SQLite` could not do it.
+    #[error("use the state file: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A stored record cannot be read, or a record cannot be written down.
+    #[error("read record {seq} of run {run}: {source}")]
+    Record {
+        /// The run.
+        run: RunId,
+        /// The record.
+        seq: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Records came in the wrong order: a mistake of ours.
+    #[error("append record {found} to run {run}: record {expected} is next")]
+    Sequence {
+        /// The run.
+        run: RunId,
+        /// The number that is next.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// The run ended: nothing is appended to it.
+    #[error("append to run {run}: it has ended")]
+    RunOver {
+        /// The run.
+        run: RunId,
+    },
+    /// The plan was used.
+    #[error("use plan {plan:.12}: run {run} used it on {since}, and a plan is used once")]
+    PlanUsed {
+        /// The plan.
+        plan: PlanId,
+        /// The run that used it.
+        run: RunId,
+        /// When.
+        since: Timestamp,
+    },
+    /// Other runs hold some of the servers.
+    #[error("claim the servers of the run: {}", list_some(.0, 5))]
+    Claimed(Vec<HeldClaim>),
+    /// A process drives the run.
+    #[error("take over run {run}: process {pid} drives it since {since}")]
+    RunAlive {
+        /// The run.
+        run: RunId,
+        /// The process.
+        pid: u32,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A run of that id is there already.
+    #[error("begin run {run}: there is a run of that id")]
+    RunExists {
+        /// The run.
+        run: RunId,
+    },
+    /// No run has that id, or an id that begins so.
+    #[error("find run {wanted}: there is none in this state file")]
+    NoSuchRun {
+        /// What was looked for.
+        wanted: String,
+    },
+    /// Several runs have ids that begin so.
+    #[error("find run {wanted}: several runs begin so: {}", list_some(runs, 5))]
+    Ambiguous {
+        /// What was looked for.
+        wanted: String,
+        /// The runs.
+        runs: Vec<RunId>,
+    },
+    /// The run may still be resumed, and would go on with the server.
+    #[error(
+        "abandon {server} of run {run}: the run has not ended; resume it, and Ctrl-C ends it in order"
+    )]
+    NotEnded {
+        /// The run.
+        run: RunId,
+        /// The server.
+        server: ServerId,
+    },
+    /// The run does not hold that server.
+    #[error("abandon {server} of run {run}: the run does not hold it")]
+    NotHeld {
+        /// The run.
+        run: RunId,
+        /// The server.
+        server: ServerId,
+    },
+    /// The thread that writes is gone.
+    #[error("use the state file: its writer has stopped")]
+    Closed,
+}

@@ -1,0 +1,60 @@
+//! A journal that is forgotten with its process: for tests and for the simulation.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::Record;
+
+use super::{Error, Journal};
+
+/// Keeps records in memory, and can be told to break.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    records: Vec<Record>,
+    room: Option<usize>,
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A stand-in for a full disk: no record fits after the first `room`.
+    #[must_use]
+    pub fn full_after(room: usize) -> Self {
+        Self { state: Mutex::new(State { records: Vec::new(), room: Some(room) }) }
+    }
+
+    /// What was appended so far.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        self.lock().records.clone()
+    }
+
+    /// Appends without waiting: here nothing is waited for.
+    pub fn push(&self, records: Vec<Record>) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.room.is_some_and(|room| state.records.len() + records.len() > room) {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            return Err(Error::Sqlite(rusqlite::Error::SqliteFailure(full, None)));
+        }
+        state.records.extend(records);
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for MemoryJournal {
+    async fn append(&self, records: Vec<Record>) -> Result<(), Error> {
+        self.push(records)
+    }
+}

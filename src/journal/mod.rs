@@ -1,0 +1,34 @@
+//! The durable log of runs, and the claims on servers.
+//!
+//! Start with [`Store`]: one `SQLite` file with every run ever made from it. [`Store::begin`] gives a
+//! [`RunLog`], and [`Journal::append`] on it returns when the records would survive a power cut. The
+//! event table is the truth; whatever else is stored follows from it or says who may write.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), refleet::journal::Error> {
+//! use refleet::journal::Store;
+//!
+//! let store = Store::in_memory()?;
+//! assert!(store.runs().await?.is_empty());
+//! # Ok(()) }
+//! ```
+//!
+//! This room never decides what a run does next, never reads a clock, and never changes or forgets
+//! a record. `run` appends to it, `cli` looks runs up in it, `simulation` uses [`MemoryJournal`].
+
+mod claim;
+mod error;
+mod lock;
+mod log;
+mod memory;
+mod query;
+mod schema;
+mod store;
+mod writer;
+
+pub use claim::{OpenIntent, open_intents};
+pub use error::{Error, HeldClaim};
+pub use log::{Journal, RunLog};
+pub use memory::MemoryJournal;
+pub use query::{RunSummary, StoredRun};
+pub use store::{NewRun, Store};

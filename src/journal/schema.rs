@@ -1,0 +1,184 @@
+//! The tables of a state file, and how a file is opened without harming one that is not ours.
+//!
+//! Start with [`open`]. A file is looked at before the first write to it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::Error;
+
+/// `rflt` in ASCII: marks a file as ours in its `SQLite` header.
+const APPLICATION_ID: i64 = 0x7266_6c74;
+/// Version of the tables; the events have a version of their own.
+const VERSION: i64 = 1;
+/// Other processes share the file, and each of their transactions is short.
+const BUSY: Duration = Duration::from_secs(10);
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// `kind` and `server` follow from `json`, so they are computed and can never disagree with it.
+const TABLES: &str = "
+CREATE TABLE run (
+    id          TEXT PRIMARY KEY,
+    plan        TEXT NOT NULL,
+    plan_json   TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    cloud       TEXT NOT NULL,
+    created     INTEGER NOT NULL,
+    format      INTEGER NOT NULL,
+    owner_pid   INTEGER NOT NULL,
+    owner_since INTEGER NOT NULL
+) STRICT;
+CREATE TABLE event (
+    run     TEXT NOT NULL REFERENCES run (id),
+    seq     INTEGER NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    kind    TEXT GENERATED ALWAYS AS (json ->> '$.event') VIRTUAL,
+    server  TEXT GENERATED ALWAYS AS (json ->> '$.server') VIRTUAL,
+    json    TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claim (
+    server TEXT PRIMARY KEY,
+    run    TEXT NOT NULL REFERENCES run (id),
+    since  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_by_run ON claim (run);
+CREATE TABLE plan_used (
+    plan TEXT PRIMARY KEY,
+    run  TEXT NOT NULL REFERENCES run (id)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Opens a state file, and makes it if `create` is among the flags.
+pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let explain = |source| explain(path, source);
+    // Made empty by somebody else: `SQLite` would throw its log away.
+    if has_log(path) && bytes(path).is_ok_and(|bytes| bytes == 0) {
+        let why = "it is empty, and its log beside it is not".to_owned();
+        return Err(Error::Damaged { path: path.to_owned(), why });
+    }
+    let mut connection = Connection::open_with_flags(path, flags).map_err(explain)?;
+    connection.busy_timeout(BUSY).map_err(explain)?;
+    if look(&mut connection, path)? == Found::Nothing {
+        // Before WAL: so the file itself is empty or ours at any moment, and never half made.
+        create(&mut connection).map_err(explain)?;
+        // Two may have made it at once; the second finds the first one's work, or a newer one's.
+        look(&mut connection, path)?;
+    }
+    pace(&connection).map_err(explain)?;
+    Ok(connection)
+}
+
+fn explain(path: &Path, source: rusqlite::Error) -> Error {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { path, why: source.to_string() },
+        _ => Error::Open { path, source },
+    }
+}
+
+/// The same tables in memory.
+pub(super) fn in_memory() -> Result<Connection, Error> {
+    let mut connection = Connection::open_in_memory()?;
+    create(&mut connection)?;
+    Ok(connection)
+}
+
+/// What a file has in it, if it is not somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// The file has no byte: it may be set up.
+    Nothing,
+    /// Our tables.
+    Ours,
+}
+
+/// Looks at the file without a change to it: one that was cut is never taken for an empty one, or
+/// the claims in it would be forgotten, and a server be wiped by two runs. One transaction, so that nobody who makes the file at
+/// this moment is half seen.
+fn look(connection: &mut Connection, path: &Path) -> Result<Found, Error> {
+    let explain = |source| explain(path, source);
+    let looking = connection.transaction().map_err(explain)?;
+    let tables: i64 = looking
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(explain)?;
+    let number = |pragma: &str| looking.pragma_query_value(None, pragma, |row| row.get(0));
+    let id: i64 = number("application_id").map_err(explain)?;
+    let found: i64 = number("user_version").map_err(explain)?;
+    let pages = number("page_count").map_err(explain)?;
+    let wanted = pages * number("page_size").map_err(explain)?;
+    let path = path.to_owned();
+    let bytes = bytes(&path)?;
+    match id {
+        APPLICATION_ID if found > VERSION => Err(Error::Newer { path, found, known: VERSION }),
+        APPLICATION_ID if bytes < wanted && !has_log(&path) => {
+            let why = format!("it has {bytes} bytes and should have {wanted}");
+            Err(Error::Damaged { path, why })
+        }
+        APPLICATION_ID => Ok(Found::Ours),
+        0 if tables == 0 && found == 0 && bytes == 0 => Ok(Found::Nothing),
+        0 if tables == 0 && found == 0 => {
+            Err(Error::Damaged { path, why: format!("its size is {bytes} without a table in it") })
+        }
+        _ => Err(Error::Foreign { path }),
+    }
+}
+
+/// The size of a file. It is never opened beside `SQLite`: to close it again would free `SQLite`'s
+/// locks on it.
+fn bytes(path: &Path) -> Result<i64, Error> {
+    let trouble = |source| Error::Files { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(trouble)?.len();
+    Ok(i64::try_from(length).unwrap_or(i64::MAX))
+}
+
+/// Whether what the file lacks may still be in the log beside it.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    bytes(log.as_ref()).is_ok_and(|bytes| bytes > 0)
+}
+
+/// `FULL`: a commit is on the disk when it returns. `NORMAL` would lose the last intents with the
+/// power.
+fn pace(connection: &Connection) -> rusqlite::Result<()> {
+    if !connection.is_readonly(rusqlite::MAIN_DB)? {
+        use_log(connection)?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// To go over to WAL takes the whole file for a moment, and there `SQLite` does not wait for others
+/// who open it at the same time.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = BUSY.as_millis() / BETWEEN_TRIES.as_millis();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if tries > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                tries -= 1;
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            end => return end,
+        }
+    }
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
