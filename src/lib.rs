@@ -4,10 +4,12 @@
 
 pub mod cloud;
 pub mod domain;
+pub mod engine;
 pub mod fleet;
 pub mod journal;
 pub mod plan;
 pub mod playbook;
 pub mod probe;
+pub mod simulation;
 pub mod simulator;
 pub mod yaml;

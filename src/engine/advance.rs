@@ -1,0 +1,259 @@
+//! What happens by itself: waves open and close, servers start, slots are granted, runs end.
+
+use crate::domain::{CloseCause, Ending, Event, FleetName, ServerId, Time};
+
+use super::core::{Draft, Engine};
+use super::failure;
+use super::state::{Power, Purpose, State};
+
+impl Engine {
+    /// Moves the run on as far as it goes by itself.
+    pub(super) fn advance(&mut self, draft: &mut Draft) {
+        if self.facts.preflight.is_none() && self.facts.closing.is_none() {
+            return;
+        }
+        if self.facts.closing.is_none() {
+            self.close_if_due(draft);
+        }
+        if self.facts.closing.is_none() {
+            self.advance_fleets(draft);
+            self.close_if_due(draft);
+        }
+        if self.facts.closing.is_some() {
+            while !self.pending.to_close.is_empty() {
+                self.give_back(draft);
+            }
+            self.end_if_at_rest(draft);
+        } else {
+            self.grant_slots(draft.now.at);
+        }
+    }
+
+    /// A spent budget, a failed canary or nothing left to do ends the run.
+    fn close_if_due(&mut self, draft: &mut Draft) {
+        let cause = (0..self.facts.fleets.len()).find_map(|fleet| self.cause_to_close(fleet));
+        let cause = cause.or_else(|| {
+            let ended: u32 = self.facts.fleets.iter().map(|fleet| fleet.ended).sum();
+            (ended as usize == self.facts.targets.len()).then_some(CloseCause::Done)
+        });
+        if let Some(cause) = cause {
+            self.record(draft, Event::Closing { cause });
+        }
+    }
+
+    fn cause_to_close(&self, fleet: usize) -> Option<CloseCause> {
+        let facts = &self.facts.fleets[fleet];
+        let (name, planned) = self.plan.fleets.get_index(fleet)?;
+        if facts.failed == 0 {
+            return None;
+        }
+        let canary = planned.waves.get(facts.wave).filter(|wave| wave.canary);
+        let failed_canary = canary.and_then(|wave| {
+            wave.servers.iter().find(|server| {
+                let target = self.plan.targets.get_index_of(*server);
+                target
+                    .and_then(|index| self.facts.targets[index].ending)
+                    .is_some_and(Ending::is_failure)
+            })
+        });
+        if let Some(server) = failed_canary {
+            return Some(CloseCause::CanaryFailed { fleet: name.clone(), server: server.clone() });
+        }
+        (facts.failed > self.budget(planned.pace.max_failures))
+            .then(|| CloseCause::BudgetSpent { fleet: name.clone() })
+    }
+
+    /// Fleets are in the order they are written, which need not be the order they depend on each
+    /// other in: what one of them comes to may be what an earlier one waits for.
+    fn advance_fleets(&mut self, draft: &mut Draft) {
+        loop {
+            let before = self.facts.seq;
+            for fleet in 0..self.facts.fleets.len() {
+                self.advance_fleet(draft, fleet);
+            }
+            if self.facts.seq == before {
+                return;
+            }
+        }
+    }
+
+    fn advance_fleet(&mut self, draft: &mut Draft, fleet: usize) {
+        let Some((name, planned)) = self.plan.fleets.get_index(fleet) else { return };
+        let (name, waves, bake_time) = (name.clone(), planned.waves.len(), planned.pace.bake_time);
+        while self.facts.fleets[fleet].wave < waves {
+            let wave = u32::try_from(self.facts.fleets[fleet].wave).unwrap_or(u32::MAX);
+            if !self.facts.fleets[fleet].open {
+                if !self.may_open(draft, fleet, &name) {
+                    return;
+                }
+                self.record(draft, Event::WaveOpened { fleet: name.clone(), wave });
+            }
+            self.start_servers(draft, fleet);
+            if !self.pending.unended[fleet].is_empty() {
+                return;
+            }
+            let next_at = draft.now.at + bake_time;
+            self.record(draft, Event::WaveClosed { fleet: name.clone(), wave, next_at });
+        }
+    }
+
+    /// Whether the next wave of a fleet may open; a fleet that never can is skipped here.
+    fn may_open(&mut self, draft: &mut Draft, fleet: usize, name: &FleetName) -> bool {
+        if self.facts.fleets[fleet].next_at > draft.now.at {
+            return false;
+        }
+        let Some(planned) = self.plan.fleets.get(name) else { return false };
+        for need in planned.needs.clone() {
+            let Some(first) = self.plan.fleets.get_index_of(&need.fleet) else { return false };
+            let facts = &self.facts.fleets[first];
+            let size: usize = self.plan.fleets[first].waves.iter().map(|w| w.servers.len()).sum();
+            let lost = facts.ended - facts.verified;
+            if facts.verified >= need.verified {
+                continue;
+            }
+            if size < (lost + need.verified) as usize {
+                self.skip_fleet(draft, fleet, need.fleet.as_str(), need.verified);
+            }
+            return false;
+        }
+        true
+    }
+
+    fn skip_fleet(&mut self, draft: &mut Draft, fleet: usize, because: &str, wanted: u32) {
+        let Some((_, planned)) = self.plan.fleets.get_index(fleet) else { return };
+        let servers: Vec<ServerId> =
+            planned.waves.iter().flat_map(|wave| wave.servers.iter().cloned()).collect();
+        for server in servers {
+            let ended = self.plan.targets.get_index_of(&server);
+            if ended.is_some_and(|index| self.facts.targets[index].ending.is_some()) {
+                continue;
+            }
+            let failure = Some(failure::skipped(because, wanted));
+            let warnings = Vec::new();
+            self.record(draft, Event::Ended { server, ending: Ending::Skipped, failure, warnings });
+        }
+    }
+
+    /// Starts as many servers of the open wave as slots, budget and the queue for wipes allow.
+    fn start_servers(&mut self, draft: &mut Draft, fleet: usize) {
+        let Some((_, planned)) = self.plan.fleets.get_index(fleet) else { return };
+        let facts = &self.facts.fleets[fleet];
+        let mut slots = planned.pace.max_unavailable.saturating_sub(facts.in_flight);
+        if planned.pace.strict_budget {
+            let room = self.budget(planned.pace.max_failures).saturating_add(1);
+            slots = slots.min(room.saturating_sub(facts.failed + facts.in_flight));
+        }
+        // A server that waits for its wipe waits switched off. So no more are stopped than can be
+        // wiped soon: the queue is never longer than the number of wipes in flight may be.
+        slots = slots.min(self.reinstall_slots().saturating_sub(self.facts.queued));
+        let now = draft.now.at;
+        let servers: Vec<ServerId> = self.pending.startable[fleet]
+            .iter()
+            .filter(|index| self.may_start(**index, now))
+            .take(slots as usize)
+            .filter_map(|index| self.plan.targets.get_index(*index).map(|(id, _)| id.clone()))
+            .collect();
+        if !servers.is_empty() {
+            self.record(draft, Event::Started { servers });
+        }
+    }
+
+    fn may_start(&self, index: usize, now: Time) -> bool {
+        matches!(self.facts.targets[index].state, State::Pending { not_before } if not_before <= now)
+    }
+
+    /// The failures that a fleet may have.
+    #[cfg(not(test))]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same call as in tests, where the engine may be broken"
+    )]
+    fn budget(&self, max_failures: u32) -> u32 {
+        max_failures
+    }
+
+    /// The failures that a fleet may have; in an engine that is broken on purpose, any number.
+    #[cfg(test)]
+    fn budget(&self, max_failures: u32) -> u32 {
+        if self.ignores_budget() { u32::MAX } else { max_failures }
+    }
+
+    fn may_be_wiped(&self, index: usize, now: Time) -> bool {
+        matches!(self.facts.targets[index].state, State::Stopped { not_before, .. } if not_before <= now)
+    }
+
+    /// Reinstalls that may be in flight at once: the playbook's limit, and what the quota has room for.
+    pub(super) fn reinstall_slots(&self) -> u32 {
+        let room = self.facts.preflight.flatten().unwrap_or(u32::MAX);
+        self.plan.limits.reinstalls.min(room).max(1)
+    }
+
+    /// Gives free slots for reinstalls to servers that are off and wait.
+    fn grant_slots(&mut self, now: Time) {
+        let mut free =
+            self.reinstall_slots().saturating_sub(self.facts.reinstalling + self.pending.granted);
+        if free == 0 || self.pending.waiting.is_empty() {
+            return;
+        }
+        let next: Vec<usize> = self
+            .pending
+            .waiting
+            .iter()
+            .copied()
+            .filter(|index| self.may_be_wiped(*index, now))
+            .take(free as usize)
+            .collect();
+        for index in next {
+            free = free.saturating_sub(1);
+            self.pending.grant(index, now);
+        }
+    }
+
+    /// Servers that were stopped and not wiped go back to their users.
+    fn give_back(&mut self, draft: &mut Draft) {
+        let candidates: Vec<usize> =
+            std::mem::take(&mut self.pending.to_close).into_iter().collect();
+        let mut idle = Vec::new();
+        for index in candidates {
+            let target = &self.facts.targets[index];
+            let limbo = matches!(
+                target.state,
+                State::Power(Purpose::Stop, Power::Due(_))
+                    | State::Stopped { .. }
+                    | State::Validated { .. }
+            );
+            let Some((server, planned)) = self.plan.targets.get_index(index) else { continue };
+            if limbo && target.failed_jobs > 0 {
+                let failure = Some(failure::not_tried_again("refleet.ending", ""));
+                let server = server.clone();
+                self.end(draft, server, Ending::Failed, failure);
+                continue;
+            }
+            let wanted = self.plan.treatments[planned.treatment as usize].start_back;
+            if target.is_owed_back() && wanted {
+                self.pending.owe(index, draft.now.at);
+            } else if target.is_owed_back() && target.state.sent().is_some() {
+                // What is on its way comes to its end first; it is thought about again then.
+            } else if target.is_owed_back() {
+                let detail = "start_back is off in the playbook".to_owned();
+                let server = server.clone();
+                self.record(draft, Event::NotStartedBack { server, detail });
+            } else if limbo {
+                idle.push(server.clone());
+            }
+        }
+        if !idle.is_empty() {
+            self.record(draft, Event::StartedBack { servers: idle });
+        }
+    }
+
+    fn end_if_at_rest(&mut self, draft: &mut Draft) {
+        let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
+        if busy || !self.pending.owed.is_empty() || !self.pending.to_close.is_empty() {
+            return;
+        }
+        let cause = self.facts.closing.clone().unwrap_or(CloseCause::Done);
+        let counts = self.facts.counts();
+        self.record(draft, Event::RunEnded { cause, counts });
+    }
+}

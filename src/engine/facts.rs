@@ -1,0 +1,452 @@
+//! What is known of a run: the fold of its records, and nothing else.
+//!
+//! [`Facts::apply`] is the only way in which facts change, live and in replay alike.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, Millis,
+    Outline, Record, ServerId, Time, Timestamp, Verdict,
+};
+use crate::plan::CheckedPlan;
+
+use super::state::State;
+
+/// A record that cannot follow the ones before it: not a journal of ours, or not of this plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq} cannot follow the ones before it: {detail}")]
+pub struct IllegalEvent {
+    /// Its number.
+    pub seq: u64,
+    /// Why not.
+    pub detail: String,
+}
+
+/// How long finished jobs took: so many of the newest are remembered. Enough for a quantile that
+/// follows the cloud's mood, few enough to sort at every look.
+const REMEMBERED_JOBS: usize = 64;
+
+/// What is known of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Facts {
+    /// What the first record said.
+    pub(crate) outline: Option<Box<Outline>>,
+    /// Number of the last record.
+    pub(crate) seq: u64,
+    /// Time of the last record.
+    pub(crate) last: Time,
+    /// The number that the next request will have.
+    pub(crate) next_call: u64,
+    /// The preflight passed; with room for so many reinstalls at once.
+    #[expect(clippy::option_option, reason = "not passed yet, or passed without a limit")]
+    pub(crate) preflight: Option<Option<u32>>,
+    /// Nothing new starts, for this reason.
+    pub(crate) closing: Option<CloseCause>,
+    /// The run ended.
+    pub(crate) ended: bool,
+    /// Requests a minute, after a cut.
+    pub(crate) per_minute: Option<u32>,
+    /// How long finished jobs took, oldest first.
+    pub(crate) took: Vec<Millis>,
+    /// Servers in the order of the plan.
+    pub(crate) targets: Vec<TargetFacts>,
+    /// Fleets in the order of the plan.
+    pub(crate) fleets: Vec<FleetFacts>,
+    /// Servers stopped or being stopped, not yet being wiped.
+    pub(crate) queued: u32,
+    /// Slots for reinstalls that are taken.
+    pub(crate) reinstalling: u32,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each of them a yes or no")]
+pub(crate) struct TargetFacts {
+    /// Where it is.
+    pub(crate) state: State,
+    /// How it ended.
+    pub(crate) ending: Option<Ending>,
+    /// Its fleet, by index.
+    pub(crate) fleet: usize,
+    /// We stopped it, or perhaps did.
+    pub(crate) touched: bool,
+    /// The last stop that was sent to it cut the power: nothing stronger is left.
+    pub(crate) forced: bool,
+    /// Its system disk was wiped, or perhaps was.
+    pub(crate) wiped: bool,
+    /// The same, as it was before the last wipe was sent.
+    pub(crate) wiped_before: bool,
+    /// Starting it back came to its end.
+    pub(crate) returned: bool,
+    /// Reinstall jobs that failed.
+    pub(crate) failed_jobs: u32,
+    /// Rounds of checks that failed.
+    pub(crate) failed_checks: u32,
+    /// How often the request that is due was put off, by class of retry policy.
+    pub(crate) put_off: PutOffs,
+    /// When the last reinstall was sent, as the world counts: where the audit log is searched from.
+    pub(crate) sent_wall: Timestamp,
+}
+
+/// How often a request was put off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PutOffs {
+    /// By flow control.
+    pub(crate) throttled: u32,
+    /// Because the service was unwell.
+    pub(crate) transient: u32,
+    /// Because the server was busy.
+    pub(crate) busy: u32,
+}
+
+/// What is known of one fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FleetFacts {
+    /// The wave that is open, or that will be next.
+    pub(crate) wave: usize,
+    /// Whether it is open.
+    pub(crate) open: bool,
+    /// The next wave opens then, at the earliest.
+    pub(crate) next_at: Time,
+    /// Servers that hold a rollout slot.
+    pub(crate) in_flight: u32,
+    /// Servers that ended.
+    pub(crate) ended: u32,
+    /// Servers that ended verified.
+    pub(crate) verified: u32,
+    /// Servers that count against the budget.
+    pub(crate) failed: u32,
+}
+
+impl Facts {
+    /// Nothing is known yet.
+    pub(crate) fn new(plan: &CheckedPlan) -> Self {
+        let targets = plan.targets.values().map(|target| TargetFacts {
+            state: State::Pending { not_before: Time(0) },
+            ending: None,
+            fleet: plan.fleets.get_index_of(&target.fleet).unwrap_or_default(),
+            touched: false,
+            forced: false,
+            wiped: false,
+            wiped_before: false,
+            returned: false,
+            failed_jobs: 0,
+            failed_checks: 0,
+            put_off: PutOffs::default(),
+            sent_wall: Timestamp::default(),
+        });
+        let fleets = plan.fleets.values().map(|_| FleetFacts {
+            wave: 0,
+            open: false,
+            next_at: Time(0),
+            in_flight: 0,
+            ended: 0,
+            verified: 0,
+            failed: 0,
+        });
+        Self {
+            outline: None,
+            seq: 0,
+            last: Time(0),
+            next_call: 1,
+            preflight: None,
+            closing: None,
+            ended: false,
+            per_minute: None,
+            took: Vec::new(),
+            targets: targets.collect(),
+            fleets: fleets.collect(),
+            queued: 0,
+            reinstalling: 0,
+        }
+    }
+
+    /// Takes in one record. On an error nothing is to be done with these facts any more.
+    pub(crate) fn apply(
+        &mut self,
+        plan: &CheckedPlan,
+        record: &Record,
+    ) -> Result<(), IllegalEvent> {
+        let illegal = |detail: String| IllegalEvent { seq: record.seq, detail };
+        if record.seq != self.seq + 1 {
+            return Err(illegal(format!("it should be number {}", self.seq + 1)));
+        }
+        if record.at < self.last {
+            return Err(illegal(format!("it is older than {}", self.last)));
+        }
+        if self.ended {
+            return Err(illegal("the run had ended".to_owned()));
+        }
+        if self.outline.is_none() != matches!(record.event, Event::RunStarted { .. }) {
+            return Err(illegal("a run starts once, and first".to_owned()));
+        }
+        self.seq = record.seq;
+        self.last = record.at;
+        self.apply_to_run(plan, record).map_err(illegal)?;
+        self.apply_to_targets(plan, record).map_err(illegal)
+    }
+
+    fn apply_to_run(&mut self, plan: &CheckedPlan, record: &Record) -> Result<(), String> {
+        match &record.event {
+            Event::RunStarted { outline } => {
+                if outline.plan != plan.id {
+                    return Err(format!("it is a run of plan {}", outline.plan));
+                }
+                self.outline = Some(outline.clone());
+            }
+            Event::PreflightPassed { room } => self.preflight = Some(*room),
+            Event::WaveOpened { fleet, wave } => {
+                let facts = self.fleet_mut(plan, fleet)?;
+                if facts.open || facts.wave != *wave as usize {
+                    return Err(format!("wave {wave} of {fleet} is not the next"));
+                }
+                facts.open = true;
+            }
+            Event::WaveClosed { fleet, next_at, .. } => {
+                let facts = self.fleet_mut(plan, fleet)?;
+                facts.open = false;
+                facts.wave += 1;
+                facts.next_at = *next_at;
+            }
+            Event::Intended { call, .. } => self.next_call = self.next_call.max(call.0 + 1),
+            Event::JobEnded { end: JobEnd::Succeeded { .. }, took, .. } => {
+                if self.took.len() == REMEMBERED_JOBS {
+                    self.took.remove(0);
+                }
+                self.took.push(*took);
+            }
+            Event::RateCut { per_minute } => self.per_minute = Some(*per_minute),
+            Event::Closing { cause } => self.closing = Some(cause.clone()),
+            Event::RunEnded { .. } => self.ended = true,
+            Event::Resumed
+            | Event::PreflightRefused { .. }
+            | Event::Started { .. }
+            | Event::Accepted { .. }
+            | Event::PutOff { .. }
+            | Event::Refused { .. }
+            | Event::Lost { .. }
+            | Event::Resolved { .. }
+            | Event::Stopped { .. }
+            | Event::Validated { .. }
+            | Event::JobEnded { end: JobEnd::Failed { .. }, .. }
+            | Event::Settled { .. }
+            | Event::CheckFailed { .. }
+            | Event::Passed { .. }
+            | Event::Ended { .. }
+            | Event::StartedBack { .. }
+            | Event::NotStartedBack { .. }
+            | Event::Steered { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn apply_to_targets(&mut self, plan: &CheckedPlan, record: &Record) -> Result<(), String> {
+        if matches!(record.event, Event::Resumed) {
+            for index in 0..self.targets.len() {
+                self.apply_to_target(index, record)?;
+            }
+            return Ok(());
+        }
+        for server in servers_of(&record.event) {
+            let index = plan
+                .targets
+                .get_index_of(server)
+                .ok_or_else(|| format!("server {server} is not in the plan"))?;
+            self.apply_to_target(index, record)
+                .map_err(|detail| format!("server {server}: {detail}"))?;
+        }
+        Ok(())
+    }
+
+    fn apply_to_target(&mut self, index: usize, record: &Record) -> Result<(), String> {
+        let target = &mut self.targets[index];
+        let before = target.state.clone();
+        let after = before
+            .after(&record.event, record.at)
+            .ok_or_else(|| format!("{before:?} does not go with {:?}", record.event))?;
+        target.note(record);
+        target.state = after;
+        self.recount(index, &before, record)
+    }
+
+    /// Keeps the sums that the scheduler reads, in one place.
+    fn recount(&mut self, index: usize, before: &State, record: &Record) -> Result<(), String> {
+        let target = &mut self.targets[index];
+        let fleet = &mut self.fleets[target.fleet];
+        shift(&mut fleet.in_flight, before.is_in_flight(), target.state.is_in_flight());
+        shift(&mut self.queued, before.is_queued(), target.state.is_queued());
+        shift(&mut self.reinstalling, before.holds_reinstall(), target.state.holds_reinstall());
+        if let Event::Ended { ending, .. } = &record.event {
+            if target.ending.is_some() {
+                return Err("it had ended".to_owned());
+            }
+            target.ending = Some(*ending);
+            fleet.ended += 1;
+            fleet.verified += u32::from(*ending == Ending::Verified);
+            fleet.failed += u32::from(ending.is_failure());
+        }
+        Ok(())
+    }
+
+    fn fleet_mut(
+        &mut self,
+        plan: &CheckedPlan,
+        fleet: &FleetName,
+    ) -> Result<&mut FleetFacts, String> {
+        let index =
+            plan.fleets.get_index_of(fleet).ok_or_else(|| format!("no fleet is named {fleet}"))?;
+        Ok(&mut self.fleets[index])
+    }
+
+    /// The number of the next request.
+    pub(crate) fn next_call(&self) -> CallId {
+        CallId(self.next_call)
+    }
+
+    /// How many servers ended how. At the end of a run nothing is in flight.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut ended = BTreeMap::new();
+        for ending in self.targets.iter().filter_map(|target| target.ending) {
+            *ended.entry(ending).or_insert(0) += 1;
+        }
+        let pending = self.targets.iter().filter(|target| target.ending.is_none()).count();
+        Counts { ended, in_flight: 0, pending: u32::try_from(pending).unwrap_or(u32::MAX) }
+    }
+
+    /// How long reinstalls took of late: nine of ten were done within it.
+    pub(crate) fn usual_duration(&self) -> Option<Millis> {
+        let mut took = self.took.clone();
+        took.sort_unstable();
+        took.get((took.len() * 9 / 10).min(took.len().saturating_sub(1))).copied()
+    }
+}
+
+impl TargetFacts {
+    /// Whether we took it from its users and owe it back: stopped by us, not wiped, nothing open.
+    pub(crate) fn is_owed_back(&self) -> bool {
+        self.touched
+            && !self.wiped
+            && !self.returned
+            && self.ending != Some(Ending::Verified)
+            && self.ending != Some(Ending::Unknown)
+    }
+
+    /// What a record says of this server beside its state.
+    fn note(&mut self, record: &Record) {
+        match &record.event {
+            Event::Intended { deed, .. } => match deed {
+                Deed::Stop | Deed::ForceStop => {
+                    self.touched = true;
+                    self.forced = *deed == Deed::ForceStop;
+                }
+                Deed::Reinstall => {
+                    self.wiped_before = self.wiped;
+                    self.wiped = true;
+                    self.sent_wall = record.wall;
+                }
+                Deed::Start => {}
+            },
+            Event::Stopped { .. } | Event::Settled { .. } => self.put_off = PutOffs::default(),
+            Event::PutOff { class, deed, .. } => {
+                self.count_put_off(*class);
+                self.note_not_done(*deed);
+            }
+            Event::Refused { deed, .. }
+            | Event::Resolved { deed, verdict: Verdict::DidNot, .. } => {
+                if matches!(record.event, Event::Resolved { .. }) {
+                    self.count_put_off(FaultClass::Transient);
+                }
+                self.note_not_done(*deed);
+            }
+            Event::JobEnded { end, .. } => {
+                self.put_off = PutOffs::default();
+                if let JobEnd::Failed { wiped, .. } = end {
+                    self.failed_jobs += 1;
+                    self.wiped = *wiped;
+                }
+            }
+            Event::CheckFailed { .. } => self.failed_checks += 1,
+            Event::StartedBack { .. } | Event::NotStartedBack { .. } => self.returned = true,
+            Event::RunStarted { .. }
+            | Event::Resumed
+            | Event::PreflightPassed { .. }
+            | Event::PreflightRefused { .. }
+            | Event::WaveOpened { .. }
+            | Event::WaveClosed { .. }
+            | Event::Started { .. }
+            | Event::Accepted { .. }
+            | Event::Lost { .. }
+            | Event::Resolved { .. }
+            | Event::Validated { .. }
+            | Event::Passed { .. }
+            | Event::Ended { .. }
+            | Event::RateCut { .. }
+            | Event::Steered { .. }
+            | Event::Closing { .. }
+            | Event::RunEnded { .. } => {}
+        }
+    }
+
+    /// A request that was not done did not wipe.
+    fn note_not_done(&mut self, deed: Deed) {
+        match deed {
+            Deed::Reinstall => self.wiped = self.wiped_before,
+            Deed::ForceStop => self.forced = false,
+            Deed::Stop | Deed::Start => {}
+        }
+    }
+
+    fn count_put_off(&mut self, class: FaultClass) {
+        match class {
+            FaultClass::Throttled => self.put_off.throttled += 1,
+            FaultClass::Busy | FaultClass::State => self.put_off.busy += 1,
+            FaultClass::Transient
+            | FaultClass::Lost
+            | FaultClass::Unauthorised
+            | FaultClass::Forbidden
+            | FaultClass::NotFound
+            | FaultClass::Quota
+            | FaultClass::Invalid => self.put_off.transient += 1,
+        }
+    }
+}
+
+fn shift(sum: &mut u32, before: bool, after: bool) {
+    match (before, after) {
+        (false, true) => *sum += 1,
+        (true, false) => *sum -= 1,
+        (true, true) | (false, false) => {}
+    }
+}
+
+/// The servers whose state an event may change.
+pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
+    match event {
+        Event::Started { servers }
+        | Event::Intended { servers, .. }
+        | Event::Accepted { servers, .. }
+        | Event::PutOff { servers, .. }
+        | Event::Refused { servers, .. }
+        | Event::Lost { servers, .. }
+        | Event::Stopped { servers }
+        | Event::Validated { servers, .. }
+        | Event::Settled { servers }
+        | Event::Passed { servers }
+        | Event::StartedBack { servers } => servers,
+        Event::Resolved { server, .. }
+        | Event::JobEnded { server, .. }
+        | Event::CheckFailed { server, .. }
+        | Event::Ended { server, .. }
+        | Event::NotStartedBack { server, .. } => std::slice::from_ref(server),
+        Event::RunStarted { .. }
+        | Event::Resumed
+        | Event::PreflightPassed { .. }
+        | Event::PreflightRefused { .. }
+        | Event::WaveOpened { .. }
+        | Event::WaveClosed { .. }
+        | Event::RateCut { .. }
+        | Event::Steered { .. }
+        | Event::Closing { .. }
+        | Event::RunEnded { .. } => &[],
+    }
+}

@@ -1,0 +1,59 @@
+//! Ways in which the engine is broken on purpose, to see that the checkers of the simulation see it.
+//! Only in tests.
+
+use crate::domain::{Deed, Event, FaultClass, ServerId};
+
+use super::core::{Draft, Engine};
+use super::state::{Power, Sent, State};
+
+/// A way in which the engine is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// A lost answer is taken for a refusal: the request is sent again without a look.
+    ResendAfterLoss,
+    /// A resumed run takes requests that were not answered for requests that were not sent.
+    ResumeWithoutDoubt,
+    /// The failure budget is not looked at.
+    BudgetIgnored,
+}
+
+impl Engine {
+    /// What a careless engine would do after a crash: take what was not answered for not sent. Gives
+    /// the servers whose wipes it forgot.
+    pub(super) fn forget_what_was_sent(&mut self, draft: &mut Draft) -> Vec<ServerId> {
+        let mut forgotten = Vec::new();
+        if self.flaw != Some(Flaw::ResumeWithoutDoubt) {
+            return forgotten;
+        }
+        for index in 0..self.facts.targets.len() {
+            let (deed, sent) = match &self.facts.targets[index].state {
+                State::Power(purpose, Power::Sent(sent)) => (purpose.deed(), sent),
+                State::Reinstalling(sent) => (Deed::Reinstall, sent),
+                State::Power(_, Power::Due(_))
+                | State::Pending { .. }
+                | State::Stopped { .. }
+                | State::Validated { .. }
+                | State::Settling { .. }
+                | State::Verifying { .. }
+                | State::Ended => continue,
+            };
+            let Sent::Submitting { call, .. } = sent else { continue };
+            let (call, servers) = (*call, vec![self.server_id(index)]);
+            if deed == Deed::Reinstall {
+                forgotten.extend(servers.iter().cloned());
+            }
+            let (class, retry_at) = (FaultClass::Transient, draft.now.at);
+            let detail = "forgotten".to_owned();
+            let event = Event::PutOff { call, deed, servers, class, detail, retry_at };
+            self.record(draft, event);
+        }
+        forgotten
+    }
+
+    /// A careless engine does not look before it sends again either: the look alone would save it.
+    pub(super) fn trust_blindly(&mut self, draft: &mut Draft, deed: Deed, servers: Vec<ServerId>) {
+        if deed == Deed::Reinstall && !servers.is_empty() {
+            self.record(draft, Event::Validated { servers, seen: draft.now.at });
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! From wants to requests: folded into batches, paid for with tokens, changes before reads.
+
+use crate::domain::{Action, CostClass, Deed, Event, Millis, ServerId, StopMode, Time};
+use crate::playbook::Check;
+
+use super::core::{Draft, Engine};
+use super::pending::{BySweep, Call, Purpose, Sweep, VolumeRead};
+use super::state::State;
+use super::wants::FENCE;
+
+/// Servers on a page of a list: the most that the cloud gives (`errors-and-limits.md`, section 5).
+pub(super) const PAGE: u32 = 1_000;
+
+/// Two sweeps are at least so far apart for each page they have: what a second one would show is
+/// hardly new, and a sweep of a large project is dear.
+const SWEEP_GAP_PER_PAGE: Millis = Millis::secs(1);
+
+/// With so many servers in flight, looks wait for each other and share a sweep. A server wants four
+/// or five looks in the five minutes that it takes; sweeps cost a request a second, whatever the
+/// size of the project. So this is where sweeps become the cheaper way.
+const SWEPT_FROM: u32 = 60;
+
+/// While tokens are short, one read goes out after so many changes: polls are never starved.
+const CHANGES_PER_READ: u32 = 4;
+
+/// A sweep that only watches reinstalls is worth its pages if it stands for so many looks a page.
+pub(super) const WATCHED_PER_PAGE: u32 = 3;
+
+/// A read that can be sent now.
+enum Read {
+    Survey,
+    SweepPage,
+    StartSweep,
+    Look(usize),
+    Job(usize),
+    Trace(usize),
+    Volumes,
+}
+
+impl Engine {
+    /// Sends what is ready, as far as tokens go.
+    pub(super) fn issue(&mut self, draft: &mut Draft) {
+        let now = draft.now.at;
+        self.refresh(now);
+        self.send_probes(draft);
+        loop {
+            self.refresh(now);
+            let change = self.change_ready(now);
+            let read = self.next_read(now);
+            if !change && read.is_none() {
+                break;
+            }
+            if !self.pending.bucket.take(now) {
+                if self.is_wipe_too_late(now) && self.pending.bucket.take_ahead(now) {
+                    self.send_change(draft, Deed::Reinstall);
+                    continue;
+                }
+                break;
+            }
+            match read {
+                Some(read) if !change || self.pending.since_read >= CHANGES_PER_READ => {
+                    self.pending.since_read = 0;
+                    self.send_read(draft, &read);
+                }
+                Some(_) | None => {
+                    self.pending.since_read += 1;
+                    let deed = self.next_deed();
+                    self.send_change(draft, deed);
+                }
+            }
+        }
+    }
+
+    /// Whether a change can be sent. A comparison that grew too old meanwhile is made again first.
+    fn change_ready(&mut self, now: Time) -> bool {
+        while let Some(index) = self.pending.ready.reinstall.first().copied() {
+            let fresh = matches!(
+                self.facts.targets[index].state,
+                State::Validated { seen } if now.since(seen) <= FENCE
+            );
+            if fresh {
+                break;
+            }
+            self.pending.dirty.insert(index);
+            self.refresh(now);
+        }
+        let ready = &self.pending.ready;
+        !(ready.stop.is_empty()
+            && ready.force_stop.is_empty()
+            && ready.start.is_empty()
+            && ready.reinstall.is_empty())
+    }
+
+    /// Whether the next token comes when the comparison before a wipe is too old for it. Where
+    /// tokens are that rare, every wipe would wait for one until it had to be compared again, and
+    /// the comparison would take the token, for ever.
+    fn is_wipe_too_late(&self, now: Time) -> bool {
+        let next = self.pending.ready.reinstall.first();
+        next.is_some_and(|index| match self.facts.targets[*index].state {
+            State::Validated { seen } => self.pending.bucket.next_at(now) > seen + FENCE,
+            State::Pending { .. }
+            | State::Power(..)
+            | State::Stopped { .. }
+            | State::Reinstalling(_)
+            | State::Settling { .. }
+            | State::Verifying { .. }
+            | State::Ended => false,
+        })
+    }
+
+    /// What is changed first.
+    fn next_deed(&self) -> Deed {
+        let ready = &self.pending.ready;
+        if !ready.force_stop.is_empty() {
+            Deed::ForceStop
+        } else if !ready.stop.is_empty() {
+            Deed::Stop
+        } else if !ready.start.is_empty() {
+            Deed::Start
+        } else {
+            Deed::Reinstall
+        }
+    }
+
+    fn send_change(&mut self, draft: &mut Draft, deed: Deed) {
+        let ready = &self.pending.ready;
+        let set = match deed {
+            Deed::ForceStop => &ready.force_stop,
+            Deed::Stop => &ready.stop,
+            Deed::Start => &ready.start,
+            Deed::Reinstall => &ready.reinstall,
+        };
+        let most = match deed {
+            Deed::Reinstall => 1,
+            Deed::Stop | Deed::ForceStop | Deed::Start => self.plan.limits.stop_batch as usize,
+        };
+        let mut batch: Vec<usize> = set
+            .iter()
+            .copied()
+            .filter(|index| most == 1 || !self.pending.single.contains(index))
+            .take(most)
+            .collect();
+        if batch.is_empty() {
+            batch.extend(set.first());
+        }
+        let servers: Vec<ServerId> = batch.iter().map(|index| self.server_id(*index)).collect();
+        let call = self.facts.next_call();
+        let action = self.action(deed, &servers, &batch);
+        self.record(draft, Event::Intended { call, deed, servers: servers.clone() });
+        let purpose = Purpose::Change { deed, servers };
+        self.pending.calls.insert(call, Call { purpose, asked: draft.now.at });
+        draft.turn.commands.push(crate::domain::Command { call, action });
+    }
+
+    fn action(&self, deed: Deed, servers: &[ServerId], batch: &[usize]) -> Action {
+        let servers = servers.to_vec();
+        match deed {
+            Deed::Stop => Action::Stop { servers, mode: StopMode::Soft },
+            Deed::ForceStop => Action::Stop { servers, mode: StopMode::Hard },
+            Deed::Start => Action::Start { servers },
+            Deed::Reinstall => Action::Reinstall {
+                server: self.server_id(batch[0]),
+                request: Box::new(self.plan.targets[batch[0]].reinstall.clone()),
+            },
+        }
+    }
+
+    /// Pages of a list of all servers.
+    pub(super) fn pages(&self) -> u32 {
+        self.pending.total.div_ceil(PAGE).max(1)
+    }
+
+    fn next_read(&self, now: Time) -> Option<Read> {
+        let pending = &self.pending;
+        if let Some(preflight) = &pending.preflight
+            && now >= preflight.not_before
+            && !preflight.due.is_empty()
+        {
+            return Some(Read::Survey);
+        }
+        if now < pending.reads_at {
+            return None;
+        }
+        if pending.sweep.as_ref().is_some_and(|sweep| !sweep.pages.is_empty()) {
+            return Some(Read::SweepPage);
+        }
+        let looks = u32::try_from(pending.ready.look.len()).unwrap_or(u32::MAX);
+        let in_flight: u32 = self.facts.fleets.iter().map(|fleet| fleet.in_flight).sum();
+        let few = looks <= self.pages() && in_flight < SWEPT_FROM;
+        let first = pending.ready.look.first().filter(|_| few);
+        if let Some(index) = pending.ready.alone.first().or(first) {
+            return Some(Read::Look(*index));
+        }
+        if (looks > 0 || self.watch_due(now)) && self.sweep_at() <= now {
+            return Some(Read::StartSweep);
+        }
+        if let Some(index) = pending.ready.trace.first() {
+            return Some(Read::Trace(*index));
+        }
+        if let Some(index) = pending.ready.job.first() {
+            return Some(Read::Job(*index));
+        }
+        let idle = pending.volumes.as_ref().is_none_or(|read| read.next.is_some());
+        let wanted = !pending.ready.volumes.is_empty() || pending.volumes.is_some();
+        (idle && wanted).then_some(Read::Volumes)
+    }
+
+    fn watch_due(&self, now: Time) -> bool {
+        self.is_watching() && self.pending.watch_at <= now
+    }
+
+    fn is_watching(&self) -> bool {
+        self.facts.reinstalling > WATCHED_PER_PAGE * self.pages()
+    }
+
+    /// When the next sweep may begin; never while one is under way.
+    fn sweep_at(&self) -> Time {
+        match (&self.pending.sweep, self.pending.swept_at) {
+            (Some(_), _) => Time(u64::MAX),
+            (None, Some(at)) => at + Millis(SWEEP_GAP_PER_PAGE.0 * u64::from(self.pages())),
+            (None, None) => Time(0),
+        }
+    }
+
+    fn send_read(&mut self, draft: &mut Draft, read: &Read) {
+        let now = draft.now.at;
+        let (purpose, action) = match read {
+            Read::Survey => {
+                let Some(preflight) = &mut self.pending.preflight else { return };
+                let Some(action) = preflight.due.pop() else { return };
+                (Purpose::Survey(action.clone()), action)
+            }
+            Read::StartSweep => {
+                self.start_sweep(now);
+                return self.send_read(draft, &Read::SweepPage);
+            }
+            Read::SweepPage => {
+                let Some(sweep) = &mut self.pending.sweep else { return };
+                let Some(page) = sweep.pages.pop() else { return };
+                sweep.asking += 1;
+                (Purpose::Sweep { page }, Action::ListServers { page, limit: PAGE })
+            }
+            Read::Look(index) => {
+                self.pending.looks[*index].asking.server = true;
+                (Purpose::Look(*index), Action::ShowServer { server: self.server_id(*index) })
+            }
+            Read::Job(index) => {
+                self.pending.looks[*index].asking.job = true;
+                let State::Reinstalling(sent) = &self.facts.targets[*index].state else { return };
+                let super::state::Sent::Running { job: Some(job), .. } = sent else { return };
+                (Purpose::Job(*index), Action::ShowJob { job: job.clone() })
+            }
+            Read::Trace(index) => {
+                self.pending.looks[*index].asking.trace = true;
+                let since = self.traces_since(*index);
+                let server = self.server_id(*index);
+                (Purpose::Traces(*index), Action::ListTraces { server, since })
+            }
+            Read::Volumes => {
+                let begins = VolumeRead { next: Some(0), ..VolumeRead::default() };
+                let read = self.pending.volumes.get_or_insert(begins);
+                // Only a read that begins now is as new as these servers want it; the others wait
+                // for the next.
+                if read.next == Some(0) {
+                    for index in std::mem::take(&mut self.pending.ready.volumes) {
+                        read.waiting.insert(index);
+                        self.pending.looks[index].wants_volumes = false;
+                    }
+                }
+                let Some(offset) = read.next.take() else { return };
+                (Purpose::Volumes { offset }, Action::ListVolumes { offset, limit: PAGE })
+            }
+        };
+        self.send(draft, purpose, action);
+    }
+
+    fn start_sweep(&mut self, now: Time) {
+        let wanted: Vec<usize> = std::mem::take(&mut self.pending.ready.look).into_iter().collect();
+        for index in &wanted {
+            self.pending.looks[*index].asking.server = true;
+            self.pending.looks[*index].by_sweep = BySweep::Awaited;
+        }
+        self.pending.sweep = Some(Sweep { pages: vec![1], asking: 0, wanted, counted: false });
+        self.pending.swept_at = Some(now);
+        self.pending.watches += 1;
+        let gap = Millis::secs(5 + 5 * u64::from(self.pending.watches.min(5)));
+        self.pending.watch_at = now + gap;
+    }
+
+    fn send(&mut self, draft: &mut Draft, purpose: Purpose, action: Action) {
+        let call = self.pending.next_read();
+        if let Some(index) = purpose.target() {
+            self.pending.dirty.insert(index);
+        }
+        self.pending.calls.insert(call, Call { purpose, asked: draft.now.at });
+        draft.turn.commands.push(crate::domain::Command { call, action });
+    }
+
+    /// Probes do not go to the cloud's API: they need no token.
+    fn send_probes(&mut self, draft: &mut Draft) {
+        while let Some(index) = self.pending.ready.probe.pop_first() {
+            self.pending.looks[index].asking.probe = true;
+            let Some((check, spec)) = self.next_probe(index) else { continue };
+            let action = Action::Probe { server: self.server_id(index), spec };
+            debug_assert!(action.cost_class() == CostClass::Free, "probes cost nothing");
+            self.send(draft, Purpose::Probe { target: index, check }, action);
+        }
+    }
+
+    /// The first check from outside that has not passed yet.
+    pub(super) fn next_probe(&self, index: usize) -> Option<(usize, crate::domain::ProbeSpec)> {
+        let passed = &self.pending.looks[index].passed;
+        let (check, port) = self.treatment(index).verify.iter().enumerate().find_map(
+            |(number, check)| match check {
+                Check::Tcp { port, .. } if !passed.contains(&number) => Some((number, *port)),
+                Check::Tcp { .. } | Check::Fresh | Check::Unchanged => None,
+            },
+        )?;
+        let addresses = &self.plan.targets[index].found.addresses;
+        let floating = addresses.iter().find(|a| a.kind == crate::domain::AddressKind::Floating);
+        let addr = floating.or(addresses.first()).map_or(String::new(), |a| a.addr.clone());
+        Some((check, crate::domain::ProbeSpec::Tcp { addr, port }))
+    }
+
+    /// When a request that is ready could be sent, for lack of a token or after trouble.
+    pub(super) fn requests_wake_at(&self, now: Time) -> Option<Time> {
+        let pending = &self.pending;
+        let token = pending.bucket.next_at(now);
+        let ready = &pending.ready;
+        let change = !(ready.stop.is_empty()
+            && ready.force_stop.is_empty()
+            && ready.start.is_empty()
+            && ready.reinstall.is_empty());
+        let survey = pending.preflight.as_ref().filter(|preflight| !preflight.due.is_empty());
+        let sweep = pending.sweep.as_ref().is_some_and(|sweep| !sweep.pages.is_empty());
+        let single = !(ready.job.is_empty() && ready.trace.is_empty() && ready.volumes.is_empty());
+        let volumes = pending.volumes.as_ref().is_some_and(|read| read.next.is_some());
+        let looks = !ready.look.is_empty() && pending.sweep.is_none();
+        let watch = self.is_watching() && pending.sweep.is_none();
+        [
+            change.then_some(token),
+            survey.map(|preflight| token.max(preflight.not_before)),
+            (sweep || single || volumes).then(|| token.max(pending.reads_at)),
+            looks.then(|| token.max(pending.reads_at).max(self.sweep_at())),
+            watch.then(|| token.max(pending.reads_at).max(self.sweep_at()).max(pending.watch_at)),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+impl Purpose {
+    /// The one server that a read is about.
+    fn target(&self) -> Option<usize> {
+        match self {
+            Self::Look(index) | Self::Job(index) | Self::Traces(index) => Some(*index),
+            Self::Probe { target, .. } => Some(*target),
+            Self::Change { .. } | Self::Survey(_) | Self::Sweep { .. } | Self::Volumes { .. } => {
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! How long is waited, and what becomes of a server for which that was not enough.
+//!
+//! Nobody is given up unseen. When the time is over, looks are made for a while longer, and only
+//! what they do not end is given up: a machine that slept over night, or a run that is resumed the
+//! next morning, finds every deadline passed and every server where it should be.
+
+use crate::domain::{Deed, Ending, Event, Millis, Time};
+use crate::playbook::Check;
+
+use super::core::{Draft, Engine};
+use super::doubt::in_words;
+use super::failure;
+use super::state::{Power, Purpose, Sent, State};
+
+/// When the time is over, looks are made for so much longer. More than the grace of a doubt.
+const LAST_LOOKS: Millis = Millis::mins(3);
+
+impl Engine {
+    /// Until when the state that a server is in may last; `None`: for ever.
+    fn deadline(&self, index: usize) -> Option<Time> {
+        let look = &self.pending.looks[index];
+        let target = &self.facts.targets[index];
+        let wait = &self.treatment(index).wait;
+        let from = match (&target.state, target.state.sent()) {
+            (_, Some(Sent::Submitting { .. })) => return None,
+            (_, Some(sent)) => sent.since(),
+            (State::Power(_, Power::Due(at)), None) => look.since.max(*at),
+            _ if self.pending.owed.contains(&index) => look.since,
+            (State::Settling { until }, None) => *until,
+            (State::Verifying { since, .. }, None) => *since + self.longest_check(index),
+            (State::Stopped { .. }, None) if !look.granted => return None,
+            (State::Stopped { .. } | State::Validated { .. }, None) => look.since,
+            (
+                State::Pending { .. } | State::Ended | State::Power(..) | State::Reinstalling(_),
+                None,
+            ) => return None,
+        };
+        Some(from + wait.timeout)
+    }
+
+    /// When a server has to be thought about for having waited too long.
+    pub(super) fn patience(&self, index: usize, now: Time) -> Option<Time> {
+        let ends = match self.pending.looks[index].overdue {
+            Some(at) => at + LAST_LOOKS,
+            None => self.deadline(index)?,
+        };
+        Some(ends.max(now + Millis(1)))
+    }
+
+    fn longest_check(&self, index: usize) -> Millis {
+        let within = self.treatment(index).verify.iter().map(|check| match check {
+            Check::Tcp { within, .. } => *within,
+            Check::Fresh | Check::Unchanged => Millis(0),
+        });
+        within.max().unwrap_or_default()
+    }
+
+    /// What waited too long is looked at once more, and then ends.
+    pub(super) fn expire(&mut self, draft: &mut Draft, index: usize) {
+        let now = draft.now.at;
+        if self.deadline(index).is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.pending.looks[index].overdue {
+            None => self.look_later(index, |look| {
+                look.overdue = Some(now);
+                look.server_at = look.server_at.map(|_| now);
+                look.job_at = look.job_at.map(|_| now);
+                look.trace_at = look.trace_at.map(|_| now);
+            }),
+            Some(at) if now < at + LAST_LOOKS => {}
+            Some(_) => self.give_up_waiting(draft, index),
+        }
+    }
+
+    fn give_up_waiting(&mut self, draft: &mut Draft, index: usize) {
+        let server = self.server_id(index);
+        let timeout = self.treatment(index).wait.timeout;
+        let sent = self.facts.targets[index].state.sent().is_some();
+        let what = match &self.facts.targets[index].state {
+            State::Power(Purpose::Return, _) => return self.not_back(draft, index, timeout),
+            _ if !sent && self.pending.owed.contains(&index) => {
+                return self.not_back(draft, index, timeout);
+            }
+            State::Reinstalling(sent) => {
+                let look = &self.pending.looks[index];
+                let seen = in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref());
+                let evidence = vec![doubt_in_words(sent), seen, format!("waited {timeout}")];
+                return self.give_up(draft, index, Deed::Reinstall, evidence);
+            }
+            State::Power(Purpose::Leave, _) => {
+                let warning = format!("it did not stop within {timeout}, and is left running");
+                let (ending, failure, warnings) = (Ending::Verified, None, vec![warning]);
+                return self.record(draft, Event::Ended { server, ending, failure, warnings });
+            }
+            State::Power(Purpose::Stop, _) => "stop",
+            State::Power(Purpose::Boot, _) => "start",
+            State::Settling { .. } => "start after the settle time",
+            State::Verifying { .. } => "checks",
+            State::Stopped { .. } | State::Validated { .. } => "comparison before the wipe",
+            State::Pending { .. } | State::Ended => return,
+        };
+        self.end(draft, server, Ending::Failed, Some(failure::timed_out(what, timeout)));
+    }
+
+    fn not_back(&mut self, draft: &mut Draft, index: usize, timeout: Millis) {
+        let server = self.server_id(index);
+        let detail = format!("it was not seen running within {timeout}");
+        self.record(draft, Event::NotStartedBack { server, detail });
+    }
+}
+
+/// What is known of a request that is given up on.
+fn doubt_in_words(sent: &Sent) -> String {
+    match sent {
+        Sent::Submitting { .. } | Sent::InDoubt { .. } => {
+            "missing: whether the request arrived; neither its answer nor a trace of it was seen"
+                .to_owned()
+        }
+        Sent::Running { job: Some(job), .. } => format!("missing: the end of job {job}"),
+        Sent::Running { job: None, .. } => {
+            "missing: the job id; the request arrived, and no end of it was seen".to_owned()
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! What the engine has in the air: requests, looks, timers, tokens. All of it may be forgotten at
+//! any time; a resumed run begins with none of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{
+    Action, CallId, Deed, FleetName, JobId, Millis, ServerId, Time, Volume, VolumeId,
+};
+use crate::plan::{CheckedPlan, Survey};
+
+use super::bucket::Bucket;
+use super::doubt::Sight;
+use super::facts::Facts;
+use super::issue::{PAGE, WATCHED_PER_PAGE};
+use super::state::{self, Power, Sent, State};
+
+/// Reads are numbered from here: far above every number that is journaled.
+const FIRST_READ: u64 = 1 << 48;
+
+/// The first look after a request was taken. A stop takes some seconds at best.
+pub(super) const FIRST_LOOK: Millis = Millis::secs(3);
+
+/// The first sweep after a reinstall was taken, if a sweep is cheaper than asking for each job.
+const FIRST_WATCH: Millis = Millis::secs(5);
+
+/// A reinstall takes one to two minutes, says the cloud (`errors-and-limits.md`, section 6).
+const USUAL_REINSTALL: Millis = Millis::secs(75);
+
+/// What a request in flight was sent for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// A change, to these servers.
+    Change { deed: Deed, servers: Vec<ServerId> },
+    /// A read of the preflight.
+    Survey(Action),
+    /// One page of a sweep.
+    Sweep { page: u32 },
+    /// A look at one server.
+    Look(usize),
+    /// A look at a job.
+    Job(usize),
+    /// A look into the audit log.
+    Traces(usize),
+    /// One page of volumes.
+    Volumes { offset: u32 },
+    /// A probe.
+    Probe { target: usize, check: usize },
+}
+
+/// A request in flight.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// What for.
+    pub(super) purpose: Purpose,
+    /// When it was sent: what it shows is at least as new.
+    pub(super) asked: Time,
+}
+
+/// What is known, or being asked, about one server; forgotten when its state changes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Look {
+    /// When its timer goes off; `None`: it waits for nothing.
+    pub(super) timer: Option<Time>,
+    /// Since when this state is watched by this process.
+    pub(super) since: Time,
+    /// It waited too long; last looks are made since then.
+    pub(super) overdue: Option<Time>,
+    /// The next look at the server itself.
+    pub(super) server_at: Option<Time>,
+    /// The next look at its job.
+    pub(super) job_at: Option<Time>,
+    /// The next look into the audit log.
+    pub(super) trace_at: Option<Time>,
+    /// The next check from outside.
+    pub(super) probe_at: Option<Time>,
+    /// It waits for a list of volumes.
+    pub(super) wants_volumes: bool,
+    /// Looks in flight.
+    pub(super) asking: Asking,
+    /// Looks that showed nothing new: the next comes later.
+    pub(super) looks: u32,
+    /// Looks at the job that showed nothing new.
+    pub(super) job_looks: u32,
+    /// It has one of the slots for reinstalls.
+    pub(super) granted: bool,
+    /// What the last look said of its power.
+    pub(super) power: Option<SeenPower>,
+    /// The job failed; whether the disk was wiped is being looked at.
+    pub(super) failed_job: Option<FailedJob>,
+    /// What a look said of a wipe in doubt, and when it was asked for.
+    pub(super) sight: Option<(Time, Sight)>,
+    /// What the audit log said, and when it was asked.
+    pub(super) traced: Option<(Time, Traced)>,
+    /// Checks that passed, by index.
+    pub(super) passed: BTreeSet<usize>,
+    /// The checks' own evidence: the new system disk, once seen.
+    pub(super) volume: Option<VolumeId>,
+    /// Lists of volumes in which that disk was missing.
+    pub(super) unlisted: u32,
+    /// What was odd.
+    pub(super) warnings: Vec<String>,
+    /// It is in some of the sets of what is ready.
+    pub(super) is_ready: bool,
+    /// What sweeps have to do with it.
+    pub(super) by_sweep: BySweep,
+}
+
+/// What sweeps have to do with a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum BySweep {
+    /// Nothing just now.
+    #[default]
+    Idle,
+    /// It wants to be seen by the one that is under way, and was not yet.
+    Awaited,
+    /// One did not show it: ask for it alone.
+    Missed,
+}
+
+/// Looks in flight.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent requests, each in flight or not")]
+pub(super) struct Asking {
+    pub(super) server: bool,
+    pub(super) job: bool,
+    pub(super) trace: bool,
+    pub(super) probe: bool,
+}
+
+/// What a look said of a server's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SeenPower {
+    On,
+    Off,
+}
+
+/// A reinstall job that failed.
+#[derive(Clone, Debug)]
+pub(super) struct FailedJob {
+    pub(super) job: Option<JobId>,
+    pub(super) code: String,
+    pub(super) reason: String,
+    pub(super) seen: Time,
+}
+
+/// What the audit log said of a reinstall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Traced {
+    /// No such call.
+    Absent,
+    /// The call, and the job that its answer named.
+    Taken(Option<JobId>),
+    /// The call, and that it was refused with this HTTP status.
+    Refused(u16),
+    /// The log cannot be read.
+    Unreadable(String),
+}
+
+/// A look at all servers of the project, page by page.
+#[derive(Clone, Debug)]
+pub(super) struct Sweep {
+    /// Pages that are still to be asked for.
+    pub(super) pages: Vec<u32>,
+    /// Pages in flight.
+    pub(super) asking: u32,
+    /// Servers that want to be seen.
+    pub(super) wanted: Vec<usize>,
+    /// The total is known, and with it the number of pages.
+    pub(super) counted: bool,
+}
+
+/// A read of all volumes, page by page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct VolumeRead {
+    /// Volumes so far.
+    pub(super) found: BTreeMap<VolumeId, Volume>,
+    /// Servers that wait for it.
+    pub(super) waiting: BTreeSet<usize>,
+    /// The next page; `None` while one is in flight.
+    pub(super) next: Option<u32>,
+}
+
+/// Servers that want something now, by what they want. Kept up to date server by server, so that
+/// nothing is scanned.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ready {
+    pub(super) stop: BTreeSet<usize>,
+    pub(super) force_stop: BTreeSet<usize>,
+    pub(super) start: BTreeSet<usize>,
+    pub(super) reinstall: BTreeSet<usize>,
+    pub(super) look: BTreeSet<usize>,
+    /// Those of `look` that a sweep did not show.
+    pub(super) alone: BTreeSet<usize>,
+    pub(super) job: BTreeSet<usize>,
+    pub(super) trace: BTreeSet<usize>,
+    pub(super) probe: BTreeSet<usize>,
+    pub(super) volumes: BTreeSet<usize>,
+}
+
+impl Ready {
+    /// Forgets what one server wanted.
+    pub(super) fn remove(&mut self, target: usize) {
+        for set in [
+            &mut self.stop,
+            &mut self.force_stop,
+            &mut self.start,
+            &mut self.reinstall,
+            &mut self.look,
+            &mut self.alone,
+            &mut self.job,
+            &mut self.trace,
+            &mut self.probe,
+            &mut self.volumes,
+        ] {
+            set.remove(&target);
+        }
+    }
+}
+
+/// The preflight of a run.
+#[derive(Debug)]
+pub(super) struct Preflight {
+    /// What to read, and what was read.
+    pub(super) survey: Survey<'static>,
+    /// Reads that are due.
+    pub(super) due: Vec<Action>,
+    /// After trouble: not before.
+    pub(super) not_before: Time,
+    /// Troubles in a row.
+    pub(super) troubles: u32,
+}
+
+/// Everything in the air.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) calls: BTreeMap<CallId, Call>,
+    /// Reads have numbers of their own, above all that are journaled.
+    pub(super) next_read: u64,
+    pub(super) bucket: Bucket,
+    pub(super) looks: Vec<Look>,
+    pub(super) ready: Ready,
+    pub(super) timers: BTreeSet<(Time, usize)>,
+    pub(super) dirty: BTreeSet<usize>,
+    /// Servers that may start, by fleet; not before then.
+    pub(super) startable: Vec<BTreeSet<usize>>,
+    /// Servers of a fleet's open wave that have not ended.
+    pub(super) unended: Vec<BTreeSet<usize>>,
+    /// Stopped servers that wait for a slot.
+    pub(super) waiting: BTreeSet<usize>,
+    /// Slots that are granted, and not yet held by a state.
+    pub(super) granted: u32,
+    pub(super) sweep: Option<Sweep>,
+    pub(super) swept_at: Option<Time>,
+    /// Servers of the project, when it was last counted.
+    pub(super) total: u32,
+    /// While reinstalls run: the next sweep that tells of them all.
+    pub(super) watch_at: Time,
+    pub(super) watches: u32,
+    pub(super) volumes: Option<VolumeRead>,
+    pub(super) preflight: Option<Preflight>,
+    /// After trouble with reads: not before.
+    pub(super) reads_at: Time,
+    pub(super) read_troubles: u32,
+    /// Mutating requests since the last read, while tokens are short.
+    pub(super) since_read: u32,
+    /// Servers whose batch was refused: sent alone.
+    pub(super) single: BTreeSet<usize>,
+    /// Servers that are owed a start back, or that are being started back.
+    pub(super) owed: BTreeSet<usize>,
+    /// While the run closes: servers to be looked at for what they are owed.
+    pub(super) to_close: BTreeSet<usize>,
+}
+
+impl Pending {
+    /// Nothing in the air, and a full bucket.
+    pub(super) fn new(plan: &CheckedPlan) -> Self {
+        let fleets = plan.fleets.len();
+        Self {
+            calls: BTreeMap::new(),
+            next_read: FIRST_READ,
+            bucket: Bucket::full(plan.limits.api),
+            looks: vec![Look::default(); plan.targets.len()],
+            ready: Ready::default(),
+            timers: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            startable: vec![BTreeSet::new(); fleets],
+            unended: vec![BTreeSet::new(); fleets],
+            waiting: BTreeSet::new(),
+            granted: 0,
+            sweep: None,
+            swept_at: None,
+            total: u32::try_from(plan.targets.len()).unwrap_or(u32::MAX),
+            watch_at: Time(0),
+            watches: 0,
+            volumes: None,
+            preflight: None,
+            reads_at: Time(0),
+            read_troubles: 0,
+            since_read: 0,
+            single: BTreeSet::new(),
+            owed: BTreeSet::new(),
+            to_close: BTreeSet::new(),
+        }
+    }
+
+    /// What follows from the facts of a run that is taken over.
+    pub(super) fn rebuild(plan: &CheckedPlan, facts: &Facts) -> Self {
+        let mut pending = Self::new(plan);
+        pending.bucket = Bucket::empty(plan.limits.api, facts.per_minute, facts.last);
+        for (name, fleet) in plan.fleets.keys().zip(&facts.fleets).filter(|(_, fleet)| fleet.open) {
+            let wave = u32::try_from(fleet.wave).unwrap_or(u32::MAX);
+            pending.open_wave(plan, facts, name, wave);
+        }
+        for index in 0..facts.targets.len() {
+            pending.target_changed(plan, facts, index, facts.last);
+        }
+        if facts.closing.is_some() {
+            pending.begin_closing(facts);
+        }
+        pending
+    }
+
+    /// The servers of a wave may start.
+    pub(super) fn open_wave(
+        &mut self,
+        plan: &CheckedPlan,
+        facts: &Facts,
+        fleet: &FleetName,
+        wave: u32,
+    ) {
+        let Some((at, _, planned)) = plan.fleets.get_full(fleet) else { return };
+        let Some(wave) = planned.waves.get(wave as usize) else { return };
+        for index in wave.servers.iter().filter_map(|server| plan.targets.get_index_of(server)) {
+            if facts.targets[index].ending.is_none() {
+                self.unended[at].insert(index);
+                if matches!(facts.targets[index].state, State::Pending { .. }) {
+                    self.startable[at].insert(index);
+                    self.dirty.insert(index);
+                }
+            }
+        }
+    }
+
+    /// Nothing new starts: what was taken is given back.
+    pub(super) fn begin_closing(&mut self, facts: &Facts) {
+        for set in &mut self.startable {
+            set.clear();
+        }
+        for (index, target) in facts.targets.iter().enumerate() {
+            self.looks[index].power = None;
+            if target.state.is_in_flight() || target.is_owed_back() {
+                self.to_close.insert(index);
+                self.dirty.insert(index);
+            }
+        }
+    }
+
+    /// A server's state changed: what was known or asked about it is forgotten.
+    pub(super) fn target_changed(
+        &mut self,
+        plan: &CheckedPlan,
+        facts: &Facts,
+        index: usize,
+        at: Time,
+    ) {
+        let target = &facts.targets[index];
+        let old = std::mem::take(&mut self.looks[index]);
+        if let Some(timer) = old.timer {
+            self.timers.remove(&(timer, index));
+        }
+        self.granted -= u32::from(old.granted);
+        let look = &mut self.looks[index];
+        look.since = at;
+        look.is_ready = old.is_ready;
+        match &target.state {
+            State::Power(state::Purpose::Stop | state::Purpose::Return, Power::Due(_)) => {
+                look.power = old.power;
+            }
+            State::Ended => look.warnings = Vec::new(),
+            State::Pending { .. }
+            | State::Power(_, _)
+            | State::Stopped { .. }
+            | State::Validated { .. }
+            | State::Reinstalling(_)
+            | State::Settling { .. }
+            | State::Verifying { .. } => {}
+        }
+        // Where many run at once, a sweep tells which of them are done; a look at the job is then
+        // only for those that it never tells of, since they failed. Where few run, the job is
+        // looked at when it should be done, and early while nothing is learnt.
+        let few = facts.reinstalling <= WATCHED_PER_PAGE * self.total.div_ceil(PAGE).max(1);
+        let usual = match (few, facts.usual_duration()) {
+            (true, learnt) => learnt.unwrap_or(FIRST_WATCH),
+            (false, learnt) => Millis(2 * learnt.unwrap_or_default().max(USUAL_REINSTALL).0),
+        };
+        look.schedule(&target.state, at, usual);
+        self.index(plan, facts, index);
+        self.dirty.insert(index);
+    }
+
+    fn index(&mut self, plan: &CheckedPlan, facts: &Facts, index: usize) {
+        let target = &facts.targets[index];
+        let fleet = target.fleet;
+        if target.ending.is_some() {
+            self.unended[fleet].remove(&index);
+        }
+        let startable = matches!(target.state, State::Pending { .. })
+            && facts.closing.is_none()
+            && self.unended[fleet].contains(&index);
+        put(&mut self.startable[fleet], index, startable);
+        put(&mut self.waiting, index, matches!(target.state, State::Stopped { .. }));
+        if facts.closing.is_some() {
+            let open = target.is_owed_back() || target.state.is_in_flight();
+            put(&mut self.to_close, index, open && !self.owed.contains(&index));
+            if !target.is_owed_back() {
+                self.owed.remove(&index);
+            }
+        }
+        if matches!(target.state, State::Reinstalling(Sent::Running { .. })) {
+            self.watch_at = self.watch_at.min(facts.last + FIRST_WATCH).max(facts.last);
+            self.watches = 0;
+        }
+        debug_assert!(fleet < plan.fleets.len(), "every server has a fleet");
+    }
+
+    /// A server is thought about again then.
+    pub(super) fn set_timer(&mut self, index: usize, timer: Option<Time>) {
+        let before = std::mem::replace(&mut self.looks[index].timer, timer);
+        if before == timer {
+            return;
+        }
+        if let Some(before) = before {
+            self.timers.remove(&(before, index));
+        }
+        if let Some(timer) = timer {
+            self.timers.insert((timer, index));
+        }
+    }
+
+    /// Gives a slot for a reinstall to a server that is off.
+    pub(super) fn grant(&mut self, index: usize, now: Time) {
+        self.waiting.remove(&index);
+        self.looks[index].granted = true;
+        self.looks[index].since = now;
+        self.granted += 1;
+        self.dirty.insert(index);
+    }
+
+    /// A server is owed a start back from now on.
+    pub(super) fn owe(&mut self, index: usize, now: Time) {
+        self.owed.insert(index);
+        self.looks[index].overdue = None;
+        if now > self.looks[index].since {
+            self.looks[index].since = now;
+        }
+        self.dirty.insert(index);
+    }
+
+    /// The number of the next read.
+    pub(super) fn next_read(&mut self) -> CallId {
+        self.next_read += 1;
+        CallId(self.next_read)
+    }
+}
+
+impl Look {
+    /// When to look first, in a state that has just begun.
+    fn schedule(&mut self, state: &State, at: Time, usual: Millis) {
+        match state {
+            State::Power(_, Power::Sent(Sent::Running { .. } | Sent::InDoubt { .. })) => {
+                self.server_at = Some(at + FIRST_LOOK);
+            }
+            State::Reinstalling(Sent::InDoubt { .. } | Sent::Running { job: None, .. }) => {
+                self.server_at = Some(at + FIRST_LOOK);
+                self.trace_at = Some(at + FIRST_LOOK);
+            }
+            State::Reinstalling(Sent::Running { job: Some(_), since }) => {
+                let usual = usual.max(FIRST_LOOK);
+                self.job_at = Some((*since + usual).max(at));
+            }
+            State::Settling { until } => self.server_at = Some(*until),
+            State::Verifying { not_before, .. } => self.server_at = Some(*not_before),
+            State::Pending { .. }
+            | State::Power(_, _)
+            | State::Stopped { .. }
+            | State::Validated { .. }
+            | State::Reinstalling(_)
+            | State::Ended => self.server_at = Some(at),
+        }
+    }
+}
+
+fn put(set: &mut BTreeSet<usize>, index: usize, wanted: bool) {
+    if wanted {
+        set.insert(index);
+    } else {
+        set.remove(&index);
+    }
+}

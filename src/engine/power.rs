@@ -1,0 +1,126 @@
+//! Looks at servers that are being stopped or started, and what they mean.
+
+use crate::domain::{Ending, Event, Verdict};
+
+use super::core::{Draft, Engine};
+use super::failure;
+use super::look::Sighting;
+use super::pending::SeenPower;
+use super::state::{self, DOUBT_GRACE, Power, Sent, State};
+
+impl Engine {
+    /// A server that is owed to its users.
+    pub(super) fn seen_owed(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        Sighting { server, asked }: Sighting<'_>,
+    ) {
+        // What was asked before this state began may show how it was before.
+        if asked < self.pending.looks[index].since {
+            return;
+        }
+        if server.is_running() {
+            let servers = vec![server.id.clone()];
+            self.record(draft, Event::StartedBack { servers });
+        } else if server.is_stopped() {
+            self.note_power(index, Some(SeenPower::Off));
+        } else {
+            self.look_again(draft.now.at, index);
+        }
+    }
+
+    pub(super) fn seen_power(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        Sighting { server, asked }: Sighting<'_>,
+        (purpose, power): (state::Purpose, &Power),
+    ) {
+        let wants_off = matches!(purpose, state::Purpose::Stop | state::Purpose::Leave);
+        let there = if wants_off { server.is_stopped() } else { server.is_running() };
+        let still = if wants_off { server.is_running() } else { server.is_stopped() };
+        let sent = match power {
+            Power::Due(_) if there && purpose == state::Purpose::Stop => {
+                let servers = vec![server.id.clone()];
+                return self.record(draft, Event::Stopped { servers });
+            }
+            Power::Due(_) if still => return self.note_power(index, Some(SeenPower::On)),
+            Power::Due(_) => return self.look_again(draft.now.at, index),
+            Power::Sent(sent) => sent,
+        };
+        if asked < sent.since() || matches!(sent, Sent::Submitting { .. }) {
+            return;
+        }
+        let shown_by = match sent {
+            Sent::InDoubt { look_at, .. } => *look_at,
+            Sent::Submitting { since, .. } | Sent::Running { since, .. } => *since + DOUBT_GRACE,
+        };
+        if there {
+            self.power_reached(draft, index, purpose);
+        } else if still && asked >= shown_by {
+            let (server, deed) = (server.id.clone(), purpose.deed());
+            let evidence = vec![format!(
+                "{} without a task {} after it was sent",
+                if wants_off { "running" } else { "off" },
+                asked.since(sent.since())
+            )];
+            let verdict = Verdict::DidNot;
+            let attempts = self.treatment(index).retry.transient.attempts;
+            self.record(draft, Event::Resolved { server: server.clone(), deed, verdict, evidence });
+            if self.facts.targets[index].put_off.transient >= attempts {
+                self.power_failed(draft, index, purpose);
+            }
+        } else {
+            self.look_again(draft.now.at, index);
+        }
+    }
+
+    fn power_reached(&mut self, draft: &mut Draft, index: usize, purpose: state::Purpose) {
+        let server = self.server_id(index);
+        let servers = vec![server.clone()];
+        match purpose {
+            state::Purpose::Stop => self.record(draft, Event::Stopped { servers }),
+            state::Purpose::Boot => self.record(draft, Event::Settled { servers }),
+            state::Purpose::Return => self.record(draft, Event::StartedBack { servers }),
+            state::Purpose::Leave => self.end(draft, server, Ending::Verified, None),
+        }
+    }
+
+    fn power_failed(&mut self, draft: &mut Draft, index: usize, purpose: state::Purpose) {
+        let server = self.server_id(index);
+        match purpose {
+            state::Purpose::Return => {
+                let detail =
+                    "the cloud took the start again and again, and did not start it".to_owned();
+                self.record(draft, Event::NotStartedBack { server, detail });
+            }
+            state::Purpose::Stop | state::Purpose::Boot | state::Purpose::Leave => {
+                let what = purpose.deed().to_string();
+                let timeout = self.treatment(index).wait.timeout;
+                self.end(draft, server, Ending::Failed, Some(failure::timed_out(&what, timeout)));
+            }
+        }
+    }
+
+    pub(super) fn seen_settled(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        server: &crate::domain::Server,
+    ) {
+        let probes = self.next_probe(index).is_some();
+        let off_is_well = !self.plan.targets[index].leave_running && !probes;
+        if server.is_running() || (server.is_stopped() && off_is_well) {
+            self.record(draft, Event::Settled { servers: vec![server.id.clone()] });
+        } else if server.is_stopped() {
+            self.note_power(index, Some(SeenPower::Off));
+        } else {
+            self.look_again(draft.now.at, index);
+        }
+    }
+
+    pub(super) fn is_power_running(&self, index: usize) -> bool {
+        matches!(self.facts.targets[index].state, State::Power(_, Power::Sent(_)))
+    }
+}

@@ -1,0 +1,256 @@
+//! What an input means: events, and new knowledge that is not journaled.
+
+use crate::domain::{
+    Answer, CallId, CloseCause, Deed, Ending, Event, Failure, Fault, FaultClass, Millis, Reply,
+    RetryPolicy, ServerId, Steering, Time, Verdict,
+};
+use crate::plan::PlannedTreatment;
+
+use super::core::{Draft, Engine};
+use super::failure;
+use super::pending::{Purpose, SeenPower};
+use super::retry::{delay, mix};
+use super::state::{self, DOUBT_GRACE, POWER_GRACE, State};
+use super::turn::Input;
+
+/// A change that was sent.
+struct Change {
+    call: CallId,
+    deed: Deed,
+    servers: Vec<ServerId>,
+}
+
+/// Between two requests of a user who is not let in.
+const NOT_LET_IN: Millis = Millis::secs(30);
+
+impl Engine {
+    /// Takes one input in.
+    pub(super) fn react(&mut self, draft: &mut Draft, input: Input) {
+        match input {
+            Input::Begin => self.begin_preflight(draft),
+            Input::Resumed => {
+                #[cfg(test)]
+                let forgotten = self.forget_what_was_sent(draft);
+                self.record(draft, Event::Resumed);
+                #[cfg(test)]
+                self.trust_blindly(draft, Deed::Reinstall, forgotten);
+                if self.facts.preflight.is_none() && self.facts.closing.is_none() {
+                    self.begin_preflight(draft);
+                }
+            }
+            Input::Woke => {}
+            Input::Replied { call, reply } => self.replied(draft, call, reply),
+            Input::Asked(Steering::Stop) => {
+                self.record(draft, Event::Steered { steering: Steering::Stop });
+                if self.facts.closing.is_none() {
+                    self.pending.preflight = None;
+                    self.record(draft, Event::Closing { cause: CloseCause::Stopped });
+                }
+            }
+        }
+    }
+
+    fn replied(&mut self, draft: &mut Draft, call: CallId, reply: Reply) {
+        let Some(call_made) = self.pending.calls.remove(&call) else { return };
+        if let Err(fault) = &reply
+            && fault.class == FaultClass::Throttled
+            && let Some(per_minute) = self.pending.bucket.cut(draft.now.at, fault.retry_after)
+        {
+            self.record(draft, Event::RateCut { per_minute });
+        }
+        if let Err(fault) = &reply
+            && fault.class == FaultClass::Unauthorised
+        {
+            // A user whose credentials fail again and again is locked out for a while.
+            self.pending.bucket.hold(draft.now.at, NOT_LET_IN);
+        }
+        match call_made.purpose {
+            Purpose::Change { deed, servers } => {
+                self.change_replied(draft, Change { call, deed, servers }, reply);
+            }
+            Purpose::Survey(action) => self.survey_replied(draft, &action, reply),
+            purpose @ (Purpose::Sweep { .. }
+            | Purpose::Look(_)
+            | Purpose::Job(_)
+            | Purpose::Traces(_)
+            | Purpose::Volumes { .. }
+            | Purpose::Probe { .. }) => {
+                self.read_replied(draft, &purpose, call_made.asked, reply);
+            }
+        }
+    }
+
+    fn change_replied(&mut self, draft: &mut Draft, change: Change, reply: Reply) {
+        match reply {
+            Ok(Answer::Accepted { job }) => {
+                let Change { call, deed, servers } = change;
+                self.record(draft, Event::Accepted { call, deed, servers, job });
+            }
+            Ok(_) => {
+                let detail = "the answer was not one to this request".to_owned();
+                self.lose(draft, change, detail);
+            }
+            Err(fault) => self.change_failed(draft, change, &fault),
+        }
+    }
+
+    fn lose(&mut self, draft: &mut Draft, change: Change, detail: String) {
+        let Change { call, deed, servers } = change;
+        let look_at = match deed {
+            Deed::Reinstall => draft.now.at + DOUBT_GRACE,
+            Deed::Stop | Deed::ForceStop | Deed::Start => draft.now.at + POWER_GRACE,
+        };
+        #[cfg(test)]
+        if self.flaw == Some(super::Flaw::ResendAfterLoss) {
+            let retry_at = draft.now.at;
+            let class = FaultClass::Transient;
+            let again = servers.clone();
+            let event = Event::PutOff { call, deed, servers, class, detail, retry_at };
+            self.record(draft, event);
+            return self.trust_blindly(draft, deed, again);
+        }
+        self.record(draft, Event::Lost { call, deed, servers, detail, look_at });
+    }
+
+    fn change_failed(&mut self, draft: &mut Draft, change: Change, fault: &Fault) {
+        let detail = fault.to_string();
+        if fault.class == FaultClass::Lost {
+            return self.lose(draft, change, detail);
+        }
+        let Change { call, deed, servers } = change;
+        // One server that the cloud does not take spoils a whole batch: send each alone.
+        if servers.len() > 1 && is_about_one(fault.class) {
+            for server in &servers {
+                self.pending.single.extend(self.plan.targets.get_index_of(server));
+            }
+            let (class, retry_at) = (fault.class, draft.now.at);
+            let event = Event::PutOff { call, deed, servers, class, detail, retry_at };
+            return self.record(draft, event);
+        }
+        let (mut later, mut never) = (Vec::new(), Vec::new());
+        for server in servers {
+            let index = self.plan.targets.get_index_of(&server).unwrap_or_default();
+            match self.again_at(draft.now.at, index, fault) {
+                Some(at) => later.push((at, server)),
+                None => never.push(server),
+            }
+        }
+        if let Some(retry_at) = later.iter().map(|(at, _)| *at).max() {
+            let servers = later.into_iter().map(|(_, server)| server).collect();
+            let (class, detail) = (fault.class, detail.clone());
+            self.record(draft, Event::PutOff { call, deed, servers, class, detail, retry_at });
+        }
+        if !never.is_empty() {
+            let servers = never.clone();
+            self.record(draft, Event::Refused { call, deed, servers, detail });
+            for server in never {
+                self.end_refused(draft, server, deed, fault);
+            }
+        }
+    }
+
+    /// A request that is never sent again ends its server, or its start back.
+    fn end_refused(&mut self, draft: &mut Draft, server: ServerId, deed: Deed, fault: &Fault) {
+        let index = self.plan.targets.get_index_of(&server);
+        let leaving = State::Power(state::Purpose::Leave, state::Power::Due(draft.now.at));
+        if index.is_some_and(|index| self.is_returning(index)) {
+            let detail = fault.to_string();
+            self.record(draft, Event::NotStartedBack { server, detail });
+        } else if index.is_some_and(|index| self.facts.targets[index].state == leaving) {
+            // Every check had passed: that it stays on is odd, and no failure.
+            let warnings = vec![format!("it is left running: the stop was refused ({fault})")];
+            let (ending, failure) = (Ending::Verified, None);
+            self.record(draft, Event::Ended { server, ending, failure, warnings });
+        } else {
+            let failure = failure::refused(&deed.to_string(), fault);
+            self.end(draft, server, Ending::Failed, Some(failure));
+        }
+    }
+
+    /// Whether what is being done to it is only to start it back.
+    fn is_returning(&self, index: usize) -> bool {
+        let target = &self.facts.targets[index];
+        target.ending.is_some()
+            || self.pending.owed.contains(&index)
+            || matches!(target.state, State::Power(state::Purpose::Return, _))
+    }
+
+    /// When a refused request is sent again; `None`: never.
+    fn again_at(&self, now: Time, index: usize, fault: &Fault) -> Option<Time> {
+        let target = &self.facts.targets[index];
+        let retry = &self.treatment(index).retry;
+        let (policy, before): (&RetryPolicy, u32) = match fault.class {
+            FaultClass::Throttled => (&retry.throttled, target.put_off.throttled),
+            FaultClass::Transient => (&retry.transient, target.put_off.transient),
+            FaultClass::Busy | FaultClass::State => (&retry.busy, target.put_off.busy),
+            FaultClass::Lost
+            | FaultClass::Unauthorised
+            | FaultClass::Forbidden
+            | FaultClass::NotFound
+            | FaultClass::Quota
+            | FaultClass::Invalid => return None,
+        };
+        let put_off = before + 1;
+        let draw = mix(self.seed, index, u64::from(put_off) << 8 | fault.class as u64);
+        (put_off < policy.attempts).then(|| now + delay(policy, put_off, draw, fault.retry_after))
+    }
+
+    /// Nobody can say what came of a request.
+    pub(super) fn give_up(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        deed: Deed,
+        evidence: Vec<String>,
+    ) {
+        let server = self.server_id(index);
+        let failure = failure::unknown(&evidence);
+        let verdict = Verdict::Unknown;
+        self.record(draft, Event::Resolved { server: server.clone(), deed, verdict, evidence });
+        self.end(draft, server, Ending::Unknown, Some(failure));
+    }
+
+    pub(super) fn end(
+        &mut self,
+        draft: &mut Draft,
+        server: ServerId,
+        ending: Ending,
+        failure: Option<Failure>,
+    ) {
+        let index = self.plan.targets.get_index_of(&server);
+        let warnings = index.map(|index| std::mem::take(&mut self.pending.looks[index].warnings));
+        let warnings = warnings.unwrap_or_default();
+        self.record(draft, Event::Ended { server, ending, failure, warnings });
+    }
+
+    /// The server's power as a look showed it, for the states that wait for it.
+    pub(super) fn note_power(&mut self, index: usize, power: Option<SeenPower>) {
+        self.pending.looks[index].power = power;
+        self.pending.dirty.insert(index);
+    }
+
+    pub(super) fn server_id(&self, index: usize) -> ServerId {
+        self.plan.targets.get_index(index).map_or_else(|| ServerId::from(""), |(id, _)| id.clone())
+    }
+
+    pub(super) fn treatment(&self, index: usize) -> &PlannedTreatment {
+        &self.plan.treatments[self.plan.targets[index].treatment as usize]
+    }
+}
+
+/// Whether the refusal of a batch may be about one of its servers only. Sent alone, each of them
+/// hears what is about itself, and only that one uses its attempts up.
+fn is_about_one(class: FaultClass) -> bool {
+    match class {
+        FaultClass::Throttled
+        | FaultClass::Transient
+        | FaultClass::Lost
+        | FaultClass::Unauthorised
+        | FaultClass::Forbidden => false,
+        FaultClass::Busy
+        | FaultClass::State
+        | FaultClass::NotFound
+        | FaultClass::Quota
+        | FaultClass::Invalid => true,
+    }
+}

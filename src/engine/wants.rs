@@ -1,0 +1,246 @@
+//! What each server calls for in the state it is in: level-triggered, so that a resumed run needs
+//! no special code. What has just happened plays no part.
+
+use crate::domain::{Deed, Millis, Time};
+
+use super::core::{Draft, Engine};
+use super::pending::{BySweep, Look, SeenPower};
+use super::state::{Power, Purpose, Sent, State};
+
+/// A wipe is sent at most so long after the look that compared the server with its plan
+/// (`safety.md`, S13).
+pub(super) const FENCE: Millis = Millis::secs(10);
+
+/// What a server wants, each with the moment from which on it wants it.
+#[derive(Clone, Debug, Default)]
+struct Wants {
+    change: Option<(Deed, Time)>,
+    server: Option<Time>,
+    job: Option<Time>,
+    trace: Option<Time>,
+    probe: Option<Time>,
+    volumes: bool,
+    /// Nothing, but it has to be thought about again then.
+    again: Option<Time>,
+}
+
+impl Engine {
+    /// Brings the sets of what is ready in line with the servers that changed.
+    pub(super) fn refresh(&mut self, now: Time) {
+        while let Some(index) = self.pending.dirty.pop_first() {
+            let mut wants = self.wants(index, now);
+            let patience = self.patience(index, now);
+            wants.again = wants.again.filter(|at| *at > now).into_iter().chain(patience).min();
+            self.register(index, now, &wants);
+        }
+    }
+
+    fn register(&mut self, index: usize, now: Time, wants: &Wants) {
+        let pending = &mut self.pending;
+        if std::mem::take(&mut pending.looks[index].is_ready) {
+            pending.ready.remove(index);
+        }
+        let asking = pending.looks[index].asking;
+        let mut timer = wants.again;
+        let mut due = |at: Option<Time>, busy: bool| match at {
+            Some(at) if at <= now => !busy,
+            Some(at) => {
+                timer = Some(timer.map_or(at, |timer| timer.min(at)));
+                false
+            }
+            None => false,
+        };
+        let ready = &mut pending.ready;
+        let mut is_ready = wants.volumes;
+        if due(wants.server, asking.server) {
+            is_ready = true;
+            ready.look.insert(index);
+            if pending.looks[index].by_sweep == BySweep::Missed {
+                ready.alone.insert(index);
+            }
+        }
+        if due(wants.job, asking.job) {
+            is_ready |= ready.job.insert(index);
+        }
+        if due(wants.trace, asking.trace) {
+            is_ready |= ready.trace.insert(index);
+        }
+        if due(wants.probe, asking.probe) {
+            is_ready |= ready.probe.insert(index);
+        }
+        if wants.volumes {
+            ready.volumes.insert(index);
+        }
+        if let Some((deed, at)) = wants.change
+            && due(Some(at), false)
+        {
+            is_ready |= match deed {
+                Deed::Stop => ready.stop.insert(index),
+                Deed::ForceStop => ready.force_stop.insert(index),
+                Deed::Start => ready.start.insert(index),
+                Deed::Reinstall => ready.reinstall.insert(index),
+            };
+        }
+        pending.looks[index].is_ready = is_ready;
+        pending.set_timer(index, timer);
+    }
+
+    fn wants(&self, index: usize, now: Time) -> Wants {
+        let look = &self.pending.looks[index];
+        let closing = self.facts.closing.is_some();
+        let target = &self.facts.targets[index];
+        if self.pending.owed.contains(&index) {
+            return self.wants_back(index, look);
+        }
+        match &target.state {
+            State::Pending { not_before } => Wants { again: Some(*not_before), ..Wants::default() },
+            State::Power(Purpose::Stop, Power::Due(at)) if !closing => {
+                self.wants_stop(index, look, *at)
+            }
+            State::Power(_, Power::Sent(sent)) => self.wants_power(index, look, sent),
+            State::Power(Purpose::Leave, Power::Due(at)) => {
+                Wants { change: Some((self.stop_deed(index), *at)), ..Wants::default() }
+            }
+            State::Stopped { not_before, .. } if !closing => Wants {
+                server: look.granted.then_some(look.server_at.unwrap_or(*not_before)),
+                again: Some(*not_before),
+                ..Wants::default()
+            },
+            State::Validated { seen } if !closing => Self::wants_wipe(look, *seen, now),
+            State::Reinstalling(sent) => Self::wants_watch(look, sent),
+            State::Settling { until } => Self::wants_settled(look, *until),
+            State::Verifying { .. } => Wants {
+                server: look.server_at,
+                probe: look.probe_at,
+                volumes: look.wants_volumes,
+                ..Wants::default()
+            },
+            State::Power(_, Power::Due(_))
+            | State::Stopped { .. }
+            | State::Validated { .. }
+            | State::Ended => Wants::default(),
+        }
+    }
+
+    fn wants_stop(&self, index: usize, look: &Look, at: Time) -> Wants {
+        match look.power {
+            // What stopping a stopped server does is not documented: look first.
+            None | Some(SeenPower::Off) => Wants { server: look.server_at, ..Wants::default() },
+            Some(SeenPower::On) => {
+                Wants { change: Some((self.stop_deed(index), at)), ..Wants::default() }
+            }
+        }
+    }
+
+    fn stop_deed(&self, index: usize) -> Deed {
+        Deed::stop(self.treatment(index).stop.mode)
+    }
+
+    fn wants_power(&self, index: usize, look: &Look, sent: &Sent) -> Wants {
+        let treatment = self.treatment(index);
+        let force = treatment.stop.force_after.map(|after| sent.since() + after);
+        let stopping = matches!(
+            self.facts.targets[index].state,
+            State::Power(Purpose::Stop, Power::Sent(Sent::Running { .. }))
+        );
+        let stopping_softly = stopping && !self.facts.targets[index].forced;
+        match sent {
+            Sent::Submitting { .. } => Wants::default(),
+            Sent::InDoubt { .. } => Wants { server: look.server_at, ..Wants::default() },
+            Sent::Running { .. } => Wants {
+                server: look.server_at,
+                change: force.filter(|_| stopping_softly).map(|at| (Deed::ForceStop, at)),
+                ..Wants::default()
+            },
+        }
+    }
+
+    fn wants_wipe(look: &Look, seen: Time, now: Time) -> Wants {
+        if now.since(seen) <= FENCE {
+            Wants {
+                change: Some((Deed::Reinstall, seen)),
+                again: Some(seen + FENCE + Millis(1)),
+                ..Wants::default()
+            }
+        } else {
+            Wants { server: look.server_at, ..Wants::default() }
+        }
+    }
+
+    fn wants_watch(look: &Look, sent: &Sent) -> Wants {
+        match sent {
+            Sent::Submitting { .. } => Wants::default(),
+            Sent::Running { job: Some(_), .. } if look.failed_job.is_none() => {
+                Wants { job: look.job_at, ..Wants::default() }
+            }
+            Sent::Running { job: Some(_), .. } => {
+                Wants { server: look.server_at, ..Wants::default() }
+            }
+            Sent::InDoubt { .. } | Sent::Running { job: None, .. } => {
+                Wants { server: look.server_at, trace: look.trace_at, ..Wants::default() }
+            }
+        }
+    }
+
+    fn wants_settled(look: &Look, until: Time) -> Wants {
+        if look.power == Some(SeenPower::Off) {
+            Wants { change: Some((Deed::Start, until)), ..Wants::default() }
+        } else {
+            Wants { server: look.server_at, ..Wants::default() }
+        }
+    }
+
+    /// A server that is owed to its users: look, then start it.
+    fn wants_back(&self, index: usize, look: &Look) -> Wants {
+        let due = match &self.facts.targets[index].state {
+            State::Power(Purpose::Return, Power::Due(at)) => *at,
+            State::Power(_, Power::Sent(sent)) => return self.wants_power(index, look, sent),
+            State::Pending { .. }
+            | State::Power(_, Power::Due(_))
+            | State::Stopped { .. }
+            | State::Validated { .. }
+            | State::Reinstalling(_)
+            | State::Settling { .. }
+            | State::Verifying { .. }
+            | State::Ended => Time(0),
+        };
+        if look.power == Some(SeenPower::Off) {
+            Wants { change: Some((Deed::Start, due)), ..Wants::default() }
+        } else {
+            Wants { server: look.server_at.map(|at| at.max(due)), ..Wants::default() }
+        }
+    }
+
+    /// Timers that have come: what waited too long ends, the rest is thought about again.
+    pub(super) fn fire_timers(&mut self, draft: &mut Draft) {
+        let now = draft.now.at;
+        while let Some((at, index)) = self.pending.timers.first().copied() {
+            if at > now {
+                break;
+            }
+            self.pending.timers.pop_first();
+            self.pending.looks[index].timer = None;
+            self.pending.dirty.insert(index);
+            self.expire(draft, index);
+        }
+    }
+
+    /// When there is something to do again.
+    pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
+        let pending = &self.pending;
+        let timer = pending.timers.first().map(|(at, _)| *at);
+        let waves = (0..self.facts.fleets.len()).filter_map(|fleet| {
+            let facts = &self.facts.fleets[fleet];
+            (self.facts.closing.is_none() && !facts.open && facts.next_at > now)
+                .then_some(facts.next_at)
+        });
+        let finished = self.is_finished();
+        timer
+            .into_iter()
+            .chain(waves)
+            .chain(self.requests_wake_at(now))
+            .min()
+            .filter(|_| !finished)
+            .map(|at| at.max(now + Millis(1)))
+    }
+}

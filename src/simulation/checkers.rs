@@ -1,0 +1,362 @@
+//! Checkers: each watches a whole run for one property, from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::domain::{Action, Deed, Ending, Event, FleetName, Millis, Record, ServerId, Time};
+use crate::engine::Engine;
+use crate::plan::CheckedPlan;
+use crate::simulator::Meddling;
+
+use super::scenario::Scenario;
+
+/// The properties, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Checker {
+    /// A wipe is never sent again while an earlier one may still be at work or has been done.
+    Once,
+    /// Never more in flight than the plan allows.
+    Bounds,
+    /// Never a start that the failure budget does not allow.
+    Budget,
+    /// Canary first, wave after wave, fleet after fleet.
+    Order,
+    /// Nothing outside the plan is ever named in a request.
+    Untouched,
+    /// The fold of the journal is what the engine knows.
+    Replay,
+    /// A wipe follows a look at the server by at most ten seconds (`safety.md`, S13).
+    Fence,
+    /// What was stopped and not wiped runs again at the end (`safety.md`, S19).
+    GivenBack,
+    /// What is called verified was reinstalled.
+    Honest,
+    /// Nothing that a careful client never does.
+    Careful,
+    /// The run comes to its end.
+    Progress,
+}
+
+/// Up to so many servers the fold is compared after every turn.
+const COMPARED_WHOLE: u64 = 50;
+
+/// A property that does not hold.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which.
+    pub checker: Checker,
+    /// When.
+    pub at: Time,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What a checker may see at a moment.
+pub(super) struct Watch<'s> {
+    pub(super) scenario: &'s Scenario,
+    pub(super) now: Time,
+}
+
+/// All checkers, with what they remember between turns.
+pub(super) struct Watchers {
+    pub(super) findings: Vec<Finding>,
+    plan: Arc<CheckedPlan>,
+    /// The fold that is compared with the engine's.
+    shadow: Option<Engine>,
+    fleets: BTreeMap<FleetName, FleetWatch>,
+    validated: BTreeMap<ServerId, Time>,
+    touched: BTreeSet<ServerId>,
+    endings: BTreeMap<ServerId, Ending>,
+    not_given_back: BTreeSet<ServerId>,
+    /// Wipes that the cloud took and that have not failed, when they were last counted.
+    open_wipes: BTreeMap<ServerId, u32>,
+    appends: u64,
+    now: Time,
+}
+
+#[derive(Debug, Default)]
+struct FleetWatch {
+    in_flight: BTreeSet<ServerId>,
+    failed: u32,
+    verified: u32,
+    wave: u32,
+}
+
+impl Watchers {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let plan = Arc::clone(&scenario.plan);
+        let fleets = plan.fleets.keys().map(|name| (name.clone(), FleetWatch::default()));
+        Self {
+            findings: Vec::new(),
+            shadow: Engine::replay(Arc::clone(&plan), []).ok(),
+            fleets: fleets.collect(),
+            validated: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            endings: BTreeMap::new(),
+            not_given_back: BTreeSet::new(),
+            open_wipes: BTreeMap::new(),
+            appends: 0,
+            now: Time(0),
+            plan,
+        }
+    }
+
+    fn find(&mut self, checker: Checker, detail: impl Into<String>) {
+        self.findings.push(Finding { checker, at: self.now, detail: detail.into() });
+    }
+
+    pub(super) fn stuck(&mut self, detail: &str) {
+        self.find(Checker::Progress, detail);
+    }
+
+    pub(super) fn replay_failed(&mut self, detail: &str) {
+        self.find(Checker::Replay, detail);
+    }
+
+    /// Records were made durable.
+    pub(super) fn appended(
+        &mut self,
+        watch: &Watch<'_>,
+        records: &[Record],
+        engine: Option<&Engine>,
+    ) {
+        self.now = watch.now;
+        for record in records {
+            if let Some(shadow) = &mut self.shadow
+                && let Err(error) = shadow.follow(record)
+            {
+                self.find(Checker::Replay, error.to_string());
+            }
+            self.note(record);
+        }
+        self.appends += 1;
+        // Comparing costs a look at every server: in a large fleet not after each turn.
+        let due = self.appends.is_multiple_of(1 + self.plan.targets.len() as u64 / COMPARED_WHOLE);
+        let differs = match (engine, &self.shadow) {
+            (Some(engine), Some(shadow)) => due && !engine.knows_the_same(shadow),
+            (None, _) | (_, None) => false,
+        };
+        if differs {
+            self.find(Checker::Replay, "the engine knows something else than its journal");
+        }
+    }
+
+    fn note(&mut self, record: &Record) {
+        match &record.event {
+            Event::Started { servers } => {
+                for server in servers {
+                    self.started(server);
+                }
+            }
+            Event::WaveOpened { fleet, wave } => self.wave_opened(fleet, *wave),
+            Event::Intended { deed: Deed::Stop | Deed::ForceStop, servers, .. } => {
+                self.touched.extend(servers.iter().cloned());
+            }
+            Event::PutOff { deed: Deed::Stop | Deed::ForceStop, servers, .. }
+            | Event::Refused { deed: Deed::Stop | Deed::ForceStop, servers, .. }
+            | Event::StartedBack { servers } => {
+                for server in servers {
+                    self.left_flight(server);
+                }
+            }
+            Event::Validated { servers, seen } => {
+                for server in servers {
+                    self.validated.insert(server.clone(), *seen);
+                }
+            }
+            Event::Ended { server, ending, .. } => self.ended(server, *ending),
+            Event::NotStartedBack { server, .. } => {
+                self.not_given_back.insert(server.clone());
+                self.left_flight(server);
+            }
+            Event::RunStarted { .. }
+            | Event::Resumed
+            | Event::PreflightPassed { .. }
+            | Event::PreflightRefused { .. }
+            | Event::WaveClosed { .. }
+            | Event::Intended { .. }
+            | Event::Accepted { .. }
+            | Event::PutOff { .. }
+            | Event::Refused { .. }
+            | Event::Lost { .. }
+            | Event::Resolved { .. }
+            | Event::Stopped { .. }
+            | Event::JobEnded { .. }
+            | Event::Settled { .. }
+            | Event::CheckFailed { .. }
+            | Event::Passed { .. }
+            | Event::RateCut { .. }
+            | Event::Steered { .. }
+            | Event::Closing { .. }
+            | Event::RunEnded { .. } => {}
+        }
+    }
+
+    fn fleet_of(&self, server: &ServerId) -> Option<FleetName> {
+        self.plan.targets.get(server).map(|target| target.fleet.clone())
+    }
+
+    fn started(&mut self, server: &ServerId) {
+        let Some(name) = self.fleet_of(server) else {
+            return self.find(Checker::Untouched, format!("{server} is not in the plan"));
+        };
+        let pace = self.plan.fleets[&name].pace.clone();
+        let canary_failed = self.canary_failed(&name);
+        let Some(fleet) = self.fleets.get_mut(&name) else { return };
+        fleet.in_flight.insert(server.clone());
+        let flying = u32::try_from(fleet.in_flight.len()).unwrap_or(u32::MAX);
+        let (failed, wave) = (fleet.failed, fleet.wave);
+        if flying > pace.max_unavailable {
+            self.find(Checker::Bounds, format!("{flying} of {name} are away at once"));
+        }
+        if failed > pace.max_failures {
+            self.find(Checker::Budget, format!("{server} starts after {failed} failures"));
+        }
+        if pace.strict_budget && failed + flying > pace.max_failures + 1 {
+            self.find(
+                Checker::Budget,
+                format!("{failed} failed, {flying} in flight: one too many"),
+            );
+        }
+        if canary_failed {
+            self.find(Checker::Order, format!("{server} starts after the canary failed"));
+        }
+        let waves = &self.plan.fleets[&name].waves;
+        if waves.get(wave as usize).is_none_or(|wave| !wave.servers.contains(server)) {
+            self.find(Checker::Order, format!("{server} is not in the open wave of {name}"));
+        }
+    }
+
+    fn canary_failed(&self, name: &FleetName) -> bool {
+        let canaries = self.plan.fleets[name].waves.iter().filter(|wave| wave.canary);
+        canaries
+            .flat_map(|wave| &wave.servers)
+            .any(|server| self.endings.get(server).is_some_and(|ending| ending.is_failure()))
+    }
+
+    fn wave_opened(&mut self, name: &FleetName, wave: u32) {
+        for need in self.plan.fleets[name].needs.clone() {
+            let verified = self.fleets.get(&need.fleet).map_or(0, |fleet| fleet.verified);
+            if verified < need.verified {
+                let detail = format!("{name} opens with {verified} of {} verified", need.fleet);
+                self.find(Checker::Order, detail);
+            }
+        }
+        let before = self.plan.fleets[name].waves.iter().take(wave as usize);
+        let open = before
+            .flat_map(|wave| &wave.servers)
+            .find(|server| !self.endings.contains_key(*server))
+            .cloned();
+        if let Some(server) = open {
+            self.find(Checker::Order, format!("wave {wave} of {name} opens before {server} ended"));
+        }
+        if let Some(fleet) = self.fleets.get_mut(name) {
+            fleet.wave = wave;
+        }
+    }
+
+    fn left_flight(&mut self, server: &ServerId) {
+        if let Some(name) = self.fleet_of(server)
+            && let Some(fleet) = self.fleets.get_mut(&name)
+        {
+            fleet.in_flight.remove(server);
+        }
+    }
+
+    fn ended(&mut self, server: &ServerId, ending: Ending) {
+        self.endings.insert(server.clone(), ending);
+        self.left_flight(server);
+        let Some(name) = self.fleet_of(server) else { return };
+        let pace = self.plan.fleets[&name].pace.clone();
+        let Some(fleet) = self.fleets.get_mut(&name) else { return };
+        fleet.verified += u32::from(ending == Ending::Verified);
+        fleet.failed += u32::from(ending.is_failure());
+        let failed = fleet.failed;
+        let most = if pace.strict_budget {
+            pace.max_failures + 1
+        } else {
+            pace.max_failures + pace.max_unavailable
+        };
+        if failed > most {
+            self.find(Checker::Budget, format!("{failed} of {name} failed, at most {most} may"));
+        }
+    }
+
+    /// A request goes out.
+    pub(super) fn sending(&mut self, watch: &Watch<'_>, action: &Action) {
+        self.now = watch.now;
+        let named: Vec<ServerId> = match action {
+            Action::Stop { servers, .. } | Action::Start { servers } => servers.clone(),
+            Action::Reinstall { server, .. }
+            | Action::ShowServer { server }
+            | Action::ListTraces { server, .. }
+            | Action::Probe { server, .. } => vec![server.clone()],
+            Action::ListServers { .. }
+            | Action::ShowJob { .. }
+            | Action::ListVolumes { .. }
+            | Action::ShowQuota
+            | Action::ShowImage { .. }
+            | Action::ShowKeyPair { .. }
+            | Action::ShowKey { .. }
+            | Action::ListKeys
+            | Action::ShowAgency => Vec::new(),
+        };
+        if let Some(server) = named.iter().find(|server| !self.plan.targets.contains_key(*server)) {
+            self.find(Checker::Untouched, format!("{server} is not in the plan"));
+        }
+        let Action::Reinstall { server, .. } = action else { return };
+        let seen = self.validated.get(server).copied();
+        if seen.is_none_or(|seen| watch.now.since(seen) > Millis::secs(10)) {
+            self.find(Checker::Fence, format!("{server} is wiped {seen:?} after its last look"));
+        }
+        let count = watch.scenario.world.reinstalls(server);
+        let open = count.accepted - count.failed;
+        if open > 0 {
+            self.find(Checker::Once, format!("a second wipe of {server} is sent"));
+        }
+        self.open_wipes.insert(server.clone(), open);
+    }
+
+    /// The world served a request.
+    pub(super) fn served(&mut self, watch: &Watch<'_>, action: &Action) {
+        if let Action::Reinstall { .. } = action {
+            let (in_flight, _) = watch.scenario.world.in_flight();
+            // One that nobody can say anything about holds no slot, and may still be at work.
+            let unknown = self.endings.values().filter(|ending| **ending == Ending::Unknown);
+            let most = self.plan.limits.reinstalls as usize + unknown.count();
+            if in_flight > most {
+                self.find(Checker::Bounds, format!("{in_flight} wipes in flight, {most} allowed"));
+            }
+        }
+        if let Some(violation) = watch.scenario.world.violations().first() {
+            self.find(Checker::Careful, format!("{violation:?}"));
+        }
+    }
+
+    /// The run is over.
+    pub(super) fn end(&mut self, scenario: &Scenario, journal: &[Record]) {
+        match Engine::replay(Arc::clone(&self.plan), journal) {
+            Ok(engine) if engine.is_finished() => {}
+            Ok(_) => self.find(Checker::Replay, "the replayed run is not over"),
+            Err(error) => self.find(Checker::Replay, error.to_string()),
+        }
+        let plan = Arc::clone(&self.plan);
+        for (id, target) in &plan.targets {
+            let Some(server) = scenario.world.server(id) else { continue };
+            let count = scenario.world.reinstalls(id);
+            let ending = self.endings.get(id).copied();
+            if ending == Some(Ending::Verified) && count.completed == 0 {
+                self.find(Checker::Honest, format!("{id} is called verified, and was not wiped"));
+            }
+            let owed = self.touched.contains(id)
+                && count.completed == 0
+                && server.system_volume() == Some(&target.found.system_volume)
+                && ending != Some(Ending::Unknown)
+                && !self.not_given_back.contains(id);
+            let occupied = server.task_state.as_deref() == Some(Meddling::TASK);
+            if owed && !server.is_running() && !occupied {
+                self.find(Checker::GivenBack, format!("{id} ({ending:?}) is {}", server.status));
+            }
+        }
+    }
+}

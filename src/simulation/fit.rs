@@ -1,0 +1,523 @@
+//! A world fitted to a playbook: what it selects is there, so that it can be rehearsed without its
+//! cloud (`product.md`, section 8).
+//!
+//! Start with [`fit`]. Servers are drafted for each entry of `hosts`, and every draft is checked
+//! with the playbook's own selectors: it is selected by its entry, by no other fleet, and neither
+//! excluded nor protected by accident. Where a playbook leaves no room for that, the draft is made
+//! anyway, and planning says what is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::domain::{ImageId, Server, ServerId, UserId};
+use crate::fleet::Selector;
+use crate::playbook::{EncryptionSpec, FleetSpec, Hosts, LoginSpec, Playbook, Treatment};
+use crate::simulator::{ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, WorldSpec};
+
+/// Servers for an entry of `hosts` in a fleet that does not say how many it expects.
+const USUAL: usize = 4;
+/// Names that are tried before a draft is given up.
+const TRIES: usize = 200;
+/// An image whose operating system is billed, for fleets that name a licence.
+const BILLED: &str = "Standard_SUSE_15_latest";
+
+/// The world of that playbook; the same for the same seed.
+#[must_use]
+pub fn fit(playbook: &Playbook, seed: u64) -> WorldSpec {
+    let mut fitting = Fitting::new(playbook, seed);
+    for (number, fleet) in playbook.fleets.values().enumerate() {
+        fitting.add_hosts(number, fleet);
+    }
+    for (number, fleet) in playbook.fleets.values().enumerate() {
+        fitting.add_excluded(number, fleet);
+    }
+    fitting.add_protected();
+    let treatments: Vec<Treatment> = playbook.fleets.values().flat_map(treatments).collect();
+    WorldSpec {
+        servers: fitting.drafts.iter().map(|draft| fitting.group(draft)).collect(),
+        images: images(playbook),
+        key_pairs: key_pairs(&treatments),
+        keys: keys(&treatments),
+        quota: QuotaSpec::default(),
+        ..WorldSpec::default()
+    }
+}
+
+/// A server that will be in the world.
+#[derive(Clone, Debug)]
+struct Draft {
+    fleet: Option<usize>,
+    listed: bool,
+    server: Server,
+    has_id: bool,
+}
+
+struct Fitting<'p> {
+    playbook: &'p Playbook,
+    zones: Vec<String>,
+    drafts: Vec<Draft>,
+    names: BTreeSet<String>,
+    ids: BTreeSet<ServerId>,
+    rng: ChaCha8Rng,
+}
+
+impl<'p> Fitting<'p> {
+    fn new(playbook: &'p Playbook, seed: u64) -> Self {
+        Self {
+            playbook,
+            zones: zones(playbook),
+            drafts: Vec::new(),
+            names: BTreeSet::new(),
+            ids: BTreeSet::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
+    /// Servers for every entry of a fleet, together as many as it expects.
+    fn add_hosts(&mut self, number: usize, fleet: &FleetSpec) {
+        let before = self.drafts.len();
+        for entry in &fleet.hosts {
+            if let Hosts::Listed { lines, .. } = &entry.hosts {
+                for line in lines {
+                    self.add_listed(number, &line.text);
+                }
+            }
+        }
+        let matching: Vec<&Selector> = selectors(fleet).collect();
+        let (fixed, open): (Vec<&Selector>, Vec<&Selector>) =
+            matching.into_iter().partition(|selector| names_one(selector));
+        for selector in fixed {
+            self.add_matching(number, fleet, (selector, 1));
+        }
+        let made = self.drafts.len() - before;
+        let expected = fleet.expect.as_ref().map(|(count, _)| *count as usize);
+        let wanted = expected.map_or(open.len() * USUAL, |count| count.saturating_sub(made));
+        for (n, selector) in open.iter().enumerate() {
+            let share = wanted / open.len() + usize::from(n < wanted % open.len());
+            self.add_matching(number, fleet, (selector, share.max(1)));
+        }
+    }
+
+    fn add_listed(&mut self, fleet: usize, text: &str) {
+        let is_id = looks_like_an_id(text);
+        if (is_id && self.ids.contains(text)) || (!is_id && self.names.contains(text)) {
+            return;
+        }
+        let mut server = self.blank();
+        if is_id {
+            server.id = ServerId::from(text);
+            server.name = format!("host-{:04}", self.drafts.len() + 1);
+        } else {
+            text.clone_into(&mut server.name);
+        }
+        self.add(Draft { fleet: Some(fleet), listed: true, server, has_id: is_id });
+    }
+
+    fn add_matching(
+        &mut self,
+        number: usize,
+        fleet: &FleetSpec,
+        (selector, count): (&Selector, usize),
+    ) {
+        for n in 0..count {
+            if selector.id().is_some_and(|id| self.ids.contains(id)) {
+                return;
+            }
+            let clear = |server: &Server| !self.is_in_the_way(number, fleet, server);
+            let found = self.draft(&[selector], (fleet.name.as_str(), n + 1), clear);
+            let Some(server) = found else { return };
+            let has_id = selector.id().is_some();
+            self.add(Draft { fleet: Some(number), listed: false, server, has_id });
+        }
+    }
+
+    /// Whether a server would be excluded, protected, or taken by another fleet.
+    fn is_in_the_way(&self, number: usize, fleet: &FleetSpec, server: &Server) -> bool {
+        let excluded = fleet.exclude.iter().any(|exclude| exclude.selector.matches(server));
+        let mut protected = self.playbook.guards.protected.iter();
+        let others = self.playbook.fleets.values().enumerate();
+        let mut others = others.filter(|(other, _)| *other != number);
+        excluded
+            || protected.any(|(selector, _)| selector.matches(server))
+            || others.any(|(_, other)| takes(other, server))
+    }
+
+    /// What every exclusion takes out, where it has to take something out.
+    fn add_excluded(&mut self, number: usize, fleet: &FleetSpec) {
+        for exclude in fleet.exclude.iter().filter(|exclude| !exclude.allow_none) {
+            let mine =
+                |draft: &&Draft| draft.fleet == Some(number) || selects(fleet, &draft.server);
+            if self.drafts.iter().filter(mine).any(|it| exclude.selector.matches(&it.server)) {
+                continue;
+            }
+            let label = (fleet.name.as_str(), 1);
+            let found = selectors(fleet).find_map(|entry| {
+                self.draft(&[entry, &exclude.selector], label, |_| true)
+                    .map(|server| (server, entry.id().or(exclude.selector.id()).is_some()))
+            });
+            match found {
+                Some((server, has_id)) => {
+                    self.add(Draft { fleet: Some(number), listed: false, server, has_id });
+                }
+                None => self.mark_listed(number, &exclude.selector),
+            }
+        }
+    }
+
+    /// Nothing can be added to a file: its last server becomes one that is excluded.
+    fn mark_listed(&mut self, number: usize, selector: &Selector) {
+        let mut listed = self.drafts.iter_mut().filter(|it| it.listed && it.fleet == Some(number));
+        if let Some(draft) = listed.next_back() {
+            let (mut tags, az) = demands(&[selector]);
+            draft.server.tags.append(&mut tags);
+            if let Some(az) = az {
+                draft.server.az = az;
+            }
+        }
+    }
+
+    /// One server for every rule that protects, unless a fleet would want it.
+    fn add_protected(&mut self) {
+        let playbook = self.playbook;
+        for (selector, _) in &playbook.guards.protected {
+            if self.drafts.iter().any(|draft| selector.matches(&draft.server)) {
+                continue;
+            }
+            let label = ("protected", 1);
+            let clear = |server: &Server| !playbook.fleets.values().any(|it| takes(it, server));
+            let found = self.draft(&[selector], label, clear);
+            if let Some(server) = found.filter(clear) {
+                let has_id = selector.id().is_some();
+                self.add(Draft { fleet: None, listed: false, server, has_id });
+            }
+        }
+    }
+
+    /// A server that all of these select; if it can be, one that is `clear`.
+    fn draft(
+        &self,
+        wanted: &[&Selector],
+        (label, from): (&str, usize),
+        clear: impl Fn(&Server) -> bool,
+    ) -> Option<Server> {
+        let mut server = self.blank();
+        let (tags, az) = demands(wanted);
+        server.tags = tags;
+        if let Some(id) = wanted.iter().find_map(|selector| selector.id()) {
+            server.id = id.clone();
+        }
+        let zones: Vec<&String> = match &az {
+            Some(az) => vec![az],
+            None => self.zones.iter().cycle().skip(from - 1).take(self.zones.len()).collect(),
+        };
+        let mut second_best = None;
+        for n in from..from + TRIES {
+            for name in names(wanted, label, n) {
+                if self.names.contains(&name) {
+                    continue;
+                }
+                server.name = name;
+                for zone in &zones {
+                    server.az.clone_from(zone);
+                    if !wanted.iter().all(|selector| selector.matches(&server)) {
+                        continue;
+                    }
+                    if clear(&server) {
+                        return Some(server);
+                    }
+                    second_best.get_or_insert_with(|| server.clone());
+                }
+            }
+        }
+        second_best
+    }
+
+    fn add(&mut self, draft: Draft) {
+        self.names.insert(draft.server.name.clone());
+        if draft.has_id {
+            self.ids.insert(draft.server.id.clone());
+        }
+        self.drafts.push(draft);
+    }
+
+    fn blank(&self) -> Server {
+        Server {
+            id: ServerId::from(""),
+            name: String::new(),
+            status: "ACTIVE".to_owned(),
+            task_state: None,
+            locked: false,
+            frozen: false,
+            fault: None,
+            image: ImageId::from(""),
+            image_name: None,
+            key_name: None,
+            user: UserId::from(""),
+            flavor: String::new(),
+            az: self.zones[self.drafts.len() % self.zones.len()].clone(),
+            tags: BTreeMap::new(),
+            os_type: None,
+            from_iso: false,
+            volumes: Vec::new(),
+            addresses: Vec::new(),
+            created: None,
+            updated: None,
+        }
+    }
+
+    fn group(&self, draft: &Draft) -> ServerGroup {
+        let fleet = draft.fleet.and_then(|n| self.playbook.fleets.get_index(n));
+        let billed = fleet.is_some_and(|(_, it)| it.treatment.reinstall.license.is_some());
+        let usual = ServerGroup::default();
+        // The same for the same server, whatever else is in the world.
+        let mut rng = self.rng.clone();
+        rng.set_stream(draft.server.name.bytes().map(u64::from).sum());
+        ServerGroup {
+            name: draft.server.name.clone(),
+            ids: if draft.has_id { vec![draft.server.id.to_string()] } else { Vec::new() },
+            tags: draft.server.tags.clone(),
+            zones: vec![draft.server.az.clone()],
+            image: if billed { BILLED.to_owned() } else { usual.image },
+            floating: rng.random_bool(0.2),
+            data_gib: vec![100; rng.random_range(0..3)],
+            ..usual
+        }
+    }
+}
+
+/// Selectors of a fleet's entries.
+fn selectors(fleet: &FleetSpec) -> impl Iterator<Item = &Selector> {
+    fleet.hosts.iter().filter_map(|entry| match &entry.hosts {
+        Hosts::Matching(selector) => Some(selector),
+        Hosts::Listed { .. } => None,
+    })
+}
+
+/// Whether an entry of the fleet has that server.
+fn selects(fleet: &FleetSpec, server: &Server) -> bool {
+    selectors(fleet).any(|selector| selector.matches(server))
+}
+
+/// Whether the fleet has that server, exclusions counted.
+fn takes(fleet: &FleetSpec, server: &Server) -> bool {
+    selects(fleet, server) && !fleet.exclude.iter().any(|it| it.selector.matches(server))
+}
+
+/// Whether no more than one server can match.
+fn names_one(selector: &Selector) -> bool {
+    let plain = |name: &str| !name.contains(['*', '?', '[', '{']);
+    selector.id().is_some() || selector.name().is_some_and(plain)
+}
+
+/// Tags and zone that selectors ask for.
+fn demands(wanted: &[&Selector]) -> (BTreeMap<String, String>, Option<String>) {
+    let tags = wanted.iter().filter_map(|selector| selector.tag());
+    let tags = tags.map(|tag| tag.split_once('=').unwrap_or((tag, "yes")));
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let az = wanted.iter().find_map(|selector| selector.az()).map(str::to_owned);
+    (tags.collect(), az)
+}
+
+/// Zones that the playbook names; those of its region where it names none.
+fn zones(playbook: &Playbook) -> Vec<String> {
+    let of_fleet = |fleet: &FleetSpec| -> Vec<String> {
+        let excluded = fleet.exclude.iter().map(|exclude| &exclude.selector);
+        selectors(fleet).chain(excluded).filter_map(Selector::az).map(str::to_owned).collect()
+    };
+    let mut zones: BTreeSet<String> = playbook.fleets.values().flat_map(of_fleet).collect();
+    let region = playbook.region.as_deref().unwrap_or("eu-de");
+    zones.extend((1..=3).map(|n| format!("{region}-{n:02}")));
+    zones.into_iter().collect()
+}
+
+/// Names to try, the most natural first.
+fn names(wanted: &[&Selector], label: &str, n: usize) -> Vec<String> {
+    let globs: Vec<&str> = wanted.iter().filter_map(|selector| selector.name()).collect();
+    let fillers = [format!("{n:04}"), format!("{n}"), format!("n{n}"), format!("x-{n}-y")];
+    let mut names = Vec::new();
+    for filler in &fillers {
+        match &globs[..] {
+            [] => names.extend([label, "host", "node"].map(|it| format!("{it}-{filler}"))),
+            [one] => names.push(expand(one, filler, n)),
+            [first, second, ..] => {
+                // One pattern within the other: `web-*` and `*-old` both match `web-0001-old`.
+                names.push(expand(first, filler, n));
+                names.push(expand(second, filler, n));
+                names.push(expand(first, &expand(second, filler, n), n));
+                names.push(expand(second, &expand(first, filler, n), n));
+            }
+        }
+    }
+    names
+}
+
+/// A name that a glob matches: `*` becomes the filler, of alternatives the `n`-th is taken.
+fn expand(glob: &str, filler: &str, n: usize) -> String {
+    let mut name = String::new();
+    let mut rest = glob.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '*' if rest.as_str().starts_with('*') => {}
+            '*' => name.push_str(filler),
+            '?' => name.push_str(&(n % 10).to_string()),
+            '\\' => name.extend(rest.next()),
+            '[' => {
+                let class: String = rest.by_ref().take_while(|c| *c != ']').collect();
+                let negated = class.starts_with(['!', '^']);
+                let first = if negated { Some('q') } else { class.chars().next() };
+                name.extend(first);
+            }
+            '{' => {
+                let inner: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                let parts: Vec<&str> = inner.split(',').collect();
+                let part = parts[n % parts.len()];
+                name.push_str(&expand(part, filler, n / parts.len()));
+            }
+            other => name.push(other),
+        }
+    }
+    name
+}
+
+/// A UUID, or 32 hex digits.
+fn looks_like_an_id(text: &str) -> bool {
+    let digits = text.chars().filter(|c| *c != '-');
+    digits.clone().count() == 32 && digits.clone().all(|c| c.is_ascii_hexdigit())
+}
+
+/// The treatment of a fleet, and what each override alone makes of it.
+fn treatments(fleet: &FleetSpec) -> Vec<Treatment> {
+    let overridden = (0..fleet.overrides.len()).map(|index| fleet.treatment_for(&[index]));
+    std::iter::once(fleet.treatment.clone()).chain(overridden).collect()
+}
+
+fn images(playbook: &Playbook) -> Vec<ImageSpec> {
+    let mut images = vec![ImageSpec::default()];
+    if playbook.fleets.values().any(|fleet| fleet.treatment.reinstall.license.is_some()) {
+        images.push(ImageSpec {
+            name: BILLED.to_owned(),
+            platform: "SUSE".to_owned(),
+            os_version: "SUSE Linux Enterprise Server 15 SP5 64bit".to_owned(),
+            ..ImageSpec::default()
+        });
+    }
+    images
+}
+
+/// Key pairs that are named, for the acting user and for the owner that is named.
+fn key_pairs(treatments: &[Treatment]) -> Vec<KeyPairSpec> {
+    let mut pairs = BTreeSet::new();
+    for treatment in treatments {
+        if let LoginSpec::KeyPair { name, owner } = &treatment.reinstall.login {
+            pairs.insert((name.clone(), None));
+            pairs.insert((name.clone(), owner.as_ref().map(UserId::to_string)));
+        }
+    }
+    pairs.into_iter().map(|(name, owner)| KeyPairSpec { name, owner }).collect()
+}
+
+fn keys(treatments: &[Treatment]) -> Vec<KeySpec> {
+    let mut keys = vec![KeySpec::default()];
+    for treatment in treatments {
+        let EncryptionSpec::KmsKey(name) = &treatment.reinstall.encryption else { continue };
+        let known = |key: &KeySpec| key.alias == *name || key.id.as_deref() == Some(name);
+        if keys.iter().any(known) {
+            continue;
+        }
+        keys.push(if looks_like_an_id(name) {
+            let alias = format!("key-{}", keys.len());
+            KeySpec { id: Some(name.clone()), alias, ..KeySpec::default() }
+        } else {
+            KeySpec { alias: name.clone(), ..KeySpec::default() }
+        });
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::FleetName;
+    use crate::playbook::{Source, parse};
+    use crate::simulation::Scenario;
+    use crate::simulator::Faults;
+
+    fn read(text: &str) -> Playbook {
+        let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let list = "db-a\n7f0b0c1e-6d5a-4a0e-9f55-1c2d3e4f5a6b\ndb-c\n";
+        files.insert("hosts.txt".to_owned(), list.into());
+        let text = format!("version: 1\ncloud: simulator\n{text}");
+        let parsed = parse(&Source::new("test.yaml", text), &files);
+        parsed.playbook.unwrap_or_else(|| panic!("{:?}", parsed.problems))
+    }
+
+    /// Names of planned servers, fleet by fleet, after planning against the fitted world.
+    fn planned(text: &str) -> Vec<Vec<String>> {
+        let playbook = read(text);
+        let spec = fit(&playbook, 1);
+        spec.check().unwrap();
+        let drawn = Scenario::draw(&playbook, &spec, Some(&Faults::default()), 1);
+        let plan = drawn.unwrap_or_else(|error| panic!("{error}\n{text}")).plan;
+        let of_fleet = |fleet: &FleetName| {
+            let targets = plan.targets.values().filter(|target| target.fleet == *fleet);
+            targets.map(|target| target.found.name.clone()).collect()
+        };
+        playbook.fleets.keys().map(of_fleet).collect()
+    }
+
+    #[test]
+    fn every_entry_has_four_servers_or_what_the_fleet_expects() {
+        let cases: [(&str, &[usize]); 11] = [
+            ("fleets: {web: {hosts: [name: web-*]}}", &[4]),
+            ("fleets: {web: {hosts: [tag: role=web, name: 'db-?']}}", &[8]),
+            ("fleets: {web: {expect: 7, hosts: [tag: role=web, name: 'db-?']}}", &[7]),
+            ("fleets: {web: {expect: 30, strategy: {serial: 10}, hosts: [tag: role]}}", &[30]),
+            ("fleets: {web: {hosts: [id: 7f0b0c1e-6d5a-4a0e-9f55-1c2d3e4f5a6b]}}", &[1]),
+            ("fleets: {web: {hosts: [name: web-1, {name: 'web-[ab]-*', az: eu-de-02}]}}", &[5]),
+            ("fleets: {db: {hosts: [file: hosts.txt]}}", &[3]),
+            ("fleets: {db: {hosts: [file: hosts.txt], exclude: [tag: pinned=true]}}", &[2]),
+            ("fleets: {web: {hosts: [name: web-*], exclude: [{name: '*-old'}, {tag: a=b}]}}", &[4]),
+            (
+                "guards: {protected: [name: web-000*, tag: role=web]}\n\
+                 fleets: {web: {hosts: [name: web-*]}}",
+                &[4],
+            ),
+            (
+                "fleets: {web: {hosts: [name: '{web,app}-*'], reinstall: {key_name: ops, \
+                 encryption: {kms_key: evs/own}, license: byol}}}",
+                &[4],
+            ),
+        ];
+        for (text, counts) in cases {
+            let sizes: Vec<usize> = planned(text).iter().map(Vec::len).collect();
+            assert_eq!(sizes, counts, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fleet_leaves_out_what_another_one_takes() {
+        let text = "fleets: {one: {hosts: [{tag: role=web, az: eu-de-01}]}, \
+                    two: {hosts: [tag: role=web], exclude: [az: eu-de-01]}}";
+        let zones: Vec<_> = fit(&read(text), 1).servers.into_iter().map(|it| it.zones).collect();
+        assert_eq!(zones.iter().filter(|zones| zones[0] == "eu-de-01").count(), 4);
+        assert_eq!(zones.len(), 8);
+        assert_eq!(planned(text).iter().map(Vec::len).collect::<Vec<_>>(), [4, 4]);
+    }
+
+    #[test]
+    fn what_protects_has_something_to_protect() {
+        let playbook =
+            read("guards: {protected: [name: bastion-*]}\nfleets: {web: {hosts: [name: web-*]}}");
+        let names: Vec<_> = fit(&playbook, 1).servers.into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["web-0001", "web-0002", "web-0003", "web-0004", "bastion-0001"]);
+    }
+
+    #[test]
+    fn the_same_seed_fits_the_same_world() {
+        let playbook = read("fleets: {web: {expect: 20, hosts: [name: web-*]}}");
+        assert_eq!(fit(&playbook, 3), fit(&playbook, 3));
+        assert_ne!(fit(&playbook, 3), fit(&playbook, 4));
+    }
+}

@@ -1,0 +1,24 @@
+//! The deterministic simulation: the engine against the simulated cloud, in simulated time, under
+//! faults, crashes and restarts that are drawn from one seed.
+//!
+//! Start with [`rehearse`]: one playbook, one seed, one whole run. [`Checker`]s watch every turn
+//! and know nothing of the engine's inside. The same seed always gives the same run, so a seed is
+//! all that a failure needs to be seen again.
+//!
+//! No thread, no socket, no clock: a day of a run takes a moment.
+
+mod checkers;
+mod fit;
+mod scenario;
+mod sim;
+mod tally;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod variety;
+
+pub use checkers::{Checker, Finding};
+pub use fit::fit;
+pub use scenario::{Scenario, ScenarioError};
+pub use sim::{Rehearsal, rehearse};
+pub use tally::Tally;

@@ -1,0 +1,164 @@
+//! What one seed draws: how the cloud behaves, what goes wrong, and when the process dies.
+
+use std::sync::Arc;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::domain::{Action, Fault, FaultClass, Millis, ServerId, Time};
+use crate::fleet::Refusal;
+use crate::plan::{
+    CheckedPlan, CloudIdentity, Narrowing, Plan, Provider, Survey, Violation, check, draw,
+};
+use crate::playbook::Playbook;
+use crate::simulator::{Faults, Knobs, Meddling, World, WorldSpec};
+
+/// Faults end after so long, so that every run can come to its end: the last phase of a seed is
+/// there to see that it does.
+const TROUBLED: Millis = Millis::mins(45);
+
+/// One seed, drawn.
+#[derive(Debug)]
+pub struct Scenario {
+    /// The seed.
+    pub seed: u64,
+    /// The plan that is run.
+    pub plan: Arc<CheckedPlan>,
+    /// The cloud, as the plan was drawn from it, with its faults on.
+    pub world: World,
+    /// Simulated time of the world when the run begins.
+    pub begins: Millis,
+    /// The process dies at these moments of the run.
+    pub crashes: Vec<Time>,
+    /// It also dies right after it has sent the change of these numbers, before an answer comes.
+    pub deadly_changes: Vec<u32>,
+    /// Our wall clock is ahead of the cloud's by so much.
+    pub clock_ahead: Millis,
+    /// Somebody presses Ctrl-C.
+    pub stop_at: Option<Time>,
+    /// A process that died is started again within this time.
+    pub longest_down: Millis,
+    /// From then on the cloud does not accept who we are.
+    pub locked_out_from: Option<Time>,
+    /// What other people do meanwhile.
+    pub meddlings: Vec<(Time, ServerId, Meddling)>,
+    /// Nothing goes wrong after that.
+    pub quiet_from: Time,
+}
+
+/// Why a playbook cannot be rehearsed.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The plan is refused.
+    #[error("the plan is refused: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<Refusal>),
+    /// The plan holds servers that the cloud would refuse.
+    #[error("{} would be refused by the cloud, for example {} ({})", crate::domain::count(*.0, "server"), .1, .2)]
+    Blocked(usize, String, String),
+    /// The plan breaks its own rules: our mistake.
+    #[error("the plan is unsound: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unsound(Vec<Violation>),
+}
+
+impl Scenario {
+    /// What `seed` makes of this playbook and this world. With `faults`, those; without, the seed
+    /// draws its own mix.
+    pub fn draw(
+        playbook: &Playbook,
+        spec: &WorldSpec,
+        faults: Option<&Faults>,
+        seed: u64,
+    ) -> Result<Self, ScenarioError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let spec = WorldSpec { knobs: Knobs::draw(&mut rng), ..spec.clone() };
+        let mut world = World::new(&spec, Faults::default(), seed);
+        let (plan, begins) = plan_for(playbook, &mut world)?;
+        let faults = faults.cloned().unwrap_or_else(|| Faults::draw(&mut rng));
+        world.set_faults(faults);
+        let deaths = if rng.random_bool(0.6) { rng.random_range(1..=5) } else { 0 };
+        let mut crashes: Vec<Time> =
+            (0..deaths).map(|_| Time(rng.random_range(0..1_200_000))).collect();
+        crashes.sort_unstable();
+        let deadly = if rng.random_bool(0.5) { rng.random_range(1..=4) } else { 0 };
+        let deadly_changes = (0..deadly).map(|_| rng.random_range(1..40)).collect();
+        let ahead = rng.random_bool(0.3);
+        let clock_ahead = Millis(if ahead { rng.random_range(0..600_000) } else { 0 });
+        let stop_at = rng.random_bool(0.1).then(|| Time(rng.random_range(0..1_200_000)));
+        let quiet_from = Time(0) + TROUBLED;
+        let plan = Arc::new(plan);
+        Ok(Self {
+            seed,
+            plan,
+            world,
+            begins,
+            crashes,
+            deadly_changes,
+            clock_ahead,
+            stop_at,
+            longest_down: Millis::mins(3),
+            locked_out_from: None,
+            meddlings: Vec::new(),
+            quiet_from,
+        })
+    }
+}
+
+/// Plans against a world that behaves: trouble while planning is not what is rehearsed.
+fn plan_for(
+    playbook: &Playbook,
+    world: &mut World,
+) -> Result<(CheckedPlan, Millis), ScenarioError> {
+    let narrowing = Narrowing::default();
+    let mut survey = Survey::new(playbook, &narrowing);
+    let mut now = Millis(0);
+    while !survey.is_done() {
+        for action in survey.next() {
+            now = ask(&mut survey, world, now, &action)?;
+        }
+    }
+    let identity = identity(playbook, world);
+    let made = world.wall(now);
+    let plan: Plan = draw(playbook, &identity, &survey.into_inventory(), &narrowing, made)
+        .map_err(ScenarioError::Refused)?;
+    if let Some(blocked) = plan.blocked.first() {
+        let (name, cause) = (blocked.name.clone(), blocked.cause.clone());
+        return Err(ScenarioError::Blocked(plan.blocked.len(), name, cause));
+    }
+    Ok((check(plan).map_err(ScenarioError::Unsound)?, now))
+}
+
+fn ask(
+    survey: &mut Survey<'_>,
+    world: &mut World,
+    now: Millis,
+    action: &Action,
+) -> Result<Millis, ScenarioError> {
+    let served = world.serve(now, action);
+    let lost = Fault {
+        class: FaultClass::Transient,
+        code: "lost".to_owned(),
+        message: "no answer".to_owned(),
+        request_id: None,
+        retry_after: None,
+    };
+    let taken = match served.reply.unwrap_or(Err(lost)) {
+        Ok(answer) => survey.take(action, answer),
+        Err(fault) => survey.fail(action, &fault),
+    };
+    taken.map_err(|refusal| ScenarioError::Refused(vec![refusal]))?;
+    Ok(Millis(now.0 + served.after.0))
+}
+
+fn identity(playbook: &Playbook, world: &World) -> CloudIdentity {
+    let account = world.account();
+    CloudIdentity {
+        name: playbook.cloud.clone(),
+        provider: Provider::Huawei,
+        region: account.region().to_owned(),
+        project_id: account.project_id.clone(),
+        project_name: account.project_name.clone(),
+        user_id: account.user_id.as_str().into(),
+        user_name: account.username.clone(),
+        simulated: true,
+    }
+}

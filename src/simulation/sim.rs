@@ -1,0 +1,346 @@
+//! One seed from beginning to end: hand the engine its next input, serve its commands from the
+//! world, sometimes kill the process and replay.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::domain::{
+    CallId, CloseCause, Command, CostClass, Counts, Event, Fault, FaultClass, Millis, Moment,
+    Record, Reply, RunId, ServerId, Steering, Time,
+};
+use crate::engine::{Engine, Input, Start, Turn};
+use crate::plan::Consent;
+use crate::simulator::{Meddling, Served};
+
+use super::checkers::{Finding, Watch, Watchers};
+use super::scenario::Scenario;
+
+/// A run that is not over after so long will never be.
+const TOO_LONG: Time = Time(14 * 24 * 3_600_000);
+
+/// So many turns without an end are a loop.
+const TOO_MANY_TURNS: u64 = 20_000_000;
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// The seed.
+    pub seed: u64,
+    /// Why the run ended.
+    pub cause: Option<CloseCause>,
+    /// What came of the servers.
+    pub counts: Counts,
+    /// How long it took, in simulated time.
+    pub duration: Millis,
+    /// Requests to the cloud.
+    pub requests: u64,
+    /// Requests that were not let in.
+    pub locked_out: u64,
+    /// Turns of the engine.
+    pub turns: u64,
+    /// How often the process died.
+    pub crashes: u32,
+    /// What the checkers found; the first finding ends the seed.
+    pub findings: Vec<Finding>,
+    /// The records, for a trace.
+    pub records: Vec<Record>,
+}
+
+/// What happens next.
+#[derive(Debug)]
+enum Happening {
+    /// An answer arrives at the process that asked.
+    Reply { life: u32, call: CallId, reply: Reply },
+    /// The process asked to be woken.
+    Wake { life: u32 },
+    /// The process dies.
+    Crash,
+    /// Somebody starts it again.
+    Restart,
+    /// Somebody presses Ctrl-C.
+    Stop,
+    /// Somebody else does something to a server.
+    Meddle(ServerId, Meddling),
+    /// Nothing goes wrong any more.
+    Quiet,
+}
+
+struct Sim {
+    scenario: Scenario,
+    engine: Option<Engine>,
+    journal: Vec<Record>,
+    queue: BTreeMap<(Time, u64), Happening>,
+    number: u64,
+    now: Time,
+    life: u32,
+    turns: u64,
+    changes: u32,
+    locked_out: u64,
+    rng: ChaCha8Rng,
+    watchers: Watchers,
+    wake_at: Option<Time>,
+    prepare: fn(&mut Engine),
+}
+
+/// Runs one scenario to its end, under every checker.
+#[must_use]
+pub fn rehearse(scenario: Scenario) -> Rehearsal {
+    rehearse_with(scenario, |_| ())
+}
+
+/// The same with an engine that is prepared first: broken on purpose, in tests.
+pub(super) fn rehearse_with(scenario: Scenario, prepare: fn(&mut Engine)) -> Rehearsal {
+    let mut sim = Sim::new(scenario, prepare);
+    sim.run();
+    sim.rehearsal()
+}
+
+impl Sim {
+    fn new(scenario: Scenario, prepare: fn(&mut Engine)) -> Self {
+        let watchers = Watchers::new(&scenario);
+        let rng = ChaCha8Rng::seed_from_u64(scenario.seed ^ 0x5eed);
+        let mut sim = Self {
+            engine: None,
+            journal: Vec::new(),
+            queue: BTreeMap::new(),
+            number: 0,
+            now: Time(0),
+            life: 0,
+            turns: 0,
+            changes: 0,
+            locked_out: 0,
+            rng,
+            watchers,
+            wake_at: None,
+            prepare,
+            scenario,
+        };
+        let crashes = sim.scenario.crashes.clone();
+        for at in crashes {
+            sim.at(at, Happening::Crash);
+        }
+        if let Some(at) = sim.scenario.stop_at {
+            sim.at(at, Happening::Stop);
+        }
+        for (at, server, meddling) in sim.scenario.meddlings.clone() {
+            sim.at(at, Happening::Meddle(server, meddling));
+        }
+        let quiet = sim.scenario.quiet_from;
+        sim.at(quiet, Happening::Quiet);
+        sim
+    }
+
+    fn run(&mut self) {
+        self.begin();
+        while !self.is_over() {
+            let Some(((at, _), happening)) = self.queue.pop_first() else {
+                self.watchers.stuck("nothing is in flight, nobody waits, and the run is not over");
+                return;
+            };
+            self.now = self.now.max(at);
+            self.turns += 1;
+            if self.now > TOO_LONG || self.turns > TOO_MANY_TURNS {
+                self.watchers.stuck("the run does not come to its end");
+                return;
+            }
+            self.happen(happening);
+        }
+        if self.watchers.findings.is_empty() {
+            self.watchers.end(&self.scenario, &self.journal);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        !self.watchers.findings.is_empty() || self.engine.as_ref().is_some_and(Engine::is_finished)
+    }
+
+    fn begin(&mut self) {
+        let plan = Arc::clone(&self.scenario.plan);
+        let Ok(consent) = Consent::try_new(&plan, plan.targets.len()) else {
+            return self.watchers.stuck("the plan cannot be consented to");
+        };
+        let start = Start { run: RunId::from("rehearsal"), seed: self.scenario.seed };
+        let (mut engine, first) = Engine::new(plan, &consent, start, self.moment());
+        (self.prepare)(&mut engine);
+        self.engine = Some(engine);
+        self.append(vec![first]);
+        self.turn(Input::Begin);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Reply { life, call, reply } if life == self.life => {
+                self.turn(Input::Replied { call, reply });
+            }
+            Happening::Wake { life } if life == self.life => {
+                if self.wake_at.is_some_and(|at| at <= self.now) {
+                    self.wake_at = None;
+                    self.turn(Input::Woke);
+                }
+            }
+            Happening::Reply { .. } | Happening::Wake { .. } => {}
+            Happening::Crash => self.die(),
+            Happening::Restart => self.restart(),
+            // Nobody hears it while the process is down.
+            Happening::Stop => self.turn(Input::Asked(Steering::Stop)),
+            Happening::Meddle(server, meddling) => {
+                let at = Millis(self.scenario.begins.0 + self.now.0);
+                self.scenario.world.meddle(at, &server, meddling);
+            }
+            Happening::Quiet => self.scenario.world.faults_off(),
+        }
+    }
+
+    /// One turn, whole: records durable, then commands out.
+    fn turn(&mut self, input: Input) {
+        let moment = self.moment();
+        let Some(engine) = &mut self.engine else { return };
+        let turn = engine.handle(moment, input);
+        let sent = turn.commands.len();
+        self.carry_out(turn, sent);
+    }
+
+    fn carry_out(&mut self, turn: Turn, sent: usize) {
+        let Turn { records, commands, wake_at } = turn;
+        self.append(records);
+        for command in commands.into_iter().take(sent) {
+            let changes = self.changes;
+            self.send(command);
+            if self.changes > changes && self.scenario.deadly_changes.contains(&self.changes) {
+                return self.go_down();
+            }
+        }
+        if let Some(at) = wake_at {
+            let at = at.max(self.now);
+            if self.wake_at.is_none_or(|before| at < before || before <= self.now) {
+                self.wake_at = Some(at);
+                let life = self.life;
+                self.at(at, Happening::Wake { life });
+            }
+        } else {
+            self.wake_at = None;
+        }
+    }
+
+    fn append(&mut self, records: Vec<Record>) {
+        let watch = Watch { scenario: &self.scenario, now: self.now };
+        self.watchers.appended(&watch, &records, self.engine.as_ref());
+        self.journal.extend(records);
+    }
+
+    fn send(&mut self, command: Command) {
+        let Command { call, action } = command;
+        self.changes += u32::from(!action.is_repeatable());
+        let watch = Watch { scenario: &self.scenario, now: self.now };
+        self.watchers.sending(&watch, &action);
+        let at = Millis(self.scenario.begins.0 + self.now.0);
+        let locked_out = self.scenario.locked_out_from.is_some_and(|from| self.now >= from);
+        let served = if locked_out && action.cost_class() != CostClass::Free {
+            Served { reply: Some(Err(not_let_in())), after: Millis(100) }
+        } else {
+            self.scenario.world.serve(at, &action)
+        };
+        self.locked_out += u64::from(locked_out);
+        let reply = served.reply.unwrap_or_else(|| Err(lost(action.is_repeatable())));
+        let life = self.life;
+        self.at(self.now + served.after, Happening::Reply { life, call, reply });
+        let watch = Watch { scenario: &self.scenario, now: self.now };
+        self.watchers.served(&watch, &action);
+    }
+
+    /// The process dies: in between turns, or in the middle of one, before or after its records
+    /// were durable, before or after some of its commands were sent.
+    fn die(&mut self) {
+        let life = self.life;
+        let Some(mut engine) = self.engine.take() else { return };
+        if self.rng.random_bool(0.7) {
+            let turn = engine.handle(self.moment(), Input::Woke);
+            if self.rng.random_bool(0.7) {
+                let sent = self.rng.random_range(0..=turn.commands.len());
+                self.engine = Some(engine);
+                self.carry_out(turn, sent);
+            }
+        }
+        if self.life == life {
+            self.go_down();
+        }
+    }
+
+    /// The process is gone, and with it all that was in flight to it.
+    fn go_down(&mut self) {
+        self.engine = None;
+        self.life += 1;
+        self.wake_at = None;
+        let down = Millis(self.rng.random_range(0..self.scenario.longest_down.0));
+        self.at(self.now + down, Happening::Restart);
+    }
+
+    fn restart(&mut self) {
+        if self.engine.is_some() {
+            return;
+        }
+        let mut engine = match Engine::replay(Arc::clone(&self.scenario.plan), &self.journal) {
+            Ok(engine) => engine,
+            Err(error) => return self.watchers.replay_failed(&error.to_string()),
+        };
+        (self.prepare)(&mut engine);
+        self.now = self.now.max(engine.last_time());
+        self.engine = Some(engine);
+        self.turn(Input::Resumed);
+    }
+
+    fn at(&mut self, at: Time, happening: Happening) {
+        self.number += 1;
+        self.queue.insert((at, self.number), happening);
+    }
+
+    fn moment(&self) -> Moment {
+        let world = Millis(self.scenario.begins.0 + self.now.0);
+        Moment { at: self.now, wall: self.scenario.world.wall(world) + self.scenario.clock_ahead }
+    }
+
+    fn rehearsal(self) -> Rehearsal {
+        let last = self.journal.last().map(|record| &record.event);
+        let (cause, counts) = match last {
+            Some(Event::RunEnded { cause, counts }) => (Some(cause.clone()), counts.clone()),
+            _ => (None, Counts::default()),
+        };
+        Rehearsal {
+            seed: self.scenario.seed,
+            cause,
+            counts,
+            duration: self.now.since(Time(0)),
+            requests: self.scenario.world.stats().requests.total,
+            locked_out: self.locked_out,
+            turns: self.turns,
+            crashes: self.life,
+            findings: self.watchers.findings,
+            records: self.journal,
+        }
+    }
+}
+
+/// The credentials are no longer accepted.
+fn not_let_in() -> Fault {
+    Fault {
+        class: FaultClass::Unauthorised,
+        code: "HTTP 401".to_owned(),
+        message: "the credentials are not accepted".to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+/// An answer that never comes: the client gives up.
+fn lost(repeatable: bool) -> Fault {
+    Fault {
+        class: if repeatable { FaultClass::Transient } else { FaultClass::Lost },
+        code: "timeout".to_owned(),
+        message: "no answer came".to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}

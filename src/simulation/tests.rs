@@ -1,0 +1,264 @@
+//! The four laws, and engines that are broken on purpose.
+
+use indexmap::IndexMap;
+
+use crate::domain::{Ending, Millis, Origin, Place};
+use crate::engine::{Engine, Flaw};
+use crate::fleet::Selector;
+use crate::playbook::{
+    DependsOn, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
+};
+use crate::simulator::{Faults, ServerGroup, WorldSpec};
+
+use super::checkers::Checker;
+use super::sim::rehearse_with;
+use super::{Rehearsal, Scenario, rehearse};
+
+fn place(line: u32) -> Place {
+    Place { file: "test.yaml".into(), line }
+}
+
+fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
+    let selector = Selector::try_new(None, Some(glob), None, None).unwrap();
+    let hosts = vec![HostEntry { place: place(1), hosts: Hosts::Matching(selector) }];
+    let mut fleet = FleetSpec::new(name.into(), place(1), hosts);
+    fleet.strategy = strategy;
+    fleet
+}
+
+fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
+    Playbook {
+        name: "test".to_owned(),
+        cloud: "simulator".to_owned(),
+        cloud_place: place(1),
+        region: None,
+        guards: Guards::default(),
+        limits: Limits::default(),
+        fleets: fleets.into_iter().map(|f| (f.name.clone(), f)).collect::<IndexMap<_, _>>(),
+        simulator: None,
+        files: Vec::new(),
+        origin: Origin::default(),
+    }
+}
+
+/// `web-0001` … `web-0012`: a first fleet of three, and a second of nine that waits for it.
+fn two_fleets() -> Playbook {
+    let first = Strategy { max_failures: 1, written: true, ..Strategy::default() };
+    let second = Strategy {
+        serial: vec![Size::Count(2), Size::Share(Share(50))],
+        max_unavailable: Size::Count(3),
+        max_failures: 2,
+        bake_time: Millis::secs(20),
+        written: true,
+        ..Strategy::default()
+    };
+    let mut web = fleet("web", "web-00{03,04,05,06,07,08,09,10,11,12}", second);
+    web.depends_on = vec![DependsOn { fleet: "db".into(), verified: Share(60), place: place(9) }];
+    playbook(vec![fleet("db", "web-000{1,2}", first), web])
+}
+
+fn seed(playbook: &Playbook, faults: Option<&Faults>, seed: u64) -> Rehearsal {
+    rehearse(Scenario::draw(playbook, &WorldSpec::healthy(14), faults, seed).unwrap())
+}
+
+fn trace(rehearsal: &Rehearsal) -> String {
+    let lines = rehearsal.records.iter().rev().take(60).rev();
+    lines.map(|r| format!("{} {:?}\n", r.at, r.event)).collect()
+}
+
+#[test]
+fn without_faults_every_server_is_verified() {
+    let none = Faults::default();
+    for number in 0..20 {
+        let mut scenario =
+            Scenario::draw(&two_fleets(), &WorldSpec::healthy(14), Some(&none), number).unwrap();
+        scenario.stop_at = None;
+        scenario.crashes.clear();
+        scenario.deadly_changes.clear();
+        let rehearsal = rehearse(scenario);
+        assert!(rehearsal.findings.is_empty(), "{:?}\n{}", rehearsal.findings, trace(&rehearsal));
+        assert_eq!(rehearsal.counts.of(Ending::Verified), 12, "{}", trace(&rehearsal));
+    }
+}
+
+#[test]
+fn the_laws_hold_under_faults_and_crashes() {
+    for number in 0..200 {
+        let rehearsal = seed(&two_fleets(), None, number);
+        assert!(
+            rehearsal.findings.is_empty(),
+            "seed {number}: {:?}\n{}",
+            rehearsal.findings,
+            trace(&rehearsal)
+        );
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let (one, two) = (seed(&two_fleets(), None, 5), seed(&two_fleets(), None, 5));
+    assert_eq!(one.records, two.records);
+    assert_ne!(one.records, seed(&two_fleets(), None, 6).records);
+}
+
+/// The first checker that sees this flaw, within 200 seeds.
+fn caught(flaw: fn(&mut Engine)) -> Option<Checker> {
+    (0..200).find_map(|number| {
+        let scenario =
+            Scenario::draw(&two_fleets(), &WorldSpec::healthy(14), None, number).unwrap();
+        rehearse_with(scenario, flaw).findings.first().map(|finding| finding.checker)
+    })
+}
+
+#[test]
+fn an_engine_that_resends_after_a_lost_answer_is_caught() {
+    let found = caught(|engine| engine.break_with(Flaw::ResendAfterLoss));
+    assert_eq!(found, Some(Checker::Once));
+}
+
+#[test]
+fn an_engine_that_resumes_without_doubt_is_caught() {
+    let found = caught(|engine| engine.break_with(Flaw::ResumeWithoutDoubt));
+    assert_eq!(found, Some(Checker::Once));
+}
+
+#[test]
+fn an_engine_that_ignores_the_budget_is_caught() {
+    let found = caught(|engine| engine.break_with(Flaw::BudgetIgnored));
+    assert_eq!(found, Some(Checker::Budget));
+}
+
+/// Twenty servers at once, ten away at most, two failures allowed, and every job fails.
+fn all_jobs_fail(strict_budget: bool, number: u64) -> Rehearsal {
+    let strategy = Strategy {
+        canary: 0,
+        serial: vec![Size::Share(Share(100))],
+        max_unavailable: Size::Count(10),
+        max_failures: 2,
+        strict_budget,
+        written: true,
+        ..Strategy::default()
+    };
+    let playbook = playbook(vec![fleet("web", "web-*", strategy)]);
+    let faults = Faults { job_failure: 1.0, ..Faults::default() };
+    let mut scenario =
+        Scenario::draw(&playbook, &WorldSpec::healthy(20), Some(&faults), number).unwrap();
+    scenario.stop_at = None;
+    scenario.quiet_from = crate::domain::Time(u64::MAX);
+    rehearse(scenario)
+}
+
+#[test]
+fn when_every_job_fails_a_strict_budget_is_never_passed() {
+    for number in 0..40 {
+        let rehearsal = all_jobs_fail(true, number);
+        assert!(rehearsal.findings.is_empty(), "{:?}\n{}", rehearsal.findings, trace(&rehearsal));
+        assert_eq!(rehearsal.counts.failures(), 3, "{}", trace(&rehearsal));
+    }
+}
+
+#[test]
+fn when_every_job_fails_a_loose_budget_is_passed_by_what_was_in_flight_at_most() {
+    for number in 0..40 {
+        let rehearsal = all_jobs_fail(false, number);
+        assert!(rehearsal.findings.is_empty(), "{:?}\n{}", rehearsal.findings, trace(&rehearsal));
+        assert!((3..=12).contains(&rehearsal.counts.failures()), "{}", trace(&rehearsal));
+    }
+}
+
+/// A seed of its own without anything that goes wrong by itself.
+fn calm(playbook: &Playbook, spec: &WorldSpec, number: u64) -> Scenario {
+    let mut scenario = Scenario::draw(playbook, spec, Some(&Faults::default()), number).unwrap();
+    scenario.stop_at = None;
+    scenario.crashes.clear();
+    scenario.deadly_changes.clear();
+    scenario
+}
+
+fn clean(rehearsal: &Rehearsal) {
+    assert!(rehearsal.findings.is_empty(), "{:?}\n{}", rehearsal.findings, trace(rehearsal));
+}
+
+fn all_at_once(max_failures: u32) -> Strategy {
+    Strategy {
+        canary: 0,
+        serial: vec![Size::Share(Share(100))],
+        max_unavailable: Size::Share(Share(100)),
+        max_failures,
+        strict_budget: false,
+        written: true,
+        ..Strategy::default()
+    }
+}
+
+#[test]
+fn a_run_that_is_resumed_the_next_morning_finds_every_server_where_it_should_be() {
+    for number in 0..60 {
+        let playbook = playbook(vec![fleet("web", "web-*", all_at_once(0))]);
+        let mut scenario = calm(&playbook, &WorldSpec::healthy(8), number);
+        // Once while they are stopped, wiped, settling or checked, as the seed has it.
+        scenario.crashes = vec![crate::domain::Time(1_000 + number * 7_000)];
+        scenario.longest_down = Millis::mins(14 * 60);
+        let rehearsal = rehearse(scenario);
+        clean(&rehearsal);
+        assert_eq!(
+            rehearsal.counts.of(Ending::Verified),
+            8,
+            "seed {number}\n{}",
+            trace(&rehearsal)
+        );
+    }
+}
+
+#[test]
+fn a_project_of_several_pages_with_encrypted_disks_is_read_to_its_end() {
+    let playbook = playbook(vec![fleet("vault", "vault-*", all_at_once(0))]);
+    let mut spec = WorldSpec::healthy(2_480);
+    spec.servers.push(ServerGroup {
+        count: 20,
+        name: "vault-####".to_owned(),
+        encrypted: Some("evs/default".to_owned()),
+        ..ServerGroup::default()
+    });
+    for number in 0..4 {
+        let rehearsal = rehearse(calm(&playbook, &spec, number));
+        clean(&rehearsal);
+        let verified = rehearsal.counts.of(Ending::Verified);
+        assert_eq!(verified, 20, "seed {number}\n{}", trace(&rehearsal));
+    }
+}
+
+#[test]
+fn a_fleet_written_before_the_one_it_waits_for_is_skipped_with_it() {
+    let waits = |name: &str, glob: &str, first: &str| {
+        let mut fleet = fleet(name, glob, all_at_once(9));
+        fleet.depends_on =
+            vec![DependsOn { fleet: first.into(), verified: Share(100), place: place(9) }];
+        fleet
+    };
+    let last = waits("last", "web-000{5,6}", "middle");
+    let middle = waits("middle", "web-000{3,4}", "first");
+    let playbook = playbook(vec![last, middle, fleet("first", "web-0001", all_at_once(9))]);
+    let faults = Faults { job_failure: 1.0, ..Faults::default() };
+    let mut scenario = calm(&playbook, &WorldSpec::healthy(6), 1);
+    scenario.world.set_faults(faults);
+    scenario.quiet_from = crate::domain::Time(u64::MAX);
+    let rehearsal = rehearse(scenario);
+    clean(&rehearsal);
+    assert_eq!(rehearsal.counts.of(Ending::NeedsSupport), 1, "{}", trace(&rehearsal));
+    assert_eq!(rehearsal.counts.of(Ending::Skipped), 4, "{}", trace(&rehearsal));
+}
+
+#[test]
+fn a_user_who_is_not_let_in_any_more_does_not_knock_all_the_time() {
+    let playbook = playbook(vec![fleet("web", "web-*", all_at_once(100))]);
+    for number in 0..30 {
+        let mut scenario = calm(&playbook, &WorldSpec::healthy(40), number);
+        scenario.locked_out_from = Some(crate::domain::Time(5_000 + number * 10_000));
+        let rehearsal = rehearse(scenario);
+        clean(&rehearsal);
+        let minutes = rehearsal.duration.0 / 60_000;
+        let knocks = rehearsal.locked_out;
+        assert!(knocks < 60 + 4 * minutes, "seed {number}: {knocks} in {minutes} minutes");
+    }
+}
