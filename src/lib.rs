@@ -10,6 +10,8 @@ pub mod journal;
 pub mod plan;
 pub mod playbook;
 pub mod probe;
+pub mod report;
+pub mod run;
 pub mod simulation;
 pub mod simulator;
 pub mod yaml;

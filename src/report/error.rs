@@ -1,0 +1,12 @@
+//! What can go wrong while telling. Each message completes "failed to …".
+
+/// A reporter that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What it writes into does not take it.
+    #[error("write the report: {0}")]
+    Write(#[from] std::io::Error),
+    /// A record cannot be written as JSON.
+    #[error("write a record as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}

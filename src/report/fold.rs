@@ -1,0 +1,295 @@
+//! What reporters know of a run: the fold of its records, as far as people see it.
+//!
+//! Start with [`Fold::apply`].
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{
+    CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, JobEnd, Outline, Phase, Record,
+    ServerId, Time, Timestamp, Verdict,
+};
+
+/// What a look after a lost answer came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Doubt {
+    /// What was in doubt.
+    pub deed: Deed,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What was seen, and what could not be.
+    pub evidence: Vec<String>,
+}
+
+/// A server of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ServerState {
+    /// Its id.
+    pub id: ServerId,
+    /// Its name.
+    pub name: String,
+    /// Its fleet.
+    pub fleet: FleetName,
+    /// Where it is.
+    pub phase: Phase,
+    /// Since when.
+    pub since: Time,
+    /// What it waits for, if that is not plain from where it is.
+    pub note: Option<String>,
+    /// Why it did not get there.
+    pub failure: Option<Failure>,
+    /// What was odd.
+    pub warnings: Vec<String>,
+    /// Lost answers that were looked up.
+    pub doubts: Vec<Doubt>,
+}
+
+impl ServerState {
+    fn go(&mut self, phase: Phase, at: Time) {
+        self.note = None;
+        if self.phase != phase {
+            self.phase = phase;
+            self.since = at;
+        }
+    }
+
+    fn resolve(&mut self, doubt: Doubt, at: Time) {
+        if doubt.deed == Deed::Reinstall && doubt.verdict == Verdict::DidNot {
+            self.go(Phase::Stopped, at);
+        }
+        self.note = None;
+        self.doubts.push(doubt);
+    }
+
+    fn end_job(&mut self, end: &JobEnd, at: Time) {
+        match end {
+            JobEnd::Succeeded { .. } => self.go(Phase::Settling, at),
+            JobEnd::Failed { code, reason, retry_at, .. } => {
+                if retry_at.is_some() {
+                    self.go(Phase::Stopped, at);
+                }
+                self.note = Some(format!("the reinstall job failed ({code}: {reason})"));
+            }
+        }
+    }
+
+    /// Begun and not ended.
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        self.ending().is_none() && self.phase != Phase::Pending
+    }
+
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        if let Phase::Ended(ending) = self.phase { Some(ending) } else { None }
+    }
+}
+
+/// A run, as its records tell it.
+#[derive(Clone, Debug, Default)]
+pub struct Fold {
+    /// What the run is about; `None` before its first record.
+    pub outline: Option<Outline>,
+    /// Its servers in the order of the plan.
+    pub servers: IndexMap<ServerId, ServerState>,
+    /// When it began.
+    pub began: Timestamp,
+    /// The moment of the last record, as the run counts.
+    pub at: Time,
+    /// The same, as the world counts.
+    pub last: Timestamp,
+    /// Why it ends or ended.
+    pub cause: Option<CloseCause>,
+    /// What came of its servers, once it ended.
+    pub ended: Option<Counts>,
+    /// Why the preflight refused.
+    pub refusals: Vec<String>,
+}
+
+impl Fold {
+    /// The fold of these records.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Self {
+        let mut fold = Self::default();
+        for record in records {
+            fold.apply(record);
+        }
+        fold
+    }
+
+    /// One more record.
+    pub fn apply(&mut self, record: &Record) {
+        self.at = record.at;
+        self.last = record.wall;
+        match &record.event {
+            Event::RunStarted { outline } => self.start(outline, record.wall),
+            Event::PreflightRefused { reasons } => self.refusals.clone_from(reasons),
+            Event::Closing { cause } => self.cause = Some(cause.clone()),
+            Event::RunEnded { cause, counts } => {
+                self.cause = Some(cause.clone());
+                self.ended = Some(counts.clone());
+            }
+            Event::Intended { deed, servers, .. } | Event::Accepted { deed, servers, .. } => {
+                self.sent(*deed, servers);
+            }
+            Event::PutOff { deed, servers, detail, .. }
+            | Event::Refused { deed, servers, detail, .. } => {
+                self.not_done(*deed, servers, detail);
+            }
+            Event::Lost { deed, servers, detail, .. } => {
+                let note = format!("the answer to the {deed} was lost ({detail}): looking");
+                self.each(servers, |server, _| server.note = Some(note.clone()));
+            }
+            Event::Stopped { servers } => self.go(servers, Phase::Stopped),
+            Event::Validated { servers, .. } => self.go(servers, Phase::Validated),
+            Event::Settled { servers } => self.go(servers, Phase::Verifying),
+            Event::StartedBack { servers } => self.started_back(servers),
+            Event::Resumed
+            | Event::PreflightPassed { .. }
+            | Event::WaveOpened { .. }
+            | Event::WaveClosed { .. }
+            | Event::Started { .. }
+            | Event::Passed { .. }
+            | Event::RateCut { .. }
+            | Event::Steered { .. } => {}
+            Event::Resolved { server, deed, verdict, evidence } => {
+                let (verdict, evidence) = (verdict.clone(), evidence.clone());
+                self.one(server, |server, at| {
+                    server.resolve(Doubt { deed: *deed, verdict, evidence }, at);
+                });
+            }
+            Event::JobEnded { server, end, .. } => {
+                self.one(server, |server, at| server.end_job(end, at));
+            }
+            Event::CheckFailed { server, check, detail, .. } => self.one(server, |server, _| {
+                server.note = Some(format!("check `{check}`: {detail}"));
+            }),
+            Event::Ended { server, ending, failure, warnings } => self.one(server, |server, at| {
+                server.go(Phase::Ended(*ending), at);
+                server.failure.clone_from(failure);
+                server.warnings.extend(warnings.iter().cloned());
+            }),
+            Event::NotStartedBack { server, detail } => self.one(server, |server, _| {
+                server.warnings.push(format!("stays off, could not be started back: {detail}"));
+            }),
+        }
+    }
+
+    fn start(&mut self, outline: &Outline, wall: Timestamp) {
+        self.began = wall;
+        for fleet in &outline.fleets {
+            for target in fleet.waves.iter().flatten() {
+                let state = ServerState {
+                    id: target.id.clone(),
+                    name: target.name.clone(),
+                    fleet: fleet.name.clone(),
+                    phase: Phase::Pending,
+                    since: self.at,
+                    note: None,
+                    failure: None,
+                    warnings: Vec::new(),
+                    doubts: Vec::new(),
+                };
+                self.servers.insert(target.id.clone(), state);
+            }
+        }
+        self.outline = Some(outline.clone());
+    }
+
+    fn sent(&mut self, deed: Deed, servers: &[ServerId]) {
+        match deed {
+            Deed::Stop | Deed::ForceStop => self.go(servers, Phase::Stopping),
+            Deed::Reinstall => self.go(servers, Phase::Reinstalling),
+            // A start leaves a server where it is: it comes before the checks or after the end.
+            Deed::Start => {}
+        }
+    }
+
+    fn not_done(&mut self, deed: Deed, servers: &[ServerId], detail: &str) {
+        self.each(servers, |server, at| {
+            if deed == Deed::Reinstall && server.ending().is_none() {
+                server.go(Phase::Stopped, at);
+            }
+            server.note = Some(format!("the {deed} was refused ({detail})"));
+        });
+    }
+
+    fn started_back(&mut self, servers: &[ServerId]) {
+        self.each(servers, |server, at| {
+            if server.ending().is_none() {
+                server.go(Phase::Pending, at);
+                server.note = Some("started back, untouched".to_owned());
+            }
+        });
+    }
+
+    fn go(&mut self, servers: &[ServerId], phase: Phase) {
+        self.each(servers, |server, at| {
+            if server.ending().is_none() {
+                server.go(phase, at);
+            }
+        });
+    }
+
+    fn each(&mut self, servers: &[ServerId], mut change: impl FnMut(&mut ServerState, Time)) {
+        for server in servers {
+            self.one(server, &mut change);
+        }
+    }
+
+    fn one(&mut self, server: &ServerId, change: impl FnOnce(&mut ServerState, Time)) {
+        let at = self.at;
+        if let Some(server) = self.servers.get_mut(server) {
+            change(server, at);
+        }
+    }
+
+    /// A server's name, or its id where it has none.
+    #[must_use]
+    pub fn name_of(&self, server: &ServerId) -> String {
+        match self.servers.get(server) {
+            Some(state) if !state.name.is_empty() => state.name.clone(),
+            _ => server.to_string(),
+        }
+    }
+
+    /// How many servers ended how, are on the way, or did not begin.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.ended.clone().unwrap_or_else(|| counts(self.servers.values()))
+    }
+
+    /// How many servers are where, the begun and the ended.
+    #[must_use]
+    pub fn phases(&self) -> BTreeMap<Phase, u32> {
+        phases(self.servers.values())
+    }
+}
+
+/// How many of these ended how, are on the way, or did not begin.
+pub(super) fn counts<'s>(servers: impl IntoIterator<Item = &'s ServerState>) -> Counts {
+    let mut counts = Counts::default();
+    for server in servers {
+        match server.ending() {
+            Some(ending) => *counts.ended.entry(ending).or_default() += 1,
+            None if server.is_in_flight() => counts.in_flight += 1,
+            None => counts.pending += 1,
+        }
+    }
+    counts
+}
+
+/// How many of these are where.
+pub(super) fn phases<'s>(
+    servers: impl IntoIterator<Item = &'s ServerState>,
+) -> BTreeMap<Phase, u32> {
+    let mut phases = BTreeMap::new();
+    for server in servers {
+        *phases.entry(server.phase).or_default() += 1;
+    }
+    phases
+}

@@ -1,0 +1,161 @@
+//! Records as lines for people, shared by whoever shows a run while it goes.
+
+use crate::domain::{
+    CloseCause, Event, Failure, FleetName, JobEnd, Outline, Phase, Record, ServerId, Steering,
+    Verdict, count, list_some,
+};
+
+use super::Fold;
+use super::fold::phases;
+use Weight::{Detail, Notice};
+
+/// How much somebody wants to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Shown where there is nothing but lines.
+    Detail,
+    /// Shown always.
+    Notice,
+}
+
+const TAKEN_OVER: &str = "run taken over: lost answers are looked up first";
+const STOPPING: &str = "stopping: nothing new starts, what is in flight is watched to its end";
+
+/// What a record says to people, if anything; `fold` has it already.
+pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
+    let (weight, text) = match &record.event {
+        Event::RunStarted { outline } => (Notice, start_text(fold, outline)),
+        Event::Resumed => (Notice, TAKEN_OVER.to_owned()),
+        Event::PreflightPassed { .. } => (Detail, "preflight passed".to_owned()),
+        Event::PreflightRefused { reasons } => (
+            Notice,
+            format!("nothing was touched, the preflight refused: {}", list_some(reasons, 5)),
+        ),
+        Event::WaveOpened { fleet, wave } => (Detail, wave_text(fold, fleet, *wave)),
+        Event::WaveClosed { fleet, wave, next_at } => {
+            let baking = *next_at > record.at;
+            let then = if baking { format!(", baking until {next_at}") } else { String::new() };
+            (Detail, format!("{fleet}: wave {} closed{then}", wave + 1))
+        }
+        Event::Lost { deed, servers, detail, .. } => {
+            let what = format!("the answer to the {deed} was lost ({detail})");
+            (Notice, format!("{}: {what}; looking before anything else", names(fold, servers)))
+        }
+        Event::Refused { deed, servers, detail, .. } => {
+            (Notice, format!("{}: the {deed} was refused: {detail}", names(fold, servers)))
+        }
+        Event::Resolved { server, deed, verdict, evidence } => {
+            let (name, verdict) = (fold.name_of(server), verdict_text(verdict));
+            (Notice, format!("{name}: the {deed} {verdict}: {}", list_some(evidence, 5)))
+        }
+        Event::JobEnded { server, end: JobEnd::Failed { code, reason, retry_at, .. }, .. } => {
+            let then = retry_at.map_or(String::new(), |at| format!("; again at {at}"));
+            let what = format!("the reinstall job failed: {code}: {reason}{then}");
+            (Notice, format!("{}: {what}", fold.name_of(server)))
+        }
+        Event::CheckFailed { server, check, detail, .. } => {
+            (Detail, format!("{}: check `{check}`: {detail}", fold.name_of(server)))
+        }
+        Event::Ended { server, ending, failure: None, .. } => {
+            (Detail, format!("{}: {ending}", fold.name_of(server)))
+        }
+        Event::Ended { server, ending, failure: Some(failure), .. } => {
+            (Notice, format!("{}: {ending}: {}", fold.name_of(server), failure_text(failure)))
+        }
+        Event::StartedBack { servers } => {
+            (Detail, format!("{}: started back, not wiped", names(fold, servers)))
+        }
+        Event::NotStartedBack { server, detail } => {
+            let what = "stays off, could not be started back";
+            (Notice, format!("{}: {what}: {detail}", fold.name_of(server)))
+        }
+        Event::RateCut { per_minute } => {
+            (Notice, format!("the cloud throttles: down to {per_minute} requests a minute"))
+        }
+        Event::Steered { steering: Steering::Stop } => (Notice, STOPPING.to_owned()),
+        Event::Closing { cause } if *cause != CloseCause::Done => {
+            (Notice, format!("the run ends: {}; nothing new starts", cause_text(fold, cause)))
+        }
+        Event::RunEnded { cause, .. } => {
+            (Detail, format!("run ended: {}", cause_text(fold, cause)))
+        }
+        Event::Closing { .. }
+        | Event::JobEnded { .. }
+        | Event::PutOff { .. }
+        | Event::Started { .. }
+        | Event::Intended { .. }
+        | Event::Accepted { .. }
+        | Event::Stopped { .. }
+        | Event::Validated { .. }
+        | Event::Settled { .. }
+        | Event::Passed { .. } => return None,
+    };
+    Some((weight, text))
+}
+
+fn start_text(fold: &Fold, outline: &Outline) -> String {
+    let plan = outline.plan.as_str();
+    let servers = count(fold.servers.len(), "server");
+    let rehearsal = if outline.simulated { " (a rehearsal)" } else { "" };
+    format!("run {} of plan {plan:.12}: {servers} on {}{rehearsal}", outline.run, outline.cloud)
+}
+
+fn wave_text(fold: &Fold, fleet: &FleetName, wave: u32) -> String {
+    let mut fleets = fold.outline.iter().flat_map(|outline| &outline.fleets);
+    let waves = fleets.find(|known| known.name == *fleet).map_or(&[][..], |known| &known.waves);
+    let size = waves.get(wave as usize).map_or(0, Vec::len);
+    let (number, of) = (wave + 1, waves.len());
+    format!("{fleet}: wave {number} of {of} opened, {}", count(size, "server"))
+}
+
+fn names(fold: &Fold, servers: &[ServerId]) -> String {
+    let names: Vec<String> = servers.iter().map(|server| fold.name_of(server)).collect();
+    list_some(&names, 3)
+}
+
+/// What a look came to, behind "the reinstall".
+pub(super) fn verdict_text(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Happened { job: Some(job) } => format!("happened (job {job})"),
+        Verdict::Happened { job: None } => "happened".to_owned(),
+        Verdict::DidNot => "did not happen".to_owned(),
+        Verdict::Unknown => "may or may not have happened, a person has to look".to_owned(),
+    }
+}
+
+/// A failure in one line, with what can be done.
+fn failure_text(failure: &Failure) -> String {
+    let mut text = format!("{}: {}", failure.code, failure.cause);
+    for (before, more) in [(" (", &failure.detail), ("; ", &failure.help)] {
+        if !more.is_empty() {
+            text.push_str(before);
+            text.push_str(more);
+            text.push_str(if before == " (" { ")" } else { "" });
+        }
+    }
+    text
+}
+
+/// Why a run ends, in words.
+pub(super) fn cause_text(fold: &Fold, cause: &CloseCause) -> String {
+    match cause {
+        CloseCause::Done => "done".to_owned(),
+        CloseCause::BudgetSpent { fleet } => {
+            format!("the failure budget of fleet {fleet} is spent")
+        }
+        CloseCause::CanaryFailed { fleet, server } => {
+            format!("canary {} of fleet {fleet} failed", fold.name_of(server))
+        }
+        CloseCause::Stopped => "stopped on request".to_owned(),
+        CloseCause::Refused => "refused before anything was touched".to_owned(),
+    }
+}
+
+/// `12 verified, 3 reinstalling, 45 pending`: the furthest first.
+pub(super) fn phases_text<'s>(servers: impl IntoIterator<Item = &'s super::ServerState>) -> String {
+    let phases = phases(servers);
+    let (ended, begun): (Vec<_>, Vec<_>) =
+        phases.iter().partition(|(phase, _)| matches!(phase, Phase::Ended(_)));
+    let parts = ended.into_iter().chain(begun.into_iter().rev());
+    parts.map(|(phase, n)| format!("{n} {phase}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,40 @@
+//! What people and machines see, from events alone.
+//!
+//! Start with [`Reporter`]: it is told every record once, after the record is durable, and keeps a
+//! [`Fold`] of its own. After a run, [`Summary`] and [`Status`] say the same from the journal.
+//!
+//! ```
+//! use refleet::report::Summary;
+//!
+//! let line = r#"{"seq":1,"at":0,"wall":0,"event":{"event":"preflight_refused","reasons":["no key"]}}"#;
+//! let record = serde_json::from_str(line)?;
+//! assert!(Summary::of(&[record]).to_text().contains("  no key\n"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! This room knows no engine, no plan and no cloud, writes only into what it is handed, and can
+//! fail without harm: a run never stops because nobody can watch it.
+
+mod error;
+mod fanout;
+mod fold;
+mod jsonl;
+mod lines;
+mod plain;
+mod reporter;
+mod schema;
+mod status;
+mod summary;
+mod terminal;
+mod text;
+
+pub use error::Error;
+pub use fanout::Reporters;
+pub use fold::{Doubt, Fold, ServerState};
+pub use jsonl::JsonLines;
+pub use plain::Plain;
+pub use reporter::Reporter;
+pub use schema::schema;
+pub use status::Status;
+pub use summary::{FailureGroup, FleetSummary, Named, Summary};
+pub use terminal::Terminal;

@@ -1,0 +1,64 @@
+//! Where each server of a run is right now.
+
+use comfy_table::{Table, presets};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{Millis, Record, RunId, Time, Timestamp};
+
+use super::lines::phases_text;
+use super::{Fold, ServerState};
+
+/// A run right now, server by server.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Status {
+    /// The run.
+    pub run: Option<RunId>,
+    /// The moment of its last record, as the run counts.
+    pub at: Time,
+    /// The same, as the world counts.
+    pub last: Timestamp,
+    /// Whether it ended.
+    pub finished: bool,
+    /// Its servers in the order of the plan.
+    pub servers: Vec<ServerState>,
+}
+
+impl Status {
+    /// Where the run stands that these are the records of.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Self {
+        let fold = Fold::of(records);
+        Self {
+            run: fold.outline.map(|outline| outline.run),
+            at: fold.at,
+            last: fold.last,
+            finished: fold.ended.is_some(),
+            servers: fold.servers.into_values().collect(),
+        }
+    }
+
+    /// A line for each server; the last line is how many are where.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["fleet", "server", "id", "phase", "for", "note"]);
+        for server in &self.servers {
+            let length = Millis(self.at.since(server.since).0 / 1_000 * 1_000).to_string();
+            let note = server.note.as_deref().unwrap_or("");
+            table.add_row([
+                server.fleet.as_str(),
+                &server.name,
+                server.id.as_str(),
+                &server.phase.to_string(),
+                &length,
+                note,
+            ]);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        format!("{}\n\n{}\n", table.trim_fmt(), phases_text(&self.servers))
+    }
+}

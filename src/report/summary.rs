@@ -1,0 +1,195 @@
+//! What came of a run: from its records alone, so of any run ever made.
+//!
+//! Start with [`Summary::of`].
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{
+    CloseCause, Counts, Ending, FleetName, Millis, Origin, Outline, Record, ServerId, Timestamp,
+    Verdict,
+};
+
+use super::fold::{counts, phases};
+use super::lines::verdict_text;
+use super::{Fold, ServerState};
+
+/// A server, and something about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Named {
+    /// Its id.
+    pub id: ServerId,
+    /// Its name.
+    pub name: String,
+    /// What about it; may be empty.
+    pub detail: String,
+}
+
+/// Servers that did not get there for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FailureGroup {
+    /// How they ended.
+    pub ending: Ending,
+    /// The cloud's code or ours.
+    pub code: String,
+    /// What happened.
+    pub cause: String,
+    /// What the operator can do.
+    pub help: String,
+    /// Which, in the order of the plan.
+    pub servers: Vec<Named>,
+}
+
+/// A fleet in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FleetSummary {
+    /// Its servers.
+    pub servers: u32,
+    /// How many ended how.
+    pub counts: Counts,
+    /// Begun and not ended.
+    pub in_flight: u32,
+}
+
+/// A run and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// What it is about; `None`: it has no records.
+    pub outline: Option<Outline>,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it was last written to.
+    pub last: Timestamp,
+    /// From the first record to the last, as the run counts.
+    pub duration: Millis,
+    /// Why it ended or is about to.
+    pub cause: Option<CloseCause>,
+    /// The same in words.
+    pub cause_text: Option<String>,
+    /// Whether it ended; a run that did not can be resumed.
+    pub finished: bool,
+    /// How many servers ended how.
+    pub counts: Counts,
+    /// Begun and not ended, by where they are.
+    pub in_flight: BTreeMap<String, u32>,
+    /// Fleets in the order of the playbook.
+    pub fleets: IndexMap<FleetName, FleetSummary>,
+    /// Why servers did not get there, the worst first.
+    pub groups: Vec<FailureGroup>,
+    /// Lost answers of which nobody can say what came of them, with what was seen and what not.
+    pub unknown: Vec<Named>,
+    /// Lost answers that a look cleared up.
+    pub cleared: Vec<Named>,
+    /// What was odd.
+    pub warnings: Vec<Named>,
+    /// Why the preflight refused.
+    pub refusals: Vec<String>,
+}
+
+impl Summary {
+    /// What came of the run that these are the records of.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Self {
+        Self::from(&Fold::of(records))
+    }
+}
+
+impl From<&Fold> for Summary {
+    fn from(fold: &Fold) -> Self {
+        let in_flight =
+            phases(fold.servers.values().filter(|server| server.is_in_flight())).into_iter();
+        Self {
+            outline: fold.outline.clone(),
+            began: fold.began,
+            last: fold.last,
+            duration: Millis(fold.at.0),
+            cause: fold.cause.clone(),
+            cause_text: fold.cause.as_ref().map(|cause| super::lines::cause_text(fold, cause)),
+            finished: fold.ended.is_some(),
+            counts: fold.counts(),
+            in_flight: in_flight.map(|(phase, n)| (phase.to_string(), n)).collect(),
+            fleets: fleets(fold),
+            groups: groups(fold),
+            unknown: doubts(fold, |verdict| *verdict == Verdict::Unknown),
+            cleared: doubts(fold, |verdict| *verdict != Verdict::Unknown),
+            warnings: warnings(fold),
+            refusals: fold.refusals.clone(),
+        }
+    }
+}
+
+impl Summary {
+    /// Where the playbook came from.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.outline.as_ref().map(|outline| &outline.origin)
+    }
+}
+
+fn fleets(fold: &Fold) -> IndexMap<FleetName, FleetSummary> {
+    let mut by_fleet: IndexMap<FleetName, Vec<&ServerState>> = IndexMap::new();
+    for server in fold.servers.values() {
+        by_fleet.entry(server.fleet.clone()).or_default().push(server);
+    }
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let summary = |servers: Vec<&ServerState>| FleetSummary {
+        servers: number(servers.len()),
+        in_flight: number(servers.iter().filter(|server| server.is_in_flight()).count()),
+        counts: counts(servers),
+    };
+    by_fleet.into_iter().map(|(fleet, servers)| (fleet, summary(servers))).collect()
+}
+
+/// Equal failures are one group (`safety.md`, S18).
+fn groups(fold: &Fold) -> Vec<FailureGroup> {
+    let mut groups: IndexMap<(Ending, &str, &str), FailureGroup> = IndexMap::new();
+    for server in fold.servers.values() {
+        let Some(ending) = server.ending().filter(|ending| *ending != Ending::Verified) else {
+            continue;
+        };
+        let failure = server.failure.as_ref();
+        let text = |part: Option<&'_ String>| part.cloned().unwrap_or_default();
+        let key = (
+            ending,
+            failure.map_or("", |failure| failure.code.as_str()),
+            failure.map_or("", |failure| failure.cause.as_str()),
+        );
+        let group = groups.entry(key).or_insert_with(|| FailureGroup {
+            ending,
+            code: key.1.to_owned(),
+            cause: key.2.to_owned(),
+            help: text(failure.map(|failure| &failure.help)),
+            servers: Vec::new(),
+        });
+        group.servers.push(named(server, text(failure.map(|failure| &failure.detail))));
+    }
+    let mut groups: Vec<FailureGroup> = groups.into_values().collect();
+    let place = |ending| Ending::ALL.iter().position(|known| *known == ending);
+    groups.sort_by_key(|group| (place(group.ending), std::cmp::Reverse(group.servers.len())));
+    groups
+}
+
+fn doubts(fold: &Fold, wanted: fn(&Verdict) -> bool) -> Vec<Named> {
+    let looks = fold.servers.values().flat_map(|server| {
+        server.doubts.iter().filter(move |doubt| wanted(&doubt.verdict)).map(move |doubt| {
+            let evidence = doubt.evidence.join("; ");
+            let verdict = verdict_text(&doubt.verdict);
+            named(server, format!("the {} {verdict}: {evidence}", doubt.deed))
+        })
+    });
+    looks.collect()
+}
+
+fn warnings(fold: &Fold) -> Vec<Named> {
+    let warnings = fold.servers.values().flat_map(|server| {
+        server.warnings.iter().map(move |warning| named(server, warning.clone()))
+    });
+    warnings.collect()
+}
+
+fn named(server: &ServerState, detail: String) -> Named {
+    Named { id: server.id.clone(), name: server.name.clone(), detail }
+}

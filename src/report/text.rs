@@ -1,0 +1,251 @@
+//! A summary as text: short after a run, long as a report. The last line is the counts.
+
+use std::fmt::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::domain::{Ending, Outline, count};
+
+use super::{FailureGroup, Named, Summary};
+
+/// Servers named in a group of the short text.
+const SHOWN: usize = 5;
+
+impl Summary {
+    /// After a run: what went wrong and what to do about it, and the counts.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        text(|out| self.write_body(out, SHOWN))
+    }
+
+    /// A run in full: what it was about, each fleet, and each server that did not get there.
+    #[must_use]
+    pub fn to_report(&self) -> String {
+        text(|out| {
+            if let Some(outline) = &self.outline {
+                self.write_head(out, outline)?;
+            }
+            writeln!(out, "{}\n", self.table())?;
+            self.write_body(out, usize::MAX)
+        })
+    }
+
+    fn write_head(&self, out: &mut String, outline: &Outline) -> fmt::Result {
+        let rehearsal =
+            if outline.simulated { " (a rehearsal: nothing real was touched)" } else { "" };
+        writeln!(out, "run       {}{rehearsal}", outline.run)?;
+        writeln!(out, "plan      {}", outline.plan)?;
+        writeln!(out, "playbook  {}, {}", outline.name, outline.origin)?;
+        writeln!(out, "cloud     {}, {}, {}", outline.cloud, outline.region, outline.project)?;
+        writeln!(out, "began     {}", self.began)?;
+        let end = self.cause_text.as_deref().unwrap_or("done");
+        if self.finished {
+            writeln!(out, "ended     {}, after {}: {end}\n", self.last, self.duration)
+        } else {
+            writeln!(out, "not ended, last seen {}, after {}\n", self.last, self.duration)
+        }
+    }
+
+    fn table(&self) -> String {
+        let endings: Vec<Ending> =
+            Ending::ALL.into_iter().filter(|ending| self.counts.of(*ending) > 0).collect();
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        let mut header = vec!["fleet".to_owned(), "servers".to_owned()];
+        header.extend(endings.iter().map(Ending::to_string));
+        header.extend(["in flight".to_owned(), "pending".to_owned()]);
+        table.set_header(header);
+        for (name, fleet) in &self.fleets {
+            let mut row = vec![name.to_string(), fleet.servers.to_string()];
+            row.extend(endings.iter().map(|ending| fleet.counts.of(*ending).to_string()));
+            row.extend([fleet.in_flight.to_string(), fleet.counts.pending.to_string()]);
+            table.add_row(row);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.trim_fmt()
+    }
+
+    fn write_body(&self, out: &mut String, shown: usize) -> fmt::Result {
+        write_list(out, "The preflight refused; nothing was touched", &self.refusals)?;
+        for group in &self.groups {
+            write_group(out, group, shown)?;
+        }
+        // Never shortened: a person has to decide by it.
+        write_list(out, "Nobody can say what came of these", &some(&self.unknown, usize::MAX))?;
+        write_list(out, "Lost answers that a look cleared up", &some(&self.cleared, shown))?;
+        write_list(out, "Warnings", &some(&self.warnings, shown))?;
+        if !self.finished {
+            let begun = self.in_flight.iter().map(|(phase, n)| format!("{n} {phase}"));
+            let begun = begun.collect::<Vec<_>>().join(", ");
+            let begun = if begun.is_empty() { "no server".to_owned() } else { begun };
+            // From the records alone nobody knows whether its process lives.
+            let run = self.outline.as_ref().map_or("", |outline| outline.run.as_str());
+            let resume = format!("refleet resume {run}");
+            writeln!(
+                out,
+                "The run has not ended; in flight: {begun}. If its process is gone, `{}` goes on.\n",
+                resume.trim_end()
+            )?;
+        } else if let Some(cause) = self.cause_text.as_deref().filter(|cause| *cause != "done") {
+            writeln!(out, "The run ended early: {cause}.\n")?;
+        }
+        writeln!(out, "{}", self.counts)
+    }
+}
+
+fn write_group(out: &mut String, group: &FailureGroup, shown: usize) -> fmt::Result {
+    let servers = count(group.servers.len(), "server");
+    write!(out, "{servers} {}", group.ending)?;
+    for part in [&group.code, &group.cause] {
+        if !part.is_empty() {
+            write!(out, ": {part}")?;
+        }
+    }
+    writeln!(out)?;
+    if !group.help.is_empty() {
+        writeln!(out, "  help: {}", group.help)?;
+    }
+    for line in some(&group.servers, shown) {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)
+}
+
+fn write_list(out: &mut String, title: &str, lines: &[String]) -> fmt::Result {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{title}:")?;
+    for line in lines {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)
+}
+
+/// A line for each, or for the first few and how many more there are.
+fn some(servers: &[Named], shown: usize) -> Vec<String> {
+    let more = servers.len().saturating_sub(shown);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    servers.iter().take(shown).map(line).chain(more).collect()
+}
+
+fn line(server: &Named) -> String {
+    let detail = if server.detail.is_empty() { "" } else { ": " };
+    format!("{} ({}){detail}{}", server.name, server.id, server.detail)
+}
+
+fn text(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    write(&mut text).ok();
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{Event, Record};
+    use crate::report::Status;
+
+    use super::*;
+
+    fn stream(text: &str) -> Vec<Record> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// A run that ended, without the line that only shows a kind.
+    fn ended() -> Vec<Record> {
+        let mut records = stream(include_str!("../../tests/journals/v1/all-kinds.jsonl"));
+        records.retain(|record| !matches!(record.event, Event::PreflightRefused { .. }));
+        records
+    }
+
+    fn chaos() -> Vec<Record> {
+        stream(include_str!("../../tests/journals/v1/chaos.jsonl"))
+    }
+
+    #[test]
+    fn a_run_that_ended_as_text() {
+        insta::assert_snapshot!("ended_text", Summary::of(&ended()).to_text());
+        insta::assert_snapshot!("ended_report", Summary::of(&ended()).to_report());
+    }
+
+    #[test]
+    fn a_run_that_goes_on_as_text() {
+        insta::assert_snapshot!("chaos_report", Summary::of(&chaos()).to_report());
+        insta::assert_snapshot!("chaos_status", Status::of(&chaos()).to_text());
+    }
+
+    #[test]
+    fn the_last_line_is_the_counts() {
+        for records in [ended(), chaos(), Vec::new()] {
+            let summary = Summary::of(&records);
+            for text in [summary.to_text(), summary.to_report()] {
+                assert_eq!(text.lines().last().unwrap(), summary.counts.to_string());
+                assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_of_which_nothing_ended_yet_has_something_to_do() {
+        let mut records = chaos();
+        records.truncate(6);
+        let text = Summary::of(&records).to_text();
+        assert!(text.contains("If its process is gone, `refleet resume 0199"), "{text}");
+        assert_eq!(text.lines().last(), Some("2 in flight, 4 pending"));
+        let servers = (0..6).map(|n| format!("srv-{n}").as_str().into()).collect();
+        let last = Record { seq: 7, event: Event::Stopped { servers }, ..records[5].clone() };
+        records.push(last);
+        let text = Summary::of(&records).to_report();
+        assert_eq!(text.lines().last(), Some("6 in flight"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_server_is_never_shown_without_its_evidence() {
+        let text = Summary::of(&chaos()).to_text();
+        assert!(text.contains("the system disk is still vol-1"), "{text}");
+        assert!(text.contains("the audit log was not readable"), "{text}");
+    }
+
+    #[test]
+    fn many_equal_failures_are_one_group_that_names_a_few() {
+        let mut records = chaos();
+        let mut servers = Vec::new();
+        let Event::RunStarted { outline } = &mut records[0].event else { panic!("no outline") };
+        for n in 0..20 {
+            servers.push(crate::domain::TargetOutline {
+                id: format!("more-{n:02}").into(),
+                name: format!("more-{n:02}"),
+            });
+        }
+        outline.fleets[0].waves.push(servers.clone());
+        for (server, seq) in servers.into_iter().zip(100..) {
+            let failure = crate::domain::Failure {
+                code: "Ecs.0211".to_owned(),
+                cause: "the image is gone".to_owned(),
+                detail: String::new(),
+                help: "share the image again".to_owned(),
+            };
+            let event = Event::Ended {
+                server: server.id,
+                ending: Ending::Failed,
+                failure: Some(failure),
+                warnings: Vec::new(),
+            };
+            records.push(Record { seq, event, ..records[1].clone() });
+        }
+        let summary = Summary::of(&records);
+        assert_eq!(summary.groups[0].servers.len(), 20, "the worst ending first");
+        let short = summary.to_text();
+        assert_eq!(short.matches("more-").count(), 2 * SHOWN);
+        assert_eq!(short.matches("share the image again").count(), 1);
+        assert!(short.contains("20 servers failed: Ecs.0211: the image is gone"), "{short}");
+        assert!(short.contains("and 15 more"), "{short}");
+        assert_eq!(summary.to_report().matches("more-").count(), 40);
+    }
+}

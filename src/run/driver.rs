@@ -1,0 +1,539 @@
+//! The loop: the only place that awaits for a run.
+//!
+//! Start with [`Driver::run`]. Whatever the engine decided is durable before anything acts on it.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::cloud::Cloud;
+use crate::domain::{Action, Command, Fault, FaultClass, Millis, Moment, Record, Steering, Time};
+use crate::engine::{Engine, Input, Turn};
+use crate::journal::Journal;
+use crate::report::Reporters;
+
+use super::calls::Calls;
+use super::{Clock, Prober, RunError, Signal};
+
+/// Who decides: the engine, or a script in a test.
+pub trait Decider: Send {
+    /// What this input leads to.
+    fn handle(&mut self, now: Moment, input: Input) -> Turn;
+    /// Whether the run has ended.
+    fn is_finished(&self) -> bool;
+}
+
+impl Decider for Engine {
+    fn handle(&mut self, now: Moment, input: Input) -> Turn {
+        Self::handle(self, now, input)
+    }
+
+    fn is_finished(&self) -> bool {
+        Self::is_finished(self)
+    }
+}
+
+/// A run that came to its end.
+#[derive(Debug)]
+pub struct Ended {
+    /// Reporters that failed meanwhile, a sentence each.
+    pub reporter_failures: Vec<String>,
+}
+
+/// Drives one run.
+pub struct Driver<D, C, J, K> {
+    decider: D,
+    calls: Calls<C>,
+    journal: J,
+    clock: K,
+    reporters: Reporters,
+    signals: mpsc::Receiver<Signal>,
+    asked_to_stop: bool,
+}
+
+/// A look before a wipe is at most 10 s old when the engine decides; this much may come on top.
+const LATE: Millis = Millis::secs(2);
+
+/// What the loop goes on with.
+enum Next {
+    Inputs(Vec<Input>),
+    Leave,
+}
+
+impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
+    /// All that a run needs from the world. Reporters are added with [`Driver::telling`] and
+    /// signals with [`Driver::heeding`].
+    #[must_use]
+    pub fn new(decider: D, journal: J, clock: K, cloud: Arc<C>, prober: Arc<dyn Prober>) -> Self {
+        let (_, nobody) = mpsc::channel(1);
+        Self {
+            decider,
+            calls: Calls::new(cloud, prober),
+            journal,
+            clock,
+            reporters: Reporters::new(),
+            signals: nobody,
+            asked_to_stop: false,
+        }
+    }
+
+    /// The same, telling these reporters.
+    #[must_use]
+    pub fn telling(self, reporters: Reporters) -> Self {
+        Self { reporters, ..self }
+    }
+
+    /// The same, heeding these signals.
+    #[must_use]
+    pub fn heeding(self, signals: mpsc::Receiver<Signal>) -> Self {
+        Self { signals, ..self }
+    }
+
+    /// Drives the run to its end: `first` is `Begin`, or `Resumed` after a replay.
+    pub async fn run(mut self, first: Input) -> Result<Ended, RunError> {
+        let result = self.drive(first).await;
+        let reporter_failures = self.reporters.finish();
+        result.map(|()| Ended { reporter_failures })
+    }
+
+    async fn drive(&mut self, first: Input) -> Result<(), RunError> {
+        let mut inputs = vec![first];
+        loop {
+            let decided = self.clock.now();
+            let turn = self.decide(inputs);
+            if !turn.records.is_empty() {
+                self.append(turn.records).await?;
+            }
+            let now = self.clock.now();
+            self.reporters.tick(now);
+            for command in turn.commands {
+                self.send(command, now.wall.since(decided.wall));
+            }
+            if self.decider.is_finished() {
+                return Ok(());
+            }
+            inputs = match self.next(turn.wake_at).await? {
+                Next::Inputs(inputs) => inputs,
+                Next::Leave => return Err(RunError::Interrupted),
+            };
+        }
+    }
+
+    /// A disk that stalls must not let a wipe go out on an old look (`safety.md`, S13): it is
+    /// answered as not sent, and the engine looks again.
+    fn send(&mut self, command: Command, late: Millis) {
+        if late > LATE && matches!(command.action, Action::Reinstall { .. }) {
+            let fault = Fault {
+                class: FaultClass::Transient,
+                code: "late".to_owned(),
+                message: format!("not sent: writing the journal took {late}"),
+                request_id: None,
+                retry_after: None,
+            };
+            self.calls.refuse(&command, fault);
+        } else {
+            self.calls.start(command);
+        }
+    }
+
+    /// What came in together is decided one by one and becomes durable together.
+    fn decide(&mut self, inputs: Vec<Input>) -> Turn {
+        let mut all = Turn::default();
+        for input in inputs {
+            let turn = self.decider.handle(self.clock.now(), input);
+            all.records.extend(turn.records);
+            all.commands.extend(turn.commands);
+            all.wake_at = turn.wake_at;
+            if self.decider.is_finished() {
+                break;
+            }
+        }
+        all
+    }
+
+    async fn append(&mut self, records: Vec<Record>) -> Result<(), RunError> {
+        let told = records.clone();
+        self.journal.append(records).await?;
+        self.reporters.tell(&told);
+        Ok(())
+    }
+
+    async fn next(&mut self, wake_at: Option<Time>) -> Result<Next, RunError> {
+        if wake_at.is_none() && self.calls.is_empty() {
+            return Err(RunError::Stuck);
+        }
+        let wake = async {
+            match wake_at {
+                Some(at) => self.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let replies = tokio::select! {
+            biased;
+            Some(Signal::Interrupt) = self.signals.recv() => {
+                if self.asked_to_stop {
+                    return Ok(Next::Leave);
+                }
+                self.asked_to_stop = true;
+                return Ok(Next::Inputs(vec![Input::Asked(Steering::Stop)]));
+            }
+            replies = self.calls.next() => replies,
+            () = wake => return Ok(Next::Inputs(vec![Input::Woke])),
+        };
+        let mut inputs: Vec<Input> =
+            replies.into_iter().map(|(call, reply)| Input::Replied { call, reply }).collect();
+        // Replies that never stop coming must not hold back what is due.
+        if wake_at.is_some_and(|at| at <= self.clock.now().at) {
+            inputs.push(Input::Woke);
+        }
+        Ok(Next::Inputs(inputs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Mutex, PoisonError};
+
+    use crate::domain::{
+        Answer, CallId, Encryption, Event, InstallCall, JobId, Login, ProbeReport, ProbeSpec,
+        ReinstallRequest, Reply, ServerId, StopMode, Timestamp,
+    };
+    use crate::journal::{self, MemoryJournal};
+    use crate::report::{self, Reporter};
+    use crate::run::{ProbeFuture, RealClock};
+
+    use super::*;
+
+    /// What happened, in its order, whoever did it.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Notes {
+        fn add(&self, note: impl Into<String>) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note.into());
+        }
+
+        fn all(&self) -> Vec<String> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    /// Answers each input with the next turn of its list; finished when there is none left.
+    struct Script {
+        turns: VecDeque<Turn>,
+        notes: Notes,
+    }
+
+    impl Decider for Script {
+        fn handle(&mut self, _now: Moment, input: Input) -> Turn {
+            self.notes.add(match &input {
+                Input::Replied { call, reply: Ok(_) } => format!("good reply to {call}"),
+                Input::Replied { call, reply: Err(fault) } => {
+                    format!("{:?} reply to {call}: {}", fault.class, fault.code)
+                }
+                Input::Begin | Input::Resumed | Input::Woke | Input::Asked(_) => {
+                    format!("{input:?}")
+                }
+            });
+            self.turns.pop_front().unwrap_or_default()
+        }
+
+        fn is_finished(&self) -> bool {
+            self.turns.is_empty()
+        }
+    }
+
+    /// Takes a while, as a disk does, and is as full as it is told to be.
+    struct SlowJournal {
+        inner: MemoryJournal,
+        takes: Millis,
+        notes: Notes,
+        clock: Arc<TestClock>,
+    }
+
+    impl Journal for SlowJournal {
+        async fn append(&self, records: Vec<Record>) -> Result<(), journal::Error> {
+            self.clock.pass(self.takes);
+            tokio::task::yield_now().await;
+            let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+            self.inner.append(records).await?;
+            self.notes.add(format!("durable {seqs:?}"));
+            Ok(())
+        }
+    }
+
+    /// Goes forward when somebody waits, and when it is told to.
+    #[derive(Default)]
+    struct TestClock(Mutex<u64>);
+
+    impl TestClock {
+        fn pass(&self, length: Millis) {
+            *self.0.lock().unwrap() += length.0;
+        }
+    }
+
+    impl Clock for TestClock {
+        fn now(&self) -> Moment {
+            let now = *self.0.lock().unwrap();
+            Moment { at: Time(now), wall: Timestamp(i64::try_from(now).unwrap()) }
+        }
+
+        async fn sleep_until(&self, at: Time) {
+            tokio::task::yield_now().await;
+            let mut now = self.0.lock().unwrap();
+            *now = at.0.max(*now);
+        }
+    }
+
+    struct World {
+        notes: Notes,
+    }
+
+    impl Cloud for World {
+        async fn call(&self, action: Action) -> Reply {
+            if action == hang() {
+                std::future::pending::<()>().await;
+            }
+            assert!(!matches!(action, Action::Start { .. } | Action::ShowQuota), "on purpose");
+            self.notes.add(format!("sent {:?}", action.cost_class()));
+            Ok(Answer::Accepted { job: JobId::from("job") })
+        }
+    }
+
+    impl Prober for World {
+        fn probe(&self, server: &ServerId, _: &ProbeSpec) -> ProbeFuture {
+            self.notes.add(format!("probed {server}"));
+            Box::pin(async { Ok(Answer::Probe(ProbeReport::Passed)) })
+        }
+    }
+
+    struct Screen {
+        notes: Notes,
+        works: Result<(), &'static str>,
+    }
+
+    impl Reporter for Screen {
+        fn tell(&mut self, records: &[Record]) -> Result<(), report::Error> {
+            self.works.map_err(std::io::Error::other)?;
+            self.notes.add(format!("told {}", records.len()));
+            Ok(())
+        }
+    }
+
+    struct Setup {
+        turns: Vec<Turn>,
+        journal: MemoryJournal,
+        takes: Millis,
+        signals: usize,
+        screen: Result<(), &'static str>,
+    }
+
+    impl Setup {
+        fn new(turns: Vec<Turn>) -> Self {
+            let journal = MemoryJournal::new();
+            Self { turns, journal, takes: Millis(1), signals: 0, screen: Ok(()) }
+        }
+
+        async fn run(self) -> (Result<Ended, RunError>, Vec<String>) {
+            let (notes, clock) = (Notes::default(), Arc::new(TestClock::default()));
+            let script = Script { turns: self.turns.into(), notes: notes.clone() };
+            let journal = SlowJournal {
+                inner: self.journal,
+                takes: self.takes,
+                notes: notes.clone(),
+                clock: Arc::clone(&clock),
+            };
+            let world = Arc::new(World { notes: notes.clone() });
+            let prober: Arc<dyn Prober> = Arc::new(World { notes: notes.clone() });
+            let screen = Screen { notes: notes.clone(), works: self.screen };
+            let (sender, signals) = mpsc::channel(8);
+            for _ in 0..self.signals {
+                sender.send(Signal::Interrupt).await.unwrap();
+            }
+            let driver = Driver::new(script, journal, clock, world, prober)
+                .telling(Reporters::new().with("screen", screen))
+                .heeding(signals);
+            (driver.run(Input::Begin).await, notes.all())
+        }
+    }
+
+    fn turn(seqs: &[u64], actions: Vec<Action>) -> Turn {
+        let record = |seq: &u64| Record {
+            seq: *seq,
+            at: Time(0),
+            wall: Timestamp(0),
+            event: Event::Resumed,
+        };
+        let command = |(n, action)| Command { call: CallId(n), action };
+        Turn {
+            records: seqs.iter().map(record).collect(),
+            commands: (1..).zip(actions).map(command).collect(),
+            wake_at: None,
+        }
+    }
+
+    fn stop() -> Action {
+        Action::Stop { servers: vec!["a".into()], mode: StopMode::Soft }
+    }
+
+    fn hang() -> Action {
+        Action::Stop { servers: Vec::new(), mode: StopMode::Soft }
+    }
+
+    fn wipe() -> Action {
+        let request = Box::new(ReinstallRequest {
+            call: InstallCall::V2,
+            login: Login::UserData,
+            user_data: None,
+            byol: false,
+            encryption: Encryption::None,
+        });
+        Action::Reinstall { server: "a".into(), request }
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_out_only_after_its_intent_is_durable_and_its_reply_comes_back() {
+        let (result, notes) =
+            Setup::new(vec![turn(&[1, 2], vec![stop()]), turn(&[3], vec![])]).run().await;
+        assert!(result.unwrap().reporter_failures.is_empty());
+        assert_eq!(
+            notes,
+            [
+                "Begin",
+                "durable [1, 2]",
+                "told 2",
+                "sent Mutating",
+                "good reply to call 1",
+                "durable [3]",
+                "told 1"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_cannot_be_written_stops_the_run_before_the_request() {
+        let setup =
+            Setup::new(vec![turn(&[1], vec![stop()]), turn(&[2], vec![]), turn(&[], vec![])]);
+        let (result, notes) = Setup { journal: MemoryJournal::full_after(0), ..setup }.run().await;
+        assert!(matches!(result, Err(RunError::Journal(_))));
+        assert_eq!(notes, ["Begin"]);
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_breaks_later_abandons_what_is_in_flight() {
+        let turns = vec![
+            turn(&[1], vec![hang(), stop()]),
+            turn(&[2], vec![stop()]),
+            turn(&[3], vec![]),
+            turn(&[], vec![]),
+        ];
+        let setup = Setup { journal: MemoryJournal::full_after(1), ..Setup::new(turns) };
+        let (result, notes) = setup.run().await;
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with("write the journal, so nothing more was sent;"), "{error}");
+        assert_eq!(
+            notes,
+            ["Begin", "durable [1]", "told 1", "sent Mutating", "good reply to call 2"]
+        );
+    }
+
+    #[tokio::test]
+    async fn replies_do_not_hold_back_what_is_due() {
+        let first = Turn { wake_at: Some(Time(0)), ..turn(&[], vec![stop()]) };
+        let setup = Setup::new(vec![first, turn(&[], vec![]), turn(&[], vec![])]);
+        let (result, notes) = setup.run().await;
+        assert!(result.is_ok());
+        assert_eq!(notes, ["Begin", "sent Mutating", "good reply to call 1", "Woke"]);
+    }
+
+    #[tokio::test]
+    async fn replies_that_are_there_together_become_durable_together() {
+        let turns = vec![
+            turn(&[1], vec![stop(), stop(), stop()]),
+            turn(&[2], vec![]),
+            turn(&[3], vec![]),
+            turn(&[4], vec![]),
+        ];
+        let (result, notes) = Setup::new(turns).run().await;
+        assert!(result.is_ok());
+        assert_eq!(notes.iter().filter(|note| note.starts_with("durable")).count(), 2, "{notes:?}");
+        assert!(notes.contains(&"durable [2, 3, 4]".to_owned()), "{notes:?}");
+    }
+
+    #[tokio::test]
+    async fn the_first_interrupt_asks_and_the_second_leaves_what_is_in_flight() {
+        let setup =
+            Setup::new(vec![turn(&[1], vec![hang()]), turn(&[2], vec![]), turn(&[3], vec![])]);
+        let (result, notes) = Setup { signals: 2, ..setup }.run().await;
+        assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
+        assert_eq!(
+            notes,
+            ["Begin", "durable [1]", "told 1", "Asked(Stop)", "durable [2]", "told 1"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_reporter_that_fails_stops_nothing_and_is_named_at_the_end() {
+        let setup = Setup::new(vec![turn(&[1], vec![stop()]), turn(&[2], vec![])]);
+        let (result, notes) = Setup { screen: Err("gone"), ..setup }.run().await;
+        assert_eq!(result.unwrap().reporter_failures, ["screen: failed to write the report: gone"]);
+        assert!(notes.contains(&"durable [2]".to_owned()), "{notes:?}");
+    }
+
+    #[tokio::test]
+    async fn the_engine_is_woken_when_it_asked_to_be() {
+        let first = Turn { wake_at: Some(Time(500)), ..turn(&[], vec![]) };
+        let (result, notes) = Setup::new(vec![first, turn(&[1], vec![])]).run().await;
+        assert!(result.is_ok());
+        assert_eq!(notes, ["Begin", "Woke", "durable [1]", "told 1"]);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_waits_for_nothing_is_a_bug_and_not_a_hang() {
+        let (result, _) = Setup::new(vec![turn(&[], vec![]), turn(&[], vec![])]).run().await;
+        assert!(matches!(result, Err(RunError::Stuck)));
+    }
+
+    #[tokio::test]
+    async fn probes_go_to_the_prober() {
+        let spec = ProbeSpec::Tcp { addr: "192.0.2.1".to_owned(), port: 22 };
+        let probe = Action::Probe { server: "a".into(), spec };
+        let (result, notes) =
+            Setup::new(vec![turn(&[], vec![probe]), turn(&[], vec![])]).run().await;
+        assert!(result.is_ok());
+        assert_eq!(notes, ["Begin", "probed a", "good reply to call 1"]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_breaks_is_in_doubt_if_it_may_have_changed_something() {
+        let start = Action::Start { servers: vec!["a".into()] };
+        for (action, want) in [(start, "Lost"), (Action::ShowQuota, "Transient")] {
+            let (_, notes) =
+                Setup::new(vec![turn(&[], vec![action]), turn(&[], vec![])]).run().await;
+            assert_eq!(notes[1], format!("{want} reply to call 1: panic"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wipe_that_waited_for_a_slow_disk_is_not_sent() {
+        for (takes, want) in [(1_000, "sent Mutating"), (9_000, "Transient reply to call 1: late")]
+        {
+            let setup = Setup::new(vec![turn(&[1], vec![wipe()]), turn(&[], vec![])]);
+            let (_, notes) = Setup { takes: Millis(takes), ..setup }.run().await;
+            assert_eq!(notes[3], want);
+        }
+    }
+
+    #[test]
+    fn the_real_parts_fit_together() {
+        fn is_send<T: Send>(_: T) {}
+        let notes = Notes::default();
+        let script = Script { turns: VecDeque::new(), notes: notes.clone() };
+        let clock = RealClock::start(Timestamp(0), Time(0), 1);
+        let world = Arc::new(World { notes: notes.clone() });
+        let prober: Arc<dyn Prober> = Arc::new(World { notes });
+        let driver = Driver::new(script, MemoryJournal::new(), clock, world, prober);
+        is_send(driver.run(Input::Begin));
+    }
+}
