@@ -2,16 +2,23 @@
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
 
-pub mod cloud;
 pub mod domain;
-pub mod engine;
+
 pub mod fleet;
-pub mod journal;
-pub mod plan;
 pub mod playbook;
+pub mod yaml;
+
+pub mod plan;
+
+pub mod cloud;
+pub mod engine;
+pub mod journal;
 pub mod probe;
 pub mod report;
+
+pub mod simulator;
+
 pub mod run;
 pub mod simulation;
-pub mod simulator;
-pub mod yaml;
+
+pub mod cli;

@@ -1,0 +1,32 @@
+//! `refleet explain CODE`: a problem in full, with a bad and a mended example.
+
+use crate::playbook::{self, Explanation};
+
+use super::super::app::App;
+use super::super::args::ExplainArgs;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+
+/// Prints what is known about the code.
+pub(in crate::cli) fn explain(app: &App, args: &ExplainArgs) -> Result<Exit, Failure> {
+    let Some(explanation) = playbook::explain(&args.code) else {
+        let known = playbook::codes().collect::<Vec<_>>().join("\n  ");
+        let what = format!("there is no problem with the code `{}`", args.code);
+        return Err(Failure::refused(what, format!("these are known:\n  {known}")));
+    };
+    app.ui.result(&text(&explanation))?;
+    Ok(Exit::Done)
+}
+
+fn text(explanation: &Explanation) -> String {
+    let Explanation { code, title, text, bad, mended } = explanation;
+    let mut out = format!("{code}: {title}\n\n{}\n", text.trim_end());
+    for (heading, example) in [("Bad", bad), ("Mended", mended)] {
+        if let Some(example) = example {
+            let lines = example.trim_end().lines();
+            let indented: String = lines.map(|line| format!("    {line}\n")).collect();
+            out.push_str(&format!("\n{heading}:\n\n{indented}"));
+        }
+    }
+    out
+}

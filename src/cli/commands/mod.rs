@@ -1,0 +1,26 @@
+//! The commands, one file each. Each makes a new value out of the ones before, line by line, and
+//! ends in an exit code.
+
+mod apply;
+mod explain;
+mod plan;
+mod report;
+mod resume;
+mod runs;
+mod schema;
+mod simulate;
+mod simulator;
+mod status;
+mod validate;
+
+pub(super) use apply::apply;
+pub(super) use explain::explain;
+pub(super) use plan::plan;
+pub(super) use report::report;
+pub(super) use resume::resume;
+pub(super) use runs::runs;
+pub(super) use schema::schema;
+pub(super) use simulate::simulate;
+pub(super) use simulator::simulator;
+pub(super) use status::status;
+pub(super) use validate::validate;

@@ -1,0 +1,188 @@
+//! A cloud to talk to, and who we are there. Start with [`of_playbook`].
+//!
+//! The built-in cloud is started here, inside the process, and then talked to like any other: over
+//! HTTP, with credentials that are really checked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::cloud::config::{self, CloudConfig, Provider, Sources};
+use crate::cloud::http::{HttpTransport, Transport, Trust};
+use crate::cloud::huawei::{HuaweiCloud, WallClock};
+use crate::domain::{Time, Timestamp};
+use crate::plan::{self, CloudIdentity, Plan};
+use crate::playbook::Playbook;
+use crate::run::{Prober, RealClock};
+use crate::simulation::fit;
+use crate::simulator;
+use crate::simulator::http::Running;
+
+use super::app::App;
+use super::environment::Environment;
+use super::failure::Failure;
+use super::secrets::Secrets;
+use super::worlds::Asked;
+use super::{files, playbooks, probes};
+
+/// The cloud that is inside the process; it always goes by this name, and nothing else does.
+pub(super) const BUILT_IN: &str = "simulator";
+
+/// A cloud that we are logged in to.
+pub(super) struct Connection {
+    /// The cloud.
+    pub(super) cloud: Arc<HuaweiCloud>,
+    /// Where we are, and who.
+    pub(super) identity: CloudIdentity,
+    /// Who looks at its servers from outside.
+    pub(super) prober: Arc<dyn Prober>,
+    /// How much faster than the world's the clock of a run goes.
+    speed: u32,
+    /// Keeps the built-in cloud alive.
+    _built_in: Option<Running>,
+}
+
+impl Connection {
+    /// The clock of a run that began at `began` and has come as far as `floor`.
+    pub(super) fn clock(&self, began: Timestamp, floor: Time) -> RealClock {
+        RealClock::start(began, floor, self.speed)
+    }
+}
+
+/// Connects to the cloud that a playbook names, or the command line in its place.
+pub(super) async fn of_playbook(app: &App, playbook: &Playbook) -> Result<Connection, Failure> {
+    let name = app.globals.cloud.as_deref().unwrap_or(&playbook.cloud);
+    let folder = playbooks::folder_of(Path::new(&playbook.origin.path));
+    if name == BUILT_IN {
+        let asked = Asked::by_playbook(playbook.simulator.as_ref(), || {
+            let seed = playbook.simulator.as_ref().map_or(0, |written| written.seed);
+            Ok(fit(playbook, seed))
+        })?;
+        built_in(&app.environment, &asked, &folder).await
+    } else {
+        configured(app, name, playbook.region.as_deref(), &folder).await
+    }
+}
+
+/// Connects to the cloud that a plan was made for, and refuses if it is another one now.
+pub(super) async fn of_plan(app: &App, plan: &Plan) -> Result<Connection, Failure> {
+    let path = Path::new(&plan.origin.path);
+    let connection = if plan.cloud.name == BUILT_IN {
+        of_playbook(app, &playbook_of(app, plan, path)?).await?
+    } else {
+        let name = app.globals.cloud.as_deref().unwrap_or(&plan.cloud.name);
+        configured(app, name, None, &playbooks::folder_of(path)).await?
+    };
+    let (planned, there) = (&plan.cloud, &connection.identity);
+    if (&planned.project_id, &planned.region) == (&there.project_id, &there.region) {
+        return Ok(connection);
+    }
+    Err(Failure::refused(
+        format!(
+            "the plan is for project {} ({}) in {}, and cloud {} is project {} ({}) in {}",
+            planned.project_name,
+            planned.project_id,
+            planned.region,
+            there.name,
+            there.project_name,
+            there.project_id,
+            there.region
+        ),
+        "use the credentials that the plan was made with, or make a new plan",
+    ))
+}
+
+/// The built-in cloud is made from the playbook, so a plan for it needs the same one.
+fn playbook_of(app: &App, plan: &Plan, path: &Path) -> Result<Playbook, Failure> {
+    let playbook = playbooks::require(&app.ui, path)?;
+    if playbook.origin.sha256 == plan.origin.sha256 {
+        return Ok(playbook);
+    }
+    Err(Failure::refused(
+        format!("{} has changed since the plan was made", path.display()),
+        "the built-in cloud is made from the playbook: make a new plan",
+    ))
+}
+
+/// Connects to a cloud of clouds.yaml or of the environment. Secrets and files that a playbook
+/// names are seen from `folder`.
+async fn configured(
+    app: &App,
+    name: &str,
+    region: Option<&str>,
+    folder: &Path,
+) -> Result<Connection, Failure> {
+    let environment = &app.environment;
+    let read = |path: &str| files::read_text(&environment.folder.join(path)).ok();
+    let sources = Sources { variables: &environment.variables, clouds_file: None, read: &read };
+    let config = config::load(name, region, &sources)?;
+    let connection = connect(config, environment, folder).await?;
+    let there = &connection.identity.region;
+    match region {
+        Some(region) if region != there => Err(Failure::refused(
+            format!("the playbook is for region {region}, and cloud {name} is in {there}"),
+            "name the entry of clouds.yaml that is in that region",
+        )),
+        _ => Ok(connection),
+    }
+}
+
+/// Starts the built-in cloud on a free port of the loopback, and connects to it.
+async fn built_in(
+    environment: &Environment,
+    asked: &Asked,
+    folder: &Path,
+) -> Result<Connection, Failure> {
+    let trouble = |source| Failure::System { what: "start the built-in cloud", source };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(trouble)?;
+    let (running, served) =
+        simulator::http::serve(listener, asked.spec.clone(), asked.options()).map_err(trouble)?;
+    tokio::spawn(served);
+    let text = simulator::clouds_yaml(running.account(), running.endpoint());
+    let read = |path: &str| (path == "clouds.yaml").then(|| text.clone());
+    let variables = BTreeMap::new();
+    let sources = Sources { variables: &variables, clouds_file: None, read: &read };
+    let config = CloudConfig { name: BUILT_IN.to_owned(), ..config::load("sim", None, &sources)? };
+    let connection = connect(config, environment, folder).await?;
+    Ok(Connection { speed: asked.clock_speed(), _built_in: Some(running), ..connection })
+}
+
+/// Logs in.
+async fn connect(
+    config: CloudConfig,
+    environment: &Environment,
+    folder: &Path,
+) -> Result<Connection, Failure> {
+    let network: Arc<dyn Transport> = Arc::new(HttpTransport::new(&trust(&config))?);
+    let secrets = Secrets::new(environment.variables.clone(), folder.to_owned());
+    let clock: WallClock = Arc::new(RealClock::wall);
+    let (name, simulated) = (config.name.clone(), config.simulated);
+    let prober = probes::prober(simulated, &config.auth_url, &network);
+    let cloud = HuaweiCloud::connect(config, network, Arc::new(secrets), clock).await?;
+    let identity = identity(name, &cloud, simulated);
+    Ok(Connection { cloud: Arc::new(cloud), identity, prober, speed: 1, _built_in: None })
+}
+
+/// Certificates are not loaded for a cloud that needs none: that takes half a second.
+fn trust(config: &CloudConfig) -> Trust {
+    if config.auth_url.starts_with("http://") { Trust::PlainHttp } else { config.trust.clone() }
+}
+
+fn identity(name: String, cloud: &HuaweiCloud, simulated: bool) -> CloudIdentity {
+    let who = cloud.identity();
+    CloudIdentity {
+        name,
+        provider: match who.provider {
+            Provider::Otc => plan::Provider::Otc,
+            Provider::Huawei => plan::Provider::Huawei,
+        },
+        region: who.region.clone(),
+        project_id: who.project_id.clone(),
+        project_name: who.project_name.clone(),
+        user_id: who.user_id.clone(),
+        user_name: who.user_name.clone(),
+        simulated,
+    }
+}

@@ -1,0 +1,123 @@
+//! A run from its engine to its exit code: what `apply` and `resume` have in common.
+//!
+//! Start with [`Drive::drive`].
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::{Record, RunId};
+use crate::engine::{Engine, Input};
+use crate::journal::{RunLog, Store};
+use crate::report::{JsonLines, Plain, Reporters, Summary, Terminal};
+use crate::run::{self, Driver, Ended, RealClock, RunError};
+
+use super::app::App;
+use super::connection::Connection;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::ui::Loudness;
+
+/// A run that is ready to be driven.
+pub(super) struct Drive<'a> {
+    /// Where its journal is, for the report afterwards.
+    pub(super) store: &'a Store,
+    /// Its cloud.
+    pub(super) connection: &'a Connection,
+    /// Its journal, held by us.
+    pub(super) log: RunLog,
+    /// Its clock.
+    pub(super) clock: RealClock,
+    /// What was written down before: nothing for a new run but its first record.
+    pub(super) past: &'a [Record],
+    /// Who is told what happens, as [`reporters`] gives them.
+    pub(super) reporters: Reporters,
+}
+
+impl Drive<'_> {
+    /// Drives it; then says what came of it, from its journal.
+    pub(super) async fn drive(
+        self,
+        app: &App,
+        engine: Engine,
+        first: Input,
+    ) -> Result<Exit, Failure> {
+        let run = self.log.run().clone();
+        super::panic::drives(&run);
+        let mut reporters = self.reporters;
+        match first {
+            Input::Begin => reporters.tell(self.past),
+            Input::Resumed | Input::Woke | Input::Replied { .. } | Input::Asked(_) => {
+                reporters.catch_up(self.past);
+            }
+        }
+        let Connection { cloud, prober, .. } = self.connection;
+        let (cloud, prober) = (Arc::clone(cloud), Arc::clone(prober));
+        let driver = Driver::new(engine, self.log, self.clock, cloud, prober)
+            .telling(reporters)
+            .heeding(run::ctrl_c());
+        match driver.run(first).await {
+            Ok(Ended { reporter_failures }) => {
+                for failure in &reporter_failures {
+                    app.ui.say(failure);
+                }
+                conclude(app, self.store, &run).await
+            }
+            Err(error) => {
+                go_on(app, &run, &error);
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// Says what came of a run, and gives the code that it is left with.
+pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
+    let summary = Summary::of(&store.records(run).await?);
+    if events_are_the_result(app) {
+        // Programs read stdout: there is nothing but events on it.
+        app.ui.note(summary.to_text().trim_end());
+    } else {
+        app.ui.result(&summary.to_text())?;
+    }
+    Ok(Exit::of(&summary))
+}
+
+/// Says how to go on with a run that was left.
+fn go_on(app: &App, run: &RunId, error: &RunError) {
+    match error {
+        RunError::Interrupted | RunError::Journal(_) | RunError::Stuck => {
+            app.ui.say(format_args!("run {run} has not ended: refleet resume {run}"));
+        }
+    }
+}
+
+fn events_are_the_result(app: &App) -> bool {
+    app.globals.events.as_deref() == Some(Path::new("-"))
+}
+
+/// Who is told what happens: people on stderr, programs through `--events`. Made before a run begins
+/// or is taken over: a file that cannot be written must not use up the plan.
+pub(super) fn reporters(app: &App) -> Result<Reporters, Failure> {
+    let stderr = std::io::stderr();
+    let reporters = match app.ui.loudness() {
+        Loudness::Quiet => Reporters::new(),
+        Loudness::Normal if stderr.is_terminal() => {
+            Reporters::new().with("progress", Terminal::stderr())
+        }
+        Loudness::Normal | Loudness::Verbose => {
+            Reporters::new().with("progress", Plain::new(stderr))
+        }
+    };
+    Ok(match &app.globals.events {
+        None => reporters,
+        Some(_) if events_are_the_result(app) => {
+            reporters.with("events", JsonLines::new(std::io::stdout()))
+        }
+        Some(path) => {
+            let trouble = |source| Failure::Write { path: path.clone(), source };
+            let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+            reporters.with("events", JsonLines::new(file.map_err(trouble)?))
+        }
+    })
+}

@@ -1,0 +1,42 @@
+//! What the process was started with, read once. Start with [`Environment`].
+//!
+//! Everything that depends on the machine comes into the program here and is handed down as a value.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Variables and folders of the process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Environment {
+    /// Variables whose name and value are text; credentials among them, so this is never shown.
+    pub(super) variables: BTreeMap<String, String>,
+    /// The folder that paths on the command line are seen from.
+    pub(super) folder: PathBuf,
+    /// The folder for what programs remember.
+    pub(super) state: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads it.
+    pub(super) fn read() -> Self {
+        let base = etcetera::choose_base_strategy().ok();
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self {
+            variables,
+            folder: std::env::current_dir().unwrap_or_default(),
+            state: base.as_ref().and_then(etcetera::BaseStrategy::state_dir),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The state file where the command line names none.
+    pub(super) fn state_file(&self) -> Option<PathBuf> {
+        Some(self.state.as_ref()?.join("refleet").join("state.db"))
+    }
+}

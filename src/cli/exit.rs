@@ -1,0 +1,97 @@
+//! What a command tells the shell that started it. Start with [`Exit`].
+//!
+//! Scripts and CI jobs branch on these numbers, so they never change their meaning.
+
+use std::process::ExitCode;
+
+use crate::domain::{CloseCause, Ending};
+use crate::report::Summary;
+
+/// How a command ended (`product.md`, section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done, all verified; or there was nothing to do.
+    Done = 0,
+    /// Nothing was touched: a bad playbook, a refusal, credentials, a claim of another run.
+    Refused = 1,
+    /// Only `plan --detailed-exitcode`: there is something to do.
+    Changes = 2,
+    /// The run finished inside its failure budget, with failures.
+    Failures = 3,
+    /// The failure budget was spent, or a canary failed.
+    BudgetSpent = 4,
+    /// Wrong use of the command line.
+    Usage = 64,
+    /// A mistake of ours. The journal is whole.
+    Bug = 70,
+    /// Left before the end. The journal is whole.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The only place where what came of a run becomes a number.
+    pub(super) fn of(summary: &Summary) -> Self {
+        let cause = summary.cause.as_ref().filter(|_| summary.finished);
+        match cause {
+            None | Some(CloseCause::Stopped) => Self::Interrupted,
+            Some(CloseCause::Refused) => Self::Refused,
+            Some(CloseCause::BudgetSpent { .. } | CloseCause::CanaryFailed { .. }) => {
+                Self::BudgetSpent
+            }
+            Some(CloseCause::Done) => {
+                let counts = &summary.counts;
+                let drifted = counts.of(Ending::Drifted);
+                if counts.failures() + drifted + counts.of(Ending::Skipped) + counts.pending > 0 {
+                    Self::Failures
+                } else {
+                    Self::Done
+                }
+            }
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{Counts, FleetName, ServerId};
+
+    use super::*;
+
+    #[test]
+    fn what_came_of_a_run_becomes_one_number() {
+        use Ending::{Drifted, Failed, NeedsSupport, Protected, Skipped, Unknown, Verified};
+        let fleet = FleetName::from("web");
+        let canary = CloseCause::CanaryFailed { fleet: fleet.clone(), server: ServerId::from("s") };
+        let spent = CloseCause::BudgetSpent { fleet };
+        let check = |cause: &CloseCause, endings: &[Ending], pending: u32, expected: Exit| {
+            let ended = endings.iter().map(|ending| (*ending, 1)).collect();
+            let mut summary = Summary::of(&[]);
+            summary.cause = Some(cause.clone());
+            summary.counts = Counts { ended, in_flight: 0, pending };
+            assert_eq!(Exit::of(&summary), Exit::Interrupted, "not finished");
+            summary.finished = true;
+            assert_eq!(Exit::of(&summary), expected, "{cause:?} {endings:?}");
+        };
+        check(&CloseCause::Done, &[Verified], 0, Exit::Done);
+        check(&CloseCause::Done, &[], 0, Exit::Done);
+        check(&CloseCause::Done, &[Verified, Protected], 0, Exit::Done);
+        for ending in [Failed, NeedsSupport, Unknown, Drifted, Skipped] {
+            check(&CloseCause::Done, &[Verified, ending], 0, Exit::Failures);
+        }
+        check(&spent, &[Verified, Failed], 3, Exit::BudgetSpent);
+        check(&canary, &[Failed], 3, Exit::BudgetSpent);
+        check(&CloseCause::Stopped, &[Verified], 3, Exit::Interrupted);
+        check(&CloseCause::Refused, &[], 3, Exit::Refused);
+    }
+
+    #[test]
+    fn a_run_without_an_end_was_interrupted() {
+        assert_eq!(Exit::of(&Summary::of(&[])), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,167 @@
+//! Why a command gave up before it had a result. Start with [`Failure`].
+//!
+//! What a run came to is a result and not here. Each variant says what to do about it, if anything
+//! can be said, and with which code the program leaves.
+
+use std::fmt::Display;
+use std::io;
+use std::path::PathBuf;
+
+use crate::cloud::NetError;
+use crate::cloud::config::ConfigError;
+use crate::cloud::huawei::ConnectError;
+use crate::domain::count;
+use crate::engine::IllegalEvent;
+use crate::run::{RunError, SurveyError};
+use crate::{journal, plan};
+
+use super::exit::Exit;
+
+/// Why a command gave up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A playbook has problems; they were shown.
+    #[error("{}", count(*.0, "problem"))]
+    Problems(usize),
+    /// A rule says no.
+    #[error("{what}")]
+    Refused { what: String, help: String },
+    /// The state file, or what is in it.
+    #[error("failed to {0}")]
+    Journal(#[from] journal::Error),
+    /// A file cannot be read.
+    #[error("failed to read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// A file cannot be written.
+    #[error("failed to write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    /// A file is not what it should be.
+    #[error("failed to use {}: {why}", path.display())]
+    Unusable { path: PathBuf, why: String },
+    /// The cloud is not configured.
+    #[error("failed to {0}")]
+    Config(#[from] ConfigError),
+    /// The cloud does not let us in.
+    #[error("failed to {0}")]
+    Connect(#[from] ConnectError),
+    /// The network cannot be used at all.
+    #[error("failed to prepare the network: {0}")]
+    Network(#[from] NetError),
+    /// The cloud cannot be read.
+    #[error("failed to {0}")]
+    Survey(#[from] SurveyError),
+    /// No plan can be made: rules that say no.
+    #[error("{}", count(.0.len(), "refusal"))]
+    Refusals(Vec<plan::Refusal>),
+    /// A plan breaks its own rules: somebody edited its file, or a mistake of ours.
+    #[error("the plan is not sound:{}", lines(.0))]
+    Unsound(Vec<plan::Violation>),
+    /// A run was left before its end.
+    #[error("failed to {0}")]
+    Run(#[from] RunError),
+    /// The journal does not tell of a run of this plan.
+    #[error("failed to replay the journal: {0}")]
+    Replay(#[from] IllegalEvent),
+    /// Nobody reads our results any more, as in `refleet runs | head -1`.
+    #[error("failed to write to stdout: {0}")]
+    Output(io::Error),
+    /// Something of the operating system that a command needs.
+    #[error("failed to {what}: {source}")]
+    System { what: &'static str, source: io::Error },
+    /// A value of ours does not turn into JSON.
+    #[error("failed to write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Failure {
+    /// A refusal and what can be done.
+    pub(super) fn refused(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { what: what.into(), help: help.into() }
+    }
+
+    /// What can be done.
+    pub(super) fn help(&self) -> Option<&str> {
+        match self {
+            Self::Refused { help, .. } => Some(help),
+            Self::Journal(journal::Error::PlanUsed { .. }) => {
+                Some("make a new plan, and look at what it would wipe: it selects anew")
+            }
+            Self::Journal(journal::Error::NoSuchRun { .. } | journal::Error::Ambiguous { .. }) => {
+                Some("`refleet runs` lists the runs of this state file")
+            }
+            Self::Journal(journal::Error::Claimed(_)) => Some(
+                "nothing was touched: wait for that run, or resume it if it was interrupted; or leave \
+                 its servers out with --limit or --fleet",
+            ),
+            Self::Journal(journal::Error::RunAlive { .. }) => {
+                Some("look at it with `refleet status`; Ctrl-C in its own shell ends it")
+            }
+            Self::Journal(journal::Error::Damaged { .. }) => Some(
+                "bring it back from a copy; without one, look whether a run of it still has servers \
+                 in hand before you begin another with a new --state FILE",
+            ),
+            Self::Journal(
+                journal::Error::NotADatabase { .. }
+                | journal::Error::Foreign { .. }
+                | journal::Error::Open { .. }
+                | journal::Error::Files { .. },
+            ) => Some("name a state file that you may write, with --state FILE or REFLEET_STATE"),
+            Self::Config(_) => Some(
+                "clouds.yaml is looked for in this folder, ~/.config/openstack and /etc/openstack; \
+                 --cloud NAME takes another entry",
+            ),
+            Self::Unsound(_) => {
+                Some("make a new plan; if it is no better, this is a bug of refleet")
+            }
+            Self::Problems(_)
+            | Self::Refusals(_)
+            | Self::Connect(_)
+            | Self::Network(_)
+            | Self::Survey(_)
+            | Self::Run(_)
+            | Self::Replay(_)
+            | Self::Journal(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Unusable { .. }
+            | Self::Output(_)
+            | Self::System { .. }
+            | Self::Json(_) => None,
+        }
+    }
+
+    /// The code to leave with.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Problems(_)
+            | Self::Refused { .. }
+            | Self::Refusals(_)
+            | Self::Unsound(_)
+            | Self::Journal(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Unusable { .. }
+            | Self::Config(_)
+            | Self::Connect(_)
+            | Self::Network(_)
+            | Self::Survey(_)
+            | Self::Output(_)
+            | Self::System { .. } => Exit::Refused,
+            Self::Run(RunError::Interrupted | RunError::Journal(_)) => Exit::Interrupted,
+            Self::Run(RunError::Stuck) | Self::Replay(_) | Self::Json(_) => Exit::Bug,
+        }
+    }
+
+    /// Whether anything is left to be said.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Each on a line of its own.
+fn lines<T: Display>(items: &[T]) -> String {
+    match items {
+        [only] => format!(" {only}"),
+        _ => items.iter().map(|item| format!("\n  {item}")).collect(),
+    }
+}

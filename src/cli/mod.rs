@@ -1,0 +1,30 @@
+//! The command line: arguments, files, environment, diagnostics, exit codes.
+//!
+//! Start with [`main`]; then read `commands`, where each command is a file that reads from top to
+//! bottom.
+//!
+//! This room joins all others and holds no rule about servers itself. It is the only one that reads
+//! the environment, reads and writes files that users name, and asks people.
+
+mod app;
+mod args;
+mod commands;
+mod connection;
+mod diagnostic;
+mod drawing;
+mod driving;
+mod environment;
+mod exit;
+mod failure;
+mod files;
+mod git;
+mod panic;
+mod playbooks;
+mod probes;
+mod saved;
+mod secrets;
+mod table;
+mod ui;
+mod worlds;
+
+pub use app::main;

@@ -1,0 +1,48 @@
+//! Playbooks and the files that they name, from disk to a checked model. Start with [`require`].
+
+use std::path::{Path, PathBuf};
+
+use crate::playbook::{self, Files, Parsed, Playbook, Source};
+
+use super::failure::Failure;
+use super::ui::Ui;
+use super::{diagnostic, files, git};
+
+/// Reads a playbook and shows every problem of it; gives it only if nothing stops us.
+pub(super) fn require(ui: &Ui, path: &Path) -> Result<Playbook, Failure> {
+    let Parsed { playbook, problems } = read(path)?;
+    if !problems.is_empty() {
+        ui.say(diagnostic::render(&problems).trim_end());
+    }
+    playbook.ok_or(Failure::Problems(problems.len()))
+}
+
+/// Reads a playbook, checks it and says where it stands in git.
+pub(super) fn read(path: &Path) -> Result<Parsed, Failure> {
+    let trouble = |source| Failure::Read { path: path.to_owned(), source };
+    let bytes = files::read_bytes(path).map_err(trouble)?;
+    let source = match Source::from_bytes(path.to_string_lossy(), bytes) {
+        Ok(source) => source,
+        Err(problem) => return Ok(Parsed { playbook: None, problems: vec![problem] }),
+    };
+    let mut parsed = playbook::parse(&source, &Folder(folder_of(path)));
+    if let Some(playbook) = &mut parsed.playbook {
+        let git::Standing { commit, dirty } = git::describe(path);
+        playbook.origin.commit = commit;
+        playbook.origin.dirty = dirty;
+    }
+    Ok(parsed)
+}
+
+/// The folder that paths in a playbook are seen from.
+pub(super) fn folder_of(playbook: &Path) -> PathBuf {
+    playbook.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+struct Folder(PathBuf);
+
+impl Files for Folder {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        files::read_bytes(&self.0.join(path)).map_err(|error| error.to_string())
+    }
+}
