@@ -41,6 +41,9 @@ pub(super) struct Judge<'a> {
     pub(super) notes: Notes,
 }
 
+/// The tag that the cloud itself puts on bare metal servers (`ecs.md`, section 2).
+const BARE_METAL: &str = "__type_baremetal";
+
 type Finding<T> = Result<T, Obstacle>;
 
 fn obstacle<T>(
@@ -64,11 +67,12 @@ impl<'a> Judge<'a> {
         treatment: &Treatment,
     ) -> Result<Judged, Vec<Obstacle>> {
         let mut wrong = Vec::new();
-        for finding in [at_rest(server), not_frozen(server), from_image(server), flavor(server)] {
-            keep(finding, &mut wrong);
+        for look in [at_rest, not_frozen, not_bare_metal, from_image, flavor] {
+            keep(look(server), &mut wrong);
         }
         let disk = keep(self.system_disk(server), &mut wrong);
         let image = keep(self.image(server), &mut wrong);
+        keep(image.map_or(Ok(()), |image| market(server, image)), &mut wrong);
         let spec = &treatment.reinstall;
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
         let old = disk.as_ref().map(|disk| disk.key.as_deref());
@@ -143,6 +147,14 @@ impl<'a> Judge<'a> {
         if !image.registered {
             let cause = format!("its image {} is not registered", image.name);
             return obstacle("Ecs.0032", cause, "the image's owner has to register it");
+        }
+        if image.whole_server && image.backup.is_none() {
+            return obstacle(
+                "Ecs.0034",
+                format!("its image {} is a full-ECS image whose backup is missing", image.name),
+                "the image's owner has to make it anew from a backup that is still there; else \
+                 change the OS",
+            );
         }
         Ok(image)
     }
@@ -386,6 +398,28 @@ fn not_frozen(server: &Server) -> Finding<()> {
     obstacle("Ecs.0030", "it is frozen", help)
 }
 
+/// X4: a bare metal server has a reinstall of its own, in another service.
+fn not_bare_metal(server: &Server) -> Finding<()> {
+    if !server.tags.contains_key(BARE_METAL) {
+        return Ok(());
+    }
+    let help = "take it out with `exclude`; the Bare Metal Server console reinstalls it";
+    obstacle("X4", "it is a bare metal server", help)
+}
+
+/// X10: the market binds a server that is paid by the month or the year to its image's licence.
+fn market(server: &Server, image: &Image) -> Finding<()> {
+    if !server.prepaid || image.kind != "market" {
+        return Ok(());
+    }
+    obstacle(
+        "Ecs.0510",
+        format!("it is paid by the month or year, and its image {} is of the market", image.name),
+        "take it out with `exclude`; whoever pays for it can change its billing or its OS in the \
+         console",
+    )
+}
+
 /// A reinstall is not documented for servers made from an ISO image.
 fn from_image(server: &Server) -> Finding<()> {
     if !server.from_iso {
@@ -426,7 +460,11 @@ fn byol(spec: &ReinstallSpec, image: &Image) -> Finding<bool> {
 }
 
 /// SLES, Oracle Linux, RHEL: the platform tells, and for SUSE the version that it is not openSUSE.
+/// On Huawei Cloud the image says it itself, with a charge of its own.
 fn is_billed(image: &Image) -> bool {
+    if image.charged {
+        return true;
+    }
     match image.platform.as_str() {
         "Oracle Linux" | "Red Hat" => true,
         "SUSE" => !image.os_version.to_ascii_lowercase().contains("opensuse"),

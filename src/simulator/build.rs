@@ -70,6 +70,8 @@ impl World {
             os_version: spec.os_version.clone(),
             cloud_init: spec.cloud_init,
             whole_server: spec.whole_server,
+            backup: spec.backup.clone(),
+            charged: spec.charged,
             key: spec.encrypted.as_deref().map(|key| self.key_id(key)),
             min_disk_gib: spec.min_disk_gib,
         }
@@ -101,6 +103,7 @@ impl World {
                 tags: group.tags.clone(),
                 os_type: Some(group.os_type.clone()),
                 from_iso: group.from_iso,
+                prepaid: group.prepaid,
                 volumes: Vec::new(),
                 addresses: self.addresses(index, group),
                 created: Some(created),

@@ -76,6 +76,8 @@ pub struct ServerGroup {
     pub frozen: bool,
     /// Made from an ISO image.
     pub from_iso: bool,
+    /// Paid by the month or the year.
+    pub prepaid: bool,
     /// An elastic address each.
     pub floating: bool,
     /// Size of the system disk in GiB; 0: no system disk.
@@ -107,6 +109,7 @@ impl Default for ServerGroup {
             locked: false,
             frozen: false,
             from_iso: false,
+            prepaid: false,
             floating: false,
             system_gib: 40,
             data_gib: vec![100],
@@ -166,6 +169,10 @@ pub struct ImageSpec {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
+    /// Id of the backup that a full-ECS image rests on.
+    pub backup: Option<String>,
+    /// It carries a charge of its own (`__account_code`).
+    pub charged: bool,
     /// Deleted, or no longer shared: servers still name it.
     pub gone: bool,
     /// Id or alias of the KMS key of an encrypted image.
@@ -187,6 +194,8 @@ impl Default for ImageSpec {
             os_version: "Ubuntu 24.04 server 64bit".to_owned(),
             cloud_init: true,
             whole_server: false,
+            backup: None,
+            charged: false,
             gone: false,
             encrypted: None,
             min_disk_gib: 4,
