@@ -84,6 +84,10 @@ pub struct ServerGroup {
     pub system_gib: u64,
     /// Sizes of the data disks in GiB.
     pub data_gib: Vec<u64>,
+    /// Snapshots of the system disk.
+    pub system_snapshots: u32,
+    /// Snapshots of each data disk.
+    pub data_snapshots: u32,
     /// Type of the disks.
     pub disk_type: String,
     /// Status of the system disk.
@@ -113,6 +117,8 @@ impl Default for ServerGroup {
             floating: false,
             system_gib: 40,
             data_gib: vec![100],
+            system_snapshots: 0,
+            data_snapshots: 0,
             disk_type: "SSD".to_owned(),
             system_status: "in-use".to_owned(),
             encrypted: None,
@@ -375,13 +381,15 @@ impl KeySpec {
 }
 
 impl Knobs {
-    fn spans(&self) -> [(&'static str, Span); 10] {
+    fn spans(&self) -> [(&'static str, Span); 12] {
         [
             ("stop_soft", self.stop_soft),
             ("stop_hard", self.stop_hard),
             ("start", self.start),
             ("reinstall", self.reinstall),
             ("injection", self.injection),
+            ("password", self.password),
+            ("snapshot", self.snapshot),
             ("latency", self.latency),
             ("timeout", self.timeout),
             ("job_visible", self.job_visible),

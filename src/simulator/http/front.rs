@@ -172,7 +172,7 @@ impl Front {
             Call::Servers(call) => servers::answer(self, now.at, (request, call)),
             Call::Power(call) => power::answer(&mut self.world, now.at, (request, call)),
             Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
-            Call::Storage(call) => storage::answer(&self.world, request, call),
+            Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),
             Call::Keys(call) => keys::answer(&self.world, request, call),
             Call::Traces => audit::answer(&self.world, now, request),
