@@ -134,6 +134,28 @@ pub struct Volume {
     pub created: Option<Timestamp>,
 }
 
+/// A snapshot of a disk (`reference/storage-image-kms.md`, section 3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The disk that it is of.
+    pub volume: VolumeId,
+    /// `available`, `creating` … as the cloud writes it.
+    pub status: String,
+}
+
+/// Whether the password of a Windows server can be fetched; what it is, nobody here wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordLook {
+    /// There is one.
+    There,
+    /// Not yet.
+    NotYet,
+}
+
 /// An image (`reference/storage-image-kms.md`, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Image {
@@ -281,6 +303,8 @@ pub struct KmsKey {
 pub enum AgencyState {
     /// It is there.
     Granted,
+    /// It is there, and no role for KMS was seen in the project. It may be inherited.
+    Powerless,
     /// It is not there.
     Missing,
     /// We are not allowed to look; not a "no".

@@ -28,6 +28,8 @@ pub(super) struct Judged {
     pub(super) reinstall: ReinstallRequest,
     pub(super) leave_running: bool,
     pub(super) wiped: Disk,
+    /// Snapshots of the system disk: id and name.
+    pub(super) snapshots: IndexMap<String, String>,
     pub(super) kept: Vec<Disk>,
 }
 
@@ -83,6 +85,7 @@ impl<'a> Judge<'a> {
                 found: fingerprint(server, disk.id.clone()),
                 reinstall: ReinstallRequest { encryption, ..request },
                 leave_running: leave_running(spec.leave, server),
+                snapshots: self.snapshots(&disk.id),
                 wiped: disk,
                 kept: server.data_volumes().map(|id| self.disk(id)).collect(),
             }),
@@ -124,6 +127,12 @@ impl<'a> Judge<'a> {
             },
             None => Disk { id: id.clone(), size_gib: 0, kind: "unknown".to_owned(), key: None },
         }
+    }
+
+    /// X9: a reinstall deletes the snapshots of the system disk, so they are no way back.
+    fn snapshots(&self, disk: &VolumeId) -> IndexMap<String, String> {
+        let mine = self.inventory.snapshots.iter().filter(|snapshot| snapshot.volume == *disk);
+        mine.map(|snapshot| (snapshot.id.clone(), snapshot.name.clone())).collect()
     }
 
     /// C4: still there, still shared with us, and usable.
@@ -318,6 +327,12 @@ impl<'a> Judge<'a> {
         let id = self.usable_key(wanted)?;
         match self.inventory.agency {
             Some(AgencyState::Granted) => {}
+            Some(AgencyState::Powerless) => self.note(
+                "the agency EVSAccessKMS has no role for KMS that can be seen in this project; if \
+                 it inherits none either, the cloud answers Ecs.0025, and a user with Security \
+                 Administrator rights has to grant it"
+                    .to_owned(),
+            ),
             Some(AgencyState::Missing) => {
                 return obstacle(
                     "Ecs.0025",

@@ -82,6 +82,7 @@ pub fn recheck(plan: &CheckedPlan, inventory: &Inventory) -> Recheck {
         }
         let mut found = differences(&target.found, server);
         untouched(target, server, inventory, &mut found);
+        new_snapshots(target, inventory, &mut found);
         if !found.is_empty() {
             recheck.drifted.push((id.clone(), found));
         }
@@ -118,6 +119,15 @@ fn untouched(target: &Target, server: &Server, inventory: &Inventory, found: &mu
         && volume.status != "in-use"
     {
         found.push(format!("system disk {} is `{}`, not `in-use`", volume.id, volume.status));
+    }
+}
+
+/// Somebody who made a snapshot since then may take it for a way back; it would be deleted.
+fn new_snapshots(target: &Target, inventory: &Inventory, found: &mut Vec<String>) {
+    let disk = &target.found.system_volume;
+    let mine = inventory.snapshots.iter().filter(|snapshot| snapshot.volume == *disk);
+    for new in mine.filter(|snapshot| !target.snapshots.contains_key(&snapshot.id)) {
+        found.push(format!("its system disk has a new snapshot {} ({})", new.name, new.id));
     }
 }
 

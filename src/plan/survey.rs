@@ -3,7 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    Action, AgencyState, Answer, Fault, FaultClass, ImageId, Server, ServerId, Volume, VolumeId,
+    Action, AgencyState, Answer, Fault, FaultClass, ImageId, Server, ServerId, Snapshot, Volume,
+    VolumeId,
 };
 use crate::fleet::Refusal;
 use crate::playbook::Playbook;
@@ -112,6 +113,9 @@ impl<'p> Survey<'p> {
             (Action::ListVolumes { offset, .. }, Answer::Volumes(volumes)) => {
                 self.take_volumes(*offset, volumes);
             }
+            (Action::ListSnapshots { offset, .. }, Answer::Snapshots(snapshots)) => {
+                self.take_snapshots(*offset, snapshots);
+            }
             (Action::ShowQuota, Answer::Quota(quota)) => self.inventory.quota = Some(quota),
             (Action::ShowImage { image }, Answer::Image(found)) => {
                 self.inventory.images.insert(image.clone(), found.map(|image| *image));
@@ -121,7 +125,13 @@ impl<'p> Survey<'p> {
             }
             (Action::ShowKey { .. }, Answer::Key(found)) => self.inventory.keys.extend(found),
             (Action::ListKeys, Answer::Keys(keys)) => self.inventory.keys.extend(keys),
-            (Action::ShowAgency, Answer::Agency(state)) => self.inventory.agency = Some(state),
+            (Action::ShowAgency, Answer::Agency { state, id }) => {
+                self.inventory.agency = Some(state);
+                self.due.extend(id.map(|agency| Action::ListAgencyRoles { agency }));
+            }
+            (Action::ListAgencyRoles { .. }, Answer::AgencyRoles(roles)) => {
+                self.take_roles(roles.as_deref());
+            }
             (action, answer) => return Err(odd_answer(action, &answer)),
         }
         self.advance();
@@ -141,6 +151,10 @@ impl<'p> Survey<'p> {
                 self.inventory.key_pairs.insert(name.clone(), None);
             }
             (Action::ShowQuota, NotFound | Forbidden) => self.unread(Unread::Quota),
+            (Action::ListSnapshots { .. }, NotFound | Forbidden) => {
+                self.unread(Unread::Snapshots);
+            }
+            (Action::ListAgencyRoles { .. }, NotFound | Forbidden) => {}
             (Action::ShowKey { .. } | Action::ListKeys, Forbidden) => self.unread(Unread::Keys),
             (Action::ShowAgency, NotFound | Forbidden) => {
                 self.inventory.agency = Some(AgencyState::Unknown);
@@ -218,6 +232,23 @@ impl<'p> Survey<'p> {
         }
     }
 
+    fn take_snapshots(&mut self, offset: u32, snapshots: Vec<Snapshot>) {
+        if snapshots.len() >= PAGE as usize {
+            self.due.push(Action::ListSnapshots { offset: offset + PAGE, limit: PAGE });
+        }
+        let wiped = |snapshot: &Snapshot| self.wants.wiped.contains(&snapshot.volume);
+        self.inventory.snapshots.extend(snapshots.into_iter().filter(wiped));
+    }
+
+    /// An agency without a role for KMS does not help. Which role it has to be is not documented,
+    /// so any that names KMS will do.
+    fn take_roles(&mut self, roles: Option<&[String]>) {
+        let names_kms = |role: &String| role.to_ascii_lowercase().contains("kms");
+        if roles.is_some_and(|roles| !roles.iter().any(names_kms)) {
+            self.inventory.agency = Some(AgencyState::Powerless);
+        }
+    }
+
     /// Goes on to the next stage that has something to ask, once all of this one is answered.
     fn advance(&mut self) {
         while self.due.is_empty() && self.open.is_empty() && self.stage != Stage::Done {
@@ -266,6 +297,7 @@ impl<'p> Survey<'p> {
             self.wants = wants;
         }
         self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
+        self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
         self.due.push(Action::ShowQuota);
         let images = self.wants.images.iter().cloned();
         self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
@@ -335,13 +367,16 @@ fn deed(action: &Action) -> String {
         Action::ListServers { .. } => "list the servers".to_owned(),
         Action::ShowServer { server } => format!("look at server {server}"),
         Action::ListVolumes { .. } => "list the disks".to_owned(),
+        Action::ListSnapshots { .. } => "list the snapshots of disks".to_owned(),
         Action::ShowQuota => "read the EVS quota".to_owned(),
         Action::ShowImage { image } => format!("look at image {image}"),
         Action::ShowKeyPair { name } => format!("look at key pair {name}"),
         Action::ShowKey { key } => format!("look at KMS key {key}"),
         Action::ListKeys => "list the KMS keys".to_owned(),
         Action::ShowAgency => "look at the agency EVSAccessKMS".to_owned(),
+        Action::ListAgencyRoles { .. } => "look at the roles of the agency EVSAccessKMS".to_owned(),
         Action::ShowJob { .. }
+        | Action::ShowPassword { .. }
         | Action::ListTraces { .. }
         | Action::Probe { .. }
         | Action::Stop { .. }

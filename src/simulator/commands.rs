@@ -232,7 +232,7 @@ impl World {
 
     fn check_encryption(&self, key: Option<&String>) -> Result<(), ApiError> {
         let Some(key) = key else { return Ok(()) };
-        if self.agency == AgencyState::Missing {
+        if matches!(self.agency, AgencyState::Missing | AgencyState::Powerless) {
             return Err(refusal(NO_AGENCY));
         }
         let usable = |it: &crate::domain::KmsKey| it.id == *key && it.state == KeyState::Enabled;

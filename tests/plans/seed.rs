@@ -13,7 +13,7 @@ use refleet::plan::{
 use refleet::playbook::{EncryptionSpec, License, LoginSpec, ReinstallSpec};
 
 use crate::world::{
-    MADE, cloud, drawn, fleet, image, inventory, key_pair, kms_key, playbook, web_and_db,
+    MADE, cloud, drawn, fleet, image, inventory, key_pair, kms_key, playbook, snapshot, web_and_db,
 };
 
 const KEY: &str = "7a1c8f00-1111-4222-8333-944445555666";
@@ -257,6 +257,18 @@ fn c6_an_agency_that_may_not_be_seen_is_a_warning_and_no_refusal() {
 }
 
 #[test]
+fn c6_an_agency_without_a_role_for_kms_is_a_warning_that_says_who_grants_it() {
+    let plan = plan_on(Provider::Huawei, |world, _| {
+        encrypted(world);
+        world.agency = Some(AgencyState::Powerless);
+    })
+    .unwrap();
+    assert!(plan.is_runnable(), "it may inherit one, which cannot be seen here");
+    let said = |text: &String| text.contains("no role for KMS") && text.contains("has to grant it");
+    assert!(plan.warnings.iter().any(said), "{:?}", plan.warnings);
+}
+
+#[test]
 fn c7_an_enabled_key_is_found_by_its_alias_and_sent_by_its_id() {
     let request = taken(|_, spec| {
         spec.encryption = EncryptionSpec::KmsKey("evs/default".to_owned());
@@ -421,6 +433,46 @@ fn x4_a_bare_metal_server_is_blocked_if_a_list_ever_shows_one() {
         tags.insert("__type_baremetal".to_owned(), String::new());
     });
     says(&metal, "X4", "bare metal", "take it out with `exclude`");
+}
+
+// X9 — snapshots of the system disk go with it
+
+#[test]
+fn x9_snapshots_of_data_disks_stay_and_are_not_spoken_of() {
+    let plan = plan_on(Provider::Huawei, |world, _| {
+        world.snapshots = vec![snapshot(1, "v-0001-data")];
+    })
+    .unwrap();
+    assert!(!explain(&plan).contains("snapshot before"));
+    assert!(plan.warnings.iter().all(|text| !text.contains("snapshot")), "{:?}", plan.warnings);
+}
+
+#[test]
+fn x9_snapshots_of_a_system_disk_are_counted_and_named_before_they_are_lost() {
+    let plan = plan_on(Provider::Huawei, |world, _| {
+        world.snapshots =
+            vec![snapshot(1, "v-0001-sys"), snapshot(2, "v-0001-sys"), snapshot(3, "v-0002-sys")];
+    })
+    .unwrap();
+    let warning = plan.warnings.iter().find(|text| text.contains("snapshot")).unwrap();
+    assert!(warning.starts_with("3 snapshots of system disks will be deleted"), "{warning}");
+    assert!(warning.contains("web-01 (before-1, before-2), web-02 (before-3)"), "{warning}");
+    let text = explain(&plan);
+    assert!(text.contains("with 2 snapshots: before-1, before-2"), "{text}");
+    assert!(plan.is_runnable(), "it is the operator's to decide");
+}
+
+#[test]
+fn x9_a_snapshot_that_was_made_after_the_plan_keeps_its_server_out() {
+    let mut world = inventory(web_and_db(2, 0));
+    world.snapshots = vec![snapshot(1, "v-0001-sys")];
+    let plan = check(drawn(&playbook(vec![fleet("web", 4, &["web-*"])]), &world).unwrap()).unwrap();
+    assert!(recheck(&plan, &world).is_clean(), "those of the plan are known");
+    world.snapshots.push(snapshot(2, "v-0002-sys"));
+    let found = recheck(&plan, &world);
+    assert_eq!(found.drifted.len(), 1);
+    assert_eq!(found.drifted[0].0.as_str(), "s-0002");
+    assert!(found.drifted[0].1[0].contains("new snapshot before-2 (snap-0002)"), "{found:?}");
 }
 
 // X10 — billing and the market

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use refleet::domain::{
     Action, Address, AddressKind, AgencyState, Answer, Attachment, Image, KeyPair, KeyState,
-    KmsKey, Origin, Place, Quota, QuotaLine, Server, Timestamp, Volume,
+    KmsKey, Origin, Place, Quota, QuotaLine, Server, Snapshot, Timestamp, Volume,
 };
 use refleet::fleet::Selector;
 use refleet::plan::{CloudIdentity, Inventory, Narrowing, Plan, Provider, Refusal, draw};
@@ -86,6 +86,16 @@ pub(crate) fn kms_key(id: &str, alias: &str) -> KmsKey {
     KmsKey { id: id.to_owned(), alias: alias.to_owned(), state: KeyState::Enabled }
 }
 
+/// A snapshot of that disk.
+pub(crate) fn snapshot(number: usize, volume: &str) -> Snapshot {
+    Snapshot {
+        id: format!("snap-{number:04}"),
+        name: format!("before-{number}"),
+        volume: volume.into(),
+        status: "available".to_owned(),
+    }
+}
+
 /// A project with these servers, and all that they rest on in order.
 pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
     let volumes = servers.iter().flat_map(|server| {
@@ -105,6 +115,7 @@ pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
     let no_limit = QuotaLine { limit: None, used: 12 };
     Inventory {
         volumes: volumes.collect(),
+        snapshots: Vec::new(),
         servers,
         images: [("img-ubuntu".into(), Some(image("img-ubuntu")))].into_iter().collect(),
         key_pairs: [("ops".to_owned(), Some(key_pair("ops")))].into_iter().collect(),
@@ -205,9 +216,24 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         Action::ShowKey { key } => Answer::Key(inventory.key(key).cloned()),
         Action::ListKeys => Answer::Keys(inventory.keys.clone()),
         Action::ShowQuota => Answer::Quota(inventory.quota.clone().unwrap()),
-        Action::ShowAgency => Answer::Agency(inventory.agency.unwrap()),
+        Action::ListSnapshots { offset, limit } => {
+            Answer::Snapshots(page_of(&inventory.snapshots, *offset, *limit))
+        }
+        Action::ShowAgency => Answer::Agency {
+            state: match inventory.agency.unwrap() {
+                AgencyState::Powerless => AgencyState::Granted,
+                state => state,
+            },
+            id: Some("agency-1".to_owned()),
+        },
+        Action::ListAgencyRoles { .. } => {
+            let granted = inventory.agency == Some(AgencyState::Granted);
+            let role = if granted { "KMS Administrator" } else { "Server Administrator" };
+            Answer::AgencyRoles(Some(vec![role.to_owned()]))
+        }
         other @ (Action::ShowJob { .. }
         | Action::ListTraces { .. }
+        | Action::ShowPassword { .. }
         | Action::Probe { .. }
         | Action::Stop { .. }
         | Action::Start { .. }

@@ -181,13 +181,13 @@ impl HuaweiCloud {
         let payload = self.payload(action)?;
         let draft = request(action, &self.site, &payload, (self.clock)())?;
         let response = match action {
-            Action::ShowAgency => match self.ask_for_account(draft).await {
-                Ok(response) => response,
-                Err(fault) if is_no_permission(&fault) => {
-                    return Ok(Answer::Agency(AgencyState::Unknown));
+            Action::ShowAgency | Action::ListAgencyRoles { .. } => {
+                match self.ask_for_account(draft).await {
+                    Ok(response) => response,
+                    Err(fault) if is_no_permission(&fault) => return Ok(not_shown(action)),
+                    Err(fault) => return Err(fault),
                 }
-                Err(fault) => return Err(fault),
-            },
+            }
             Action::Stop { .. }
             | Action::Start { .. }
             | Action::Reinstall { .. }
@@ -195,6 +195,8 @@ impl HuaweiCloud {
             | Action::ShowServer { .. }
             | Action::ShowJob { .. }
             | Action::ListVolumes { .. }
+            | Action::ListSnapshots { .. }
+            | Action::ShowPassword { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
             | Action::ShowKeyPair { .. }
@@ -262,6 +264,15 @@ impl HuaweiCloud {
 impl Cloud for HuaweiCloud {
     async fn call(&self, action: Action) -> Reply {
         self.attempt(&action).await
+    }
+}
+
+/// What is known of the agency by somebody who may not look.
+fn not_shown(action: &Action) -> Answer {
+    if matches!(action, Action::ShowAgency) {
+        Answer::Agency { state: AgencyState::Unknown, id: None }
+    } else {
+        Answer::AgencyRoles(None)
     }
 }
 

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::super::lenient::{Text, object_or_default, or_default};
 use crate::domain::{
-    self, Address, AddressKind, Attachment, ImageId, JobId, JobStatus, KeyState, QuotaLine,
-    ServerId, SubJob, Timestamp, UserId, VolumeId,
+    self, Address, AddressKind, Attachment, ImageId, JobId, JobStatus, KeyState, PasswordLook,
+    QuotaLine, ServerId, SubJob, Timestamp, UserId, VolumeId,
 };
 
 #[derive(Default, Deserialize)]
@@ -298,6 +298,32 @@ impl Volume {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Snapshots {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) snapshots: Vec<Snapshot>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Snapshot {
+    id: Text,
+    name: Text,
+    volume_id: Text,
+    status: Text,
+}
+
+impl Snapshot {
+    pub(super) fn into_domain(self) -> Option<domain::Snapshot> {
+        Some(domain::Snapshot {
+            id: self.id.some()?,
+            name: self.name.or_empty(),
+            volume: VolumeId::new(self.volume_id.some()?),
+            status: self.status.or_empty(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
 pub(super) struct QuotaSet {
     quota_set: BTreeMap<String, QuotaValue>,
 }
@@ -494,7 +520,43 @@ pub(super) struct Agencies {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Agency {
+    pub(super) id: Text,
     pub(super) name: Text,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Roles {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) roles: Vec<Role>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Role {
+    name: Text,
+    display_name: Text,
+}
+
+impl Role {
+    /// What people call it; both names may be there.
+    pub(super) fn name(self) -> Option<String> {
+        match (self.display_name.some(), self.name.some()) {
+            (Some(shown), Some(name)) => Some(format!("{shown} ({name})")),
+            (shown, name) => shown.or(name),
+        }
+    }
+}
+
+/// Read for whether there is one, and for nothing else: the ciphertext ends here.
+#[derive(Deserialize)]
+pub(super) struct OnePassword {
+    password: Text,
+}
+
+impl OnePassword {
+    pub(super) fn look(self) -> PasswordLook {
+        if self.password.is_some() { PasswordLook::There } else { PasswordLook::NotYet }
+    }
 }
 
 #[derive(Deserialize)]

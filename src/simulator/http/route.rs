@@ -46,6 +46,8 @@ pub(super) enum IdentityCall {
     Credential(String),
     /// Agencies.
     Agencies,
+    /// What an agency may do in the project.
+    AgencyRoles(String),
 }
 
 /// Servers, without changing them.
@@ -176,6 +178,9 @@ fn identity(method: &str, path: &[&str]) -> Option<IdentityCall> {
             IdentityCall::Credential((*key).to_owned())
         }
         ("GET", ["v3.0", "OS-AGENCY", "agencies"]) => IdentityCall::Agencies,
+        ("GET", ["v3.0", "OS-AGENCY", "projects", _, "agencies", agency, "roles"]) => {
+            IdentityCall::AgencyRoles((*agency).to_owned())
+        }
         _ => return None,
     })
 }
@@ -301,7 +306,8 @@ impl Call {
                 | IdentityCall::Projects
                 | IdentityCall::Domains
                 | IdentityCall::Credential(_)
-                | IdentityCall::Agencies,
+                | IdentityCall::Agencies
+                | IdentityCall::AgencyRoles(_),
             ) => Realm::Identity,
             Self::Power(_) => Realm::Mutating,
             Self::Servers(_)
@@ -325,6 +331,7 @@ impl IdentityCall {
             Self::Domains => "list_domains",
             Self::Credential(_) => "show_credential",
             Self::Agencies => "show_agency",
+            Self::AgencyRoles(_) => "list_agency_roles",
         }
     }
 }
