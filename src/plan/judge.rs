@@ -9,7 +9,7 @@ use crate::domain::{
     AgencyState, Encryption, Image, InstallCall, KeyState, KmsKey, Login, PinnedFile,
     ReinstallRequest, Server, VolumeId,
 };
-use crate::playbook::{EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Treatment};
+use crate::playbook::{Check, EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Treatment};
 
 use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread};
 
@@ -77,6 +77,8 @@ impl<'a> Judge<'a> {
         keep(image.map_or(Ok(()), |image| market(server, image)), &mut wrong);
         let spec = &treatment.reinstall;
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
+        let login = request.as_ref().map(|request| &request.login);
+        keep(password_comes(treatment, image, login), &mut wrong);
         let old = disk.as_ref().map(|disk| disk.key.as_deref());
         let sealed = image.and_then(|image| image.key.as_deref());
         let encryption = old.and_then(|old| keep(self.encryption(old, sealed, spec), &mut wrong));
@@ -484,6 +486,32 @@ fn is_billed(image: &Image) -> bool {
         "Oracle Linux" | "Red Hat" => true,
         "SUSE" => !image.os_version.to_ascii_lowercase().contains("opensuse"),
         _ => false,
+    }
+}
+
+/// N6: only Windows has a password to fetch, and only for whoever has the private key.
+fn password_comes(
+    treatment: &Treatment,
+    image: Option<&Image>,
+    login: Option<&Login>,
+) -> Finding<()> {
+    let asked = treatment.verify.iter().any(|check| matches!(check, Check::PasswordReady { .. }));
+    let (true, Some(image)) = (asked, image) else { return Ok(()) };
+    if !image.os_type.eq_ignore_ascii_case("windows") {
+        return obstacle(
+            "N6",
+            format!("its image {} is no Windows: there will be no password to fetch", image.name),
+            "take `password_ready` out of `verify` for this server; on Linux, log in with the key, \
+             and check with `tcp`",
+        );
+    }
+    match login {
+        Some(Login::Password(_) | Login::UserData) => obstacle(
+            "N6",
+            "without a key pair there is no password to fetch: it is encrypted for that key",
+            "write `reinstall.key_name`, or take `password_ready` out of `verify` for this server",
+        ),
+        Some(Login::KeyPair { .. }) | None => Ok(()),
     }
 }
 

@@ -152,6 +152,7 @@ fn check(check: &Check) -> String {
         Check::Fresh => "fresh".to_owned(),
         Check::Unchanged => "unchanged".to_owned(),
         Check::Tcp { port, within } => format!("tcp {port} within {within}"),
+        Check::PasswordReady { within } => format!("password_ready within {within}"),
     }
 }
 

@@ -10,13 +10,13 @@ use indexmap::IndexMap;
 
 use crate::domain::{
     Action, Answer, CallId, Deed, Ending, Event, Failure, Fault, FaultClass, JobStatus, Millis,
-    Moment, Origin, Place, Record, Reply, RunId, Server, ServerId, Time,
+    Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId, Server, ServerId, Time,
 };
 use crate::engine::{Engine, Input, Start};
 use crate::fleet::Selector;
 use crate::plan::Consent;
 use crate::playbook::{
-    FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
+    Check, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
 };
 use crate::simulator::{Faults, Served, ServerGroup, World, WorldSpec};
 
@@ -334,6 +334,61 @@ fn n4_nothing_but_looks_touches_a_server_in_its_settle_time() {
         assert_eq!(settled, 2);
         assert!(told.world.violations().is_empty(), "{:?}", told.world.violations());
     }
+}
+
+// N5, N6 — the way in afterwards
+
+/// A run of Windows or Linux servers with one more check.
+fn checked(seed: u64, check: Check, password: Option<Reply>) -> Told {
+    let mut playbook = playbook();
+    playbook.fleets["web"].treatment.verify.push(check);
+    let spec = super::fit(&playbook, seed);
+    run(scenario(&playbook, &spec, seed), |world, at, action| match (action, &password) {
+        (Action::ShowPassword { .. }, Some(reply)) => at_once(reply.clone()),
+        (Action::Probe { .. }, Some(_)) => {
+            let detail = "connection refused".to_owned();
+            at_once(Ok(Answer::Probe(ProbeReport::Failed { detail })))
+        }
+        _ => world.serve(at, action),
+    })
+}
+
+fn asks_for_passwords(action: &Action) -> bool {
+    matches!(action, Action::ShowPassword { .. })
+}
+
+#[test]
+fn n5_a_port_that_opens_after_a_while_is_verified_and_one_that_stays_shut_is_not() {
+    let ssh = Check::Tcp { port: 22, within: Millis::mins(10) };
+    checked(1, ssh.clone(), None).all_ended(Ending::Verified);
+    let told = checked(1, ssh, Some(Ok(Answer::Password(PasswordLook::NotYet))));
+    let failure = told.all_ended(Ending::Failed).unwrap();
+    assert_eq!(failure.code, "verify.tcp");
+    assert!(failure.help.contains("the server is reinstalled"), "{}", failure.help);
+}
+
+#[test]
+fn n6_a_windows_server_is_verified_once_its_password_can_be_fetched() {
+    for seed in 0..10 {
+        let ready = Check::PasswordReady { within: Millis::mins(15) };
+        let told = checked(seed, ready, None);
+        told.all_ended(Ending::Verified);
+        let servers = told.endings().len();
+        let looks = told.sent(asks_for_passwords);
+        assert!((servers..=servers * 32).contains(&looks), "{looks} looks for {servers} servers");
+    }
+}
+
+#[test]
+fn n6_a_password_that_does_not_come_or_may_not_be_seen_fails_the_check_in_time() {
+    let ready = Check::PasswordReady { within: Millis::mins(15) };
+    let told = checked(2, ready.clone(), Some(Ok(Answer::Password(PasswordLook::NotYet))));
+    let failure = told.all_ended(Ending::Failed).unwrap();
+    assert_eq!(failure.code, "verify.password_ready");
+    assert!(failure.detail.contains("no password to fetch yet"), "{failure:?}");
+    let told = checked(2, ready, Some(Err(fault(FaultClass::Forbidden, "Pdp.0001"))));
+    let failure = told.all_ended(Ending::Failed).unwrap();
+    assert!(failure.detail.contains("Pdp.0001"), "{failure:?}");
 }
 
 // N7 — the new system disk is encrypted as asked

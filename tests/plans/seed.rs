@@ -4,13 +4,13 @@
 //! `docs/seed-constraints.md` names every test here.
 
 use refleet::domain::{
-    AgencyState, Encryption, Image, KeyState, Login, PinnedFile, QuotaLine, ReinstallRequest,
-    SecretRef, SecretSource,
+    AgencyState, Encryption, Image, KeyState, Login, Millis, PinnedFile, QuotaLine,
+    ReinstallRequest, SecretRef, SecretSource,
 };
 use refleet::plan::{
     Blocked, Inventory, Narrowing, Plan, Provider, Refusal, check, draw, explain, recheck,
 };
-use refleet::playbook::{EncryptionSpec, License, LoginSpec, ReinstallSpec};
+use refleet::playbook::{Check, EncryptionSpec, License, LoginSpec, ReinstallSpec};
 
 use crate::world::{
     MADE, cloud, drawn, fleet, image, inventory, key_pair, kms_key, playbook, snapshot, web_and_db,
@@ -558,4 +558,38 @@ fn n2_a_plan_without_a_backup_says_that_there_is_no_way_back() {
     let text = explain(&plan_on(Provider::Huawei, |_, _| ()).unwrap());
     assert!(text.contains("ERASED: the whole system disk of each (80 GiB in all)"), "{text}");
     assert!(text.contains("NO WAY BACK: no backup is taken."), "{text}");
+}
+
+// N6 — the password of a Windows server
+
+fn fetching(os_type: &str, login: LoginSpec) -> Plan {
+    let mut world = inventory(web_and_db(2, 0));
+    set_image(&mut world, |image| image.os_type = os_type.to_owned());
+    for server in &mut world.servers {
+        server.image = "img-other".into();
+    }
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.treatment.verify.push(Check::PasswordReady { within: Millis::mins(15) });
+    web.treatment.reinstall.login = login;
+    let dbs = fleet("db", 9, &["db-*"]);
+    world.servers.extend(web_and_db(2, 1).split_off(2));
+    world.volumes.extend(inventory(web_and_db(2, 1)).volumes.split_off(4));
+    drawn(&playbook(vec![web, dbs]), &world).unwrap()
+}
+
+#[test]
+fn n6_the_password_of_a_windows_server_with_a_key_pair_is_waited_for() {
+    let plan = fetching("Windows", LoginSpec::ServerKey);
+    assert!(plan.blocked.is_empty(), "{:?}", plan.blocked);
+    assert!(explain(&plan).contains("password_ready within 15m"));
+}
+
+#[test]
+fn n6_a_password_that_can_never_be_fetched_blocks_its_servers() {
+    let linux = fetching("Linux", LoginSpec::ServerKey);
+    assert_eq!(linux.blocked.len(), 2);
+    says(&linux.blocked[0], "N6", "no Windows", "take `password_ready` out");
+    let secret = SecretRef(SecretSource::Env("PASS".to_owned()));
+    let by_password = fetching("Windows", LoginSpec::Password(secret));
+    says(&by_password.blocked[0], "N6", "without a key pair", "write `reinstall.key_name`");
 }
