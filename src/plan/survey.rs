@@ -52,6 +52,8 @@ enum Purpose<'p> {
     Draw(&'p Playbook, &'p Narrowing),
     /// A last look at the servers of a plan, which are known.
     Recheck(IndexSet<ServerId>),
+    /// The same before a wave: only what other people can take away meanwhile.
+    Wave,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,6 +257,7 @@ impl<'p> Survey<'p> {
             self.stage = match self.stage {
                 Stage::Servers => self.after_servers(),
                 Stage::Missing => self.begin_parts(),
+                Stage::Parts if matches!(self.purpose, Purpose::Wave) => Stage::Done,
                 Stage::Parts => self.begin_keys(),
                 Stage::Keys | Stage::Done => Stage::Done,
             };
@@ -283,7 +286,7 @@ impl<'p> Survey<'p> {
                 self.due.push(Action::ListServers { page: 1, limit: PAGE });
                 Stage::Servers
             }
-            Purpose::Draw(..) => self.begin_parts(),
+            Purpose::Draw(..) | Purpose::Wave => self.begin_parts(),
         }
     }
 
@@ -334,6 +337,21 @@ impl Survey<'static> {
     pub fn for_plan(plan: &Plan) -> Self {
         let targets = plan.targets.keys().cloned().collect();
         Self::begin(Purpose::Recheck(targets), Wants::of_plan(plan))
+    }
+
+    /// A look before these servers of a plan are stopped, at what may have gone since: the room for
+    /// new disks, and each of their images once. What it gives goes to
+    /// [`recheck_image`](super::recheck_image).
+    #[must_use]
+    pub fn for_wave<'s>(plan: &Plan, servers: impl Iterator<Item = &'s ServerId>) -> Self {
+        let targets = servers.filter_map(|server| plan.targets.get(server));
+        let images: IndexSet<&ImageId> = targets.map(|target| &target.found.image).collect();
+        let mut survey = Self::begin(Purpose::Wave, Wants::default());
+        survey.stage = Stage::Parts;
+        survey.due = vec![Action::ShowQuota];
+        let show = |image: &ImageId| Action::ShowImage { image: image.clone() };
+        survey.due.extend(images.into_iter().map(show));
+        survey
     }
 }
 

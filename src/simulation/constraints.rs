@@ -193,6 +193,63 @@ fn failing_jobs(seed: u64, failures: usize) -> Told {
     })
 }
 
+// C3, C4 — before each wave
+
+/// Two servers, one after the other; `answer` changes what a look shows once the first is wiped.
+fn two_waves(seed: u64, answer: fn(&mut Answer)) -> Told {
+    let mut playbook = playbook();
+    let strategy = &mut playbook.fleets["web"].strategy;
+    strategy.serial = vec![Size::Count(1)];
+    run(scenario(&playbook, &WorldSpec::healthy(2), seed), |world, at, action| {
+        let mut served = world.serve(at, action);
+        let wiped = world.stats().reinstalls.values().any(|count| count.completed > 0);
+        if let (true, Some(Ok(seen))) = (wiped, &mut served.reply) {
+            answer(seen);
+        }
+        served
+    })
+}
+
+#[track_caller]
+fn second_wave_is_left_alone(told: &Told, code: &str, help: &str) {
+    let endings: Vec<_> = told.endings().into_values().collect();
+    let drifted: Vec<_> = endings.iter().filter(|(it, _)| *it == Ending::Drifted).collect();
+    let [(_, Some(failure))] = drifted.as_slice() else { panic!("{endings:?}") };
+    assert_eq!(failure.code, code);
+    assert!(failure.help.contains(help), "{failure:?}");
+    assert_eq!((told.wipes(), told.sent(is_stop)), (1, 1), "the second was not even stopped");
+}
+
+#[test]
+fn c3_c4_each_wave_is_looked_at_once_and_goes_on_while_all_is_there() {
+    for seed in 0..10 {
+        let told = two_waves(seed, |_| ());
+        told.all_ended(Ending::Verified);
+        assert_eq!(told.sent(|action| matches!(action, Action::ShowQuota)), 2);
+        assert_eq!(told.sent(|action| matches!(action, Action::ShowImage { .. })), 2);
+    }
+}
+
+#[test]
+fn c3_a_quota_that_is_gone_before_a_wave_leaves_its_servers_running() {
+    let told = two_waves(3, |answer| {
+        if let Answer::Quota(quota) = answer {
+            quota.volumes.limit = Some(quota.volumes.used);
+        }
+    });
+    second_wave_is_left_alone(&told, "Ecs.0021", "have the quota raised");
+}
+
+#[test]
+fn c4_an_image_that_is_gone_before_a_wave_leaves_its_servers_running() {
+    let told = two_waves(3, |answer| {
+        if let Answer::Image(image) = answer {
+            *image = None;
+        }
+    });
+    second_wave_is_left_alone(&told, "Ecs.0031", "the image's owner");
+}
+
 // C1, C2 — right before the wipe
 
 #[test]
