@@ -2,7 +2,7 @@
 //! it names exists and is run.
 
 #![expect(clippy::disallowed_methods, reason = "this test reads the source tree")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test, outside of `mod tests`")]
+#![expect(clippy::unwrap_used, reason = "helpers of a test, outside of `mod tests`")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

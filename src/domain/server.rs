@@ -9,6 +9,7 @@ use super::{ImageId, JobId, ServerId, Timestamp, UserId, VolumeId};
 
 /// A server as one look showed it (`reference/ecs.md`, sections 3, 4 and 9).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub struct Server {
     /// Its id: the only thing that we ever address it by.
     pub id: ServerId,
@@ -158,6 +159,7 @@ pub enum PasswordLook {
 
 /// An image (`reference/storage-image-kms.md`, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub struct Image {
     /// Its id.
     pub id: ImageId,

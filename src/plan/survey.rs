@@ -145,7 +145,8 @@ impl<'p> Survey<'p> {
     pub fn fail(&mut self, action: &Action, fault: &Fault) -> Result<(), Refusal> {
         use FaultClass::{Forbidden, NotFound};
         match (action, fault.class) {
-            (Action::ShowServer { .. } | Action::ShowKey { .. }, NotFound) => {}
+            (Action::ShowServer { .. } | Action::ShowKey { .. }, NotFound)
+            | (Action::ListAgencyRoles { .. }, NotFound | Forbidden) => {}
             (Action::ShowImage { image }, NotFound) => {
                 self.inventory.images.insert(image.clone(), None);
             }
@@ -156,7 +157,6 @@ impl<'p> Survey<'p> {
             (Action::ListSnapshots { .. }, NotFound | Forbidden) => {
                 self.unread(Unread::Snapshots);
             }
-            (Action::ListAgencyRoles { .. }, NotFound | Forbidden) => {}
             (Action::ShowKey { .. } | Action::ListKeys, Forbidden) => self.unread(Unread::Keys),
             (Action::ShowAgency, NotFound | Forbidden) => {
                 self.inventory.agency = Some(AgencyState::Unknown);

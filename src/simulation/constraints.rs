@@ -3,6 +3,9 @@
 //!
 //! `docs/seed-constraints.md` names every test here. There are no crashes: those are for the laws.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
+#![expect(clippy::similar_names, reason = "what a server is served with")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -364,17 +367,16 @@ fn n4_nothing_but_looks_touches_a_server_in_its_settle_time() {
         let told = run(healthy(2, seed), World::serve);
         let mut settled = 0;
         for record in &told.records {
-            let Event::JobEnded { end: crate::domain::JobEnd::Succeeded { settle_until }, .. } =
-                &record.event
+            let Event::JobEnded {
+                server,
+                end: crate::domain::JobEnd::Succeeded { settle_until },
+                ..
+            } = &record.event
             else {
                 continue;
             };
             settled += 1;
             assert_eq!(*settle_until, record.at + Millis::mins(3), "the default of `wait.settle`");
-            let server = match &record.event {
-                Event::JobEnded { server, .. } => server,
-                _ => unreachable!(),
-            };
             let meanwhile =
                 told.sent.iter().filter(|(at, _)| *at >= record.at && at < settle_until);
             for (at, action) in meanwhile {
@@ -396,11 +398,11 @@ fn n4_nothing_but_looks_touches_a_server_in_its_settle_time() {
 // N5, N6 — the way in afterwards
 
 /// A run of Windows or Linux servers with one more check.
-fn checked(seed: u64, check: Check, password: Option<Reply>) -> Told {
+fn checked(seed: u64, check: Check, password: Option<&Reply>) -> Told {
     let mut playbook = playbook();
     playbook.fleets["web"].treatment.verify.push(check);
     let spec = super::fit(&playbook, seed);
-    run(scenario(&playbook, &spec, seed), |world, at, action| match (action, &password) {
+    run(scenario(&playbook, &spec, seed), |world, at, action| match (action, password) {
         (Action::ShowPassword { .. }, Some(reply)) => at_once(reply.clone()),
         (Action::Probe { .. }, Some(_)) => {
             let detail = "connection refused".to_owned();
@@ -418,7 +420,7 @@ fn asks_for_passwords(action: &Action) -> bool {
 fn n5_a_port_that_opens_after_a_while_is_verified_and_one_that_stays_shut_is_not() {
     let ssh = Check::Tcp { port: 22, within: Millis::mins(10) };
     checked(1, ssh.clone(), None).all_ended(Ending::Verified);
-    let told = checked(1, ssh, Some(Ok(Answer::Password(PasswordLook::NotYet))));
+    let told = checked(1, ssh, Some(&Ok(Answer::Password(PasswordLook::NotYet))));
     let failure = told.all_ended(Ending::Failed).unwrap();
     assert_eq!(failure.code, "verify.tcp");
     assert!(failure.help.contains("the server is reinstalled"), "{}", failure.help);
@@ -439,11 +441,11 @@ fn n6_a_windows_server_is_verified_once_its_password_can_be_fetched() {
 #[test]
 fn n6_a_password_that_does_not_come_or_may_not_be_seen_fails_the_check_in_time() {
     let ready = Check::PasswordReady { within: Millis::mins(15) };
-    let told = checked(2, ready.clone(), Some(Ok(Answer::Password(PasswordLook::NotYet))));
+    let told = checked(2, ready.clone(), Some(&Ok(Answer::Password(PasswordLook::NotYet))));
     let failure = told.all_ended(Ending::Failed).unwrap();
     assert_eq!(failure.code, "verify.password_ready");
     assert!(failure.detail.contains("no password to fetch yet"), "{failure:?}");
-    let told = checked(2, ready, Some(Err(fault(FaultClass::Forbidden, "Pdp.0001"))));
+    let told = checked(2, ready, Some(&Err(fault(FaultClass::Forbidden, "Pdp.0001"))));
     let failure = told.all_ended(Ending::Failed).unwrap();
     assert!(failure.detail.contains("Pdp.0001"), "{failure:?}");
 }

@@ -221,8 +221,8 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         }
         Action::ShowAgency => Answer::Agency {
             state: match inventory.agency.unwrap() {
-                AgencyState::Powerless => AgencyState::Granted,
-                state => state,
+                AgencyState::Powerless | AgencyState::Granted => AgencyState::Granted,
+                state @ (AgencyState::Missing | AgencyState::Unknown) => state,
             },
             id: Some("agency-1".to_owned()),
         },
