@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::machine::Machine;
+use super::password::Password;
 use super::spec::{ImageSpec, ServerGroup, WorldSpec};
 use super::stats::ReinstallCount;
 use super::world::World;
@@ -38,6 +39,9 @@ impl World {
             for n in 0..group.count {
                 self.add_server(group, image, n);
             }
+        }
+        for vault in &spec.vaults {
+            self.add_vault(vault);
         }
     }
 
@@ -112,6 +116,7 @@ impl World {
             data: Vec::new(),
             task: None,
             injecting_until: None,
+            password: Password::Stored,
             gone: false,
             last_failed: false,
             count: ReinstallCount::default(),
@@ -132,11 +137,13 @@ impl World {
             let disk = self.disk(group, &machine.server.id, (group.system_gib, created));
             let key = group.encrypted.as_deref().map(|key| self.key_id(key));
             let disk = Volume { status: group.system_status.clone(), key, ..disk };
+            self.add_snapshots(&disk, group.system_snapshots);
             machine.server.volumes.push(attached(&disk, 0));
             machine.system = Some(self.add_disk(disk));
         }
         for (n, gib) in group.data_gib.iter().enumerate() {
             let disk = self.disk(group, &machine.server.id, (*gib, created));
+            self.add_snapshots(&disk, group.data_snapshots);
             machine.server.volumes.push(attached(&disk, n + 1));
             machine.data.push(self.add_disk(disk));
         }

@@ -10,9 +10,11 @@ use super::faults::{Fate, Faults, Hears, Request};
 use super::jobs::TheJob;
 use super::knobs::Knobs;
 use super::machine::Machine;
+use super::snapshots::Snapshot;
 use super::spec::{QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
+use super::vaults::{Backup, Checkpoint, Vault};
 use crate::domain::{
     AgencyState, Deed, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId, Timestamp,
     Trace, Volume, VolumeId,
@@ -39,6 +41,11 @@ pub struct World {
     pub(super) helper_ids: BTreeSet<ServerId>,
     pub(super) disks: Vec<Volume>,
     pub(super) disk_by_id: BTreeMap<VolumeId, usize>,
+    /// Snapshots of disks, the oldest first.
+    pub(super) snapshots: BTreeMap<VolumeId, Vec<Snapshot>>,
+    pub(super) vaults: Vec<Vault>,
+    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) backups: Vec<Backup>,
     pub(super) images: BTreeMap<ImageId, Image>,
     pub(super) key_pairs: Vec<KeyPair>,
     pub(super) keys: Vec<KmsKey>,
@@ -80,6 +87,10 @@ impl World {
             helper_ids: BTreeSet::new(),
             disks: Vec::new(),
             disk_by_id: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            vaults: Vec::new(),
+            checkpoints: Vec::new(),
+            backups: Vec::new(),
             images: BTreeMap::new(),
             key_pairs: Vec::new(),
             keys: Vec::new(),

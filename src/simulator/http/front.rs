@@ -11,7 +11,7 @@ use super::auth::{Gate, Scope};
 use super::message::{Incoming, Outgoing, refused};
 use super::route::{Call, Realm, route};
 use super::server::{Clock, Options};
-use super::{audit, control, identity, images, jobs, keys, power, servers, storage};
+use super::{audit, control, identity, images, jobs, keys, power, servers, storage, vaults};
 use crate::domain::{Millis, Timestamp};
 
 /// How much of an answer gets through.
@@ -173,7 +173,8 @@ impl Front {
             Call::Servers(call) => servers::answer(self, now.at, (request, call)),
             Call::Power(call) => power::answer(&mut self.world, now.at, (request, call)),
             Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
-            Call::Storage(call) => storage::answer(&self.world, request, call),
+            Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
+            Call::Vaults(call) => vaults::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),
             Call::Keys(call) => keys::answer(&self.world, request, call),
             Call::Traces => audit::answer(&self.world, now, request),

@@ -1,5 +1,6 @@
 //! Which call a request is, by method and path (`ecs.md`, `storage-image-kms.md`, `auth.md`).
 
+use super::vaults::VaultCall;
 use crate::domain::{ImageId, InstallCall, JobId, ServerId, VolumeId};
 
 /// A call of the cloud.
@@ -15,6 +16,8 @@ pub(super) enum Call {
     ShowJob(JobId),
     /// Disks.
     Storage(StorageCall),
+    /// Vaults and backups.
+    Vaults(VaultCall),
     /// Images.
     Images(ImageCall),
     /// Keys.
@@ -84,7 +87,7 @@ pub(super) enum PowerCall {
     Reinstall(ServerId, InstallCall),
 }
 
-/// Disks, their quota, vaults.
+/// Disks and their quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StorageCall {
     /// EVS quota.
@@ -93,12 +96,12 @@ pub(super) enum StorageCall {
     ListVolumes,
     /// One disk.
     ShowVolume(VolumeId),
-    /// Snapshots of disks: there are none.
+    /// Snapshots of disks.
     Snapshots,
-    /// Vaults: there are none.
-    Vaults,
-    /// Backups: there are none.
-    Backups,
+    /// One snapshot.
+    ShowSnapshot(String),
+    /// A new snapshot.
+    CreateSnapshot,
 }
 
 /// Images.
@@ -130,7 +133,8 @@ pub(super) enum Realm {
     Public,
     /// A user; no trouble is simulated there.
     Identity,
-    /// A user with the project.
+    /// A user with the project. What puts something into storage is here too: the troubles of
+    /// servers do not concern it.
     Reading,
     /// The same, and it changes something.
     Mutating,
@@ -149,6 +153,7 @@ pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<S
         .map(Call::Servers)
         .or_else(|| power(request).map(Call::Power))
         .or_else(|| storage(request).map(Call::Storage))
+        .or_else(|| VaultCall::route(request).map(Call::Vaults))
         .or_else(|| keys(request).map(Call::Keys))
         .or_else(|| others(request));
     call.map(|call| (call, Some((*project).to_owned())))
@@ -221,7 +226,7 @@ fn power(request: Request<'_>) -> Option<PowerCall> {
 }
 
 fn storage(request: Request<'_>) -> Option<StorageCall> {
-    let ("GET", version @ ("v2" | "v3"), rest) = request else { return None };
+    let ("GET", version @ ("v2" | "v3"), rest) = request else { return storing(request) };
     Some(match (version, rest) {
         (_, ["os-quota-sets", _]) => StorageCall::Quota,
         (_, ["cloudvolumes" | "os-vendor-volumes" | "volumes", "detail"]) => {
@@ -231,10 +236,19 @@ fn storage(request: Request<'_>) -> Option<StorageCall> {
             StorageCall::ShowVolume(VolumeId::from(*id))
         }
         (_, ["cloudsnapshots" | "snapshots", "detail"]) => StorageCall::Snapshots,
-        ("v3", ["vaults"]) => StorageCall::Vaults,
-        ("v3", ["backups"]) => StorageCall::Backups,
+        (_, ["cloudsnapshots" | "snapshots", id]) => StorageCall::ShowSnapshot((*id).to_owned()),
         _ => return None,
     })
+}
+
+/// What puts something into storage.
+fn storing(request: Request<'_>) -> Option<StorageCall> {
+    match request {
+        ("POST", "v2" | "v3", ["cloudsnapshots" | "snapshots"]) => {
+            Some(StorageCall::CreateSnapshot)
+        }
+        _ => None,
+    }
 }
 
 fn keys(request: Request<'_>) -> Option<KeyCall> {
@@ -264,6 +278,7 @@ impl Call {
             Self::Power(call) => call.operation(),
             Self::ShowJob(_) => "show_job",
             Self::Storage(call) => call.operation(),
+            Self::Vaults(call) => call.operation(),
             Self::Images(call) => call.operation(),
             Self::Keys(call) => call.operation(),
             Self::Traces => "list_traces",
@@ -291,6 +306,7 @@ impl Call {
             Self::Servers(_)
             | Self::ShowJob(_)
             | Self::Storage(_)
+            | Self::Vaults(_)
             | Self::Images(_)
             | Self::Keys(_)
             | Self::Traces => Realm::Reading,
@@ -345,8 +361,8 @@ impl StorageCall {
             Self::ListVolumes => "list_volumes",
             Self::ShowVolume(_) => "show_volume",
             Self::Snapshots => "list_snapshots",
-            Self::Vaults => "list_vaults",
-            Self::Backups => "list_backups",
+            Self::ShowSnapshot(_) => "show_snapshot",
+            Self::CreateSnapshot => "create_snapshot",
         }
     }
 }

@@ -30,8 +30,7 @@ pub(super) fn answer(
             Outgoing::ok(&json!({"tags": tag_list(world.show_server(now, id)?)}))
         }
         ServerCall::Password(id) => {
-            let _exists = world.show_server(now, id)?;
-            Outgoing::ok(&json!({"password": ""}))
+            Outgoing::ok(&json!({"password": world.server_password(now, id)?}))
         }
         ServerCall::Limits => Outgoing::ok(&json!({"absolute": {"maxTotalInstances": 100_000,
             "totalInstancesUsed": world.listed_total(), "maxTotalCores": 1_000_000,
