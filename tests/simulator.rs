@@ -178,7 +178,7 @@ async fn storage_images_keys_and_the_audit_log_answer() {
 }
 
 #[tokio::test]
-async fn the_catalog_points_back_and_the_root_claims_no_versions() {
+async fn the_catalog_points_back_and_the_root_claims_no_versions_but_those_of_images() {
     let cloud = Cloud::healthy(1).await;
     let catalog = cloud.get("/v3/auth/catalog").await;
     let services = catalog["catalog"].as_array().expect("services").clone();
@@ -192,8 +192,11 @@ async fn the_catalog_points_back_and_the_root_claims_no_versions() {
     for kind in needed {
         assert!(kinds.contains(&kind), "{kind}");
     }
-    let root = cloud.get("/").await;
-    assert!(root.get("versions").is_none() && root.get("version").is_none(), "{root}");
+    // The catalog's URL for images is the root, and openstacksdk wants versions there; it must not
+    // take them for those of Identity, which are v3.
+    let root = cloud.get_public("/").await;
+    let ids: Vec<_> = root["versions"].as_array().expect("versions").iter().collect();
+    assert!(ids.iter().all(|it| it["id"].as_str().is_some_and(|id| id.starts_with("v2."))));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod audit;
 mod auth;
+mod catalog;
 mod control;
 mod front;
 mod identity;

@@ -1,5 +1,6 @@
 //! Which call a request is, by method and path (`ecs.md`, `storage-image-kms.md`, `auth.md`).
 
+use super::identity::IdentityCall;
 use super::vaults::VaultCall;
 use crate::domain::{ImageId, InstallCall, JobId, ServerId, VolumeId};
 
@@ -24,31 +25,6 @@ pub(super) enum Call {
     Keys(KeyCall),
     /// The audit log.
     Traces,
-}
-
-/// Identity, and the versions of native services.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum IdentityCall {
-    /// The root: says nothing of versions.
-    Root,
-    /// The version of Identity.
-    IdentityVersion,
-    /// The version of native Nova.
-    ComputeVersion,
-    /// A token for a password.
-    IssueToken,
-    /// Is a token valid?
-    CheckToken,
-    /// Services and where they are.
-    Catalog,
-    /// Projects, by name.
-    Projects,
-    /// The domain.
-    Domains,
-    /// Who owns an access key.
-    Credential(String),
-    /// Agencies.
-    Agencies,
 }
 
 /// Servers, without changing them.
@@ -143,7 +119,7 @@ pub(super) enum Realm {
 /// The call of a request, and the project in its path; `None`: there is no such call.
 pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<String>)> {
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let at_root = identity(method, &path).map(Call::Identity);
+    let at_root = IdentityCall::route(method, &path).map(Call::Identity);
     if let Some(call) = at_root.or_else(|| images(method, &path).map(Call::Images)) {
         return Some((call, None));
     }
@@ -161,24 +137,6 @@ pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<S
 
 /// Method, version, and the path behind the project.
 type Request<'a> = (&'a str, &'a str, &'a [&'a str]);
-
-fn identity(method: &str, path: &[&str]) -> Option<IdentityCall> {
-    Some(match (method, path) {
-        ("GET", []) => IdentityCall::Root,
-        ("GET", ["v3"]) => IdentityCall::IdentityVersion,
-        ("GET", ["v2.1"]) => IdentityCall::ComputeVersion,
-        ("POST", ["v3", "auth", "tokens"]) => IdentityCall::IssueToken,
-        ("GET" | "HEAD", ["v3", "auth", "tokens"]) => IdentityCall::CheckToken,
-        ("GET", ["v3", "auth", "catalog"]) => IdentityCall::Catalog,
-        ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => IdentityCall::Projects,
-        ("GET", ["v3", "auth", "domains"]) => IdentityCall::Domains,
-        ("GET", ["v3.0", "OS-CREDENTIAL", "credentials", key]) => {
-            IdentityCall::Credential((*key).to_owned())
-        }
-        ("GET", ["v3.0", "OS-AGENCY", "agencies"]) => IdentityCall::Agencies,
-        _ => return None,
-    })
-}
 
 fn images(method: &str, path: &[&str]) -> Option<ImageCall> {
     Some(match (method, path) {
@@ -288,20 +246,7 @@ impl Call {
     /// What it needs.
     pub(super) fn realm(&self) -> Realm {
         match self {
-            Self::Identity(
-                IdentityCall::Root
-                | IdentityCall::IdentityVersion
-                | IdentityCall::ComputeVersion
-                | IdentityCall::IssueToken,
-            ) => Realm::Public,
-            Self::Identity(
-                IdentityCall::CheckToken
-                | IdentityCall::Catalog
-                | IdentityCall::Projects
-                | IdentityCall::Domains
-                | IdentityCall::Credential(_)
-                | IdentityCall::Agencies,
-            ) => Realm::Identity,
+            Self::Identity(call) => call.realm(),
             Self::Power(_) => Realm::Mutating,
             Self::Servers(_)
             | Self::ShowJob(_)
@@ -310,21 +255,6 @@ impl Call {
             | Self::Images(_)
             | Self::Keys(_)
             | Self::Traces => Realm::Reading,
-        }
-    }
-}
-
-impl IdentityCall {
-    fn operation(&self) -> &'static str {
-        match self {
-            Self::Root | Self::IdentityVersion | Self::ComputeVersion => "versions",
-            Self::IssueToken => "issue_token",
-            Self::CheckToken => "check_token",
-            Self::Catalog => "catalog",
-            Self::Projects => "list_projects",
-            Self::Domains => "list_domains",
-            Self::Credential(_) => "show_credential",
-            Self::Agencies => "show_agency",
         }
     }
 }
