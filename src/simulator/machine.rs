@@ -94,6 +94,8 @@ pub(super) enum TaskKind {
     HardStop,
     /// It starts.
     Start,
+    /// It stops and starts.
+    Reboot(crate::domain::StopMode),
     /// It is reinstalled.
     Reinstall(Box<NewSystem>),
 }

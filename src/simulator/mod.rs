@@ -21,6 +21,7 @@ mod looks;
 mod machine;
 mod meddle;
 mod password;
+mod reboot;
 mod snapshots;
 mod spec;
 mod stats;

@@ -98,7 +98,7 @@ impl World {
         let wall = self.wall(at);
         let status = match task.kind {
             TaskKind::SoftStop | TaskKind::HardStop => "SHUTOFF",
-            TaskKind::Start => {
+            TaskKind::Start | TaskKind::Reboot(_) => {
                 self.machines[index].launched = wall;
                 "ACTIVE"
             }

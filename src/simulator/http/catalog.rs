@@ -41,9 +41,10 @@ pub(super) fn catalog(front: &Front) -> Value {
 pub(super) fn services(front: &Front, request: &Incoming) -> Value {
     let wanted = request.query("type");
     let services = catalog(front);
-    let found = services.as_array().into_iter().flatten().filter(|service| {
-        wanted.as_ref().is_none_or(|wanted| service["type"] == wanted.as_str())
-    });
+    let found =
+        services.as_array().into_iter().flatten().filter(|service| {
+            wanted.as_ref().is_none_or(|wanted| service["type"] == wanted.as_str())
+        });
     let found = found.map(|service| {
         json!({"id": service["id"], "name": service["name"], "type": service["type"],
             "description": "", "enabled": true, "links": {}})

@@ -1,6 +1,7 @@
 //! Which call a request is, by method and path (`ecs.md`, `storage-image-kms.md`, `auth.md`).
 
 use super::identity::IdentityCall;
+use super::native::NativeCall;
 use super::vaults::VaultCall;
 use crate::domain::{ImageId, InstallCall, JobId, ServerId, VolumeId};
 
@@ -11,6 +12,8 @@ pub(super) enum Call {
     Identity(IdentityCall),
     /// Servers.
     Servers(ServerCall),
+    /// Native Nova.
+    Native(NativeCall),
     /// Stop, start, reinstall.
     Power(PowerCall),
     /// A job.
@@ -46,10 +49,18 @@ pub(super) enum ServerCall {
     Limits,
     /// Servers by tag.
     ByTag,
-    /// Native list of servers.
-    NativeServers,
-    /// Native server.
-    NativeServer(ServerId),
+    /// Tags of all servers.
+    AllTags,
+    /// Flavors.
+    Flavors,
+    /// v1.1 list of servers.
+    ShortServers,
+    /// One disk of a server.
+    BlockDevice(ServerId, VolumeId),
+    /// Its disks, told shortly.
+    Attachments(ServerId),
+    /// Whether its password can be reset.
+    ResetFlag(ServerId),
 }
 
 /// Everything that changes something.
@@ -127,6 +138,7 @@ pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<S
     let request = (method, *version, rest);
     let call = servers(request)
         .map(Call::Servers)
+        .or_else(|| NativeCall::route(request).map(Call::Native))
         .or_else(|| power(request).map(Call::Power))
         .or_else(|| storage(request).map(Call::Storage))
         .or_else(|| VaultCall::route(request).map(Call::Vaults))
@@ -136,7 +148,7 @@ pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<S
 }
 
 /// Method, version, and the path behind the project.
-type Request<'a> = (&'a str, &'a str, &'a [&'a str]);
+pub(super) type Request<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 fn images(method: &str, path: &[&str]) -> Option<ImageCall> {
     Some(match (method, path) {
@@ -154,16 +166,28 @@ fn servers(request: Request<'_>) -> Option<ServerCall> {
         ("POST", "v1", ["servers" | "cloudservers", "resource_instances", "action"]) => {
             ServerCall::ByTag
         }
+        ("GET", "v1", ["cloudservers", "tags"]) => ServerCall::AllTags,
+        ("GET", "v1", ["cloudservers", "flavors"]) => ServerCall::Flavors,
+        ("GET", "v1.1", ["cloudservers", "detail"]) => ServerCall::ShortServers,
         ("GET", "v1", ["cloudservers", id]) => ServerCall::ShowServer(of(id)),
-        ("GET", "v1", ["cloudservers", id, "block_device"]) => ServerCall::BlockDevices(of(id)),
-        ("GET", "v1", ["cloudservers", id, "os-interface"]) => ServerCall::Interfaces(of(id)),
-        ("GET", "v1", ["cloudservers", id, "tags"]) => ServerCall::Tags(of(id)),
-        ("GET", "v1", ["cloudservers", id, "os-server-password"])
-        | ("GET", "v2" | "v2.1", ["servers", id, "os-server-password"]) => {
+        ("GET", "v1", ["cloudservers", id, rest @ ..]) => return of_server(of(id), rest),
+        ("GET", "v2" | "v2.1", ["servers", id, "os-server-password"]) => {
             ServerCall::Password(of(id))
         }
-        ("GET", "v2.1", ["servers", "detail"]) => ServerCall::NativeServers,
-        ("GET", "v2.1", ["servers", id]) => ServerCall::NativeServer(of(id)),
+        _ => return None,
+    })
+}
+
+/// What belongs to one server.
+fn of_server(id: ServerId, path: &[&str]) -> Option<ServerCall> {
+    Some(match path {
+        ["block_device"] => ServerCall::BlockDevices(id),
+        ["block_device", volume] => ServerCall::BlockDevice(id, VolumeId::from(*volume)),
+        ["os-volume_attachments"] => ServerCall::Attachments(id),
+        ["os-interface"] => ServerCall::Interfaces(id),
+        ["tags"] => ServerCall::Tags(id),
+        ["os-server-password"] => ServerCall::Password(id),
+        ["os-resetpwd-flag"] => ServerCall::ResetFlag(id),
         _ => return None,
     })
 }
@@ -233,6 +257,7 @@ impl Call {
         match self {
             Self::Identity(call) => call.operation(),
             Self::Servers(call) => call.operation(),
+            Self::Native(call) => call.operation(),
             Self::Power(call) => call.operation(),
             Self::ShowJob(_) => "show_job",
             Self::Storage(call) => call.operation(),
@@ -249,6 +274,7 @@ impl Call {
             Self::Identity(call) => call.realm(),
             Self::Power(_) => Realm::Mutating,
             Self::Servers(_)
+            | Self::Native(_)
             | Self::ShowJob(_)
             | Self::Storage(_)
             | Self::Vaults(_)
@@ -262,12 +288,16 @@ impl Call {
 impl ServerCall {
     fn operation(&self) -> &'static str {
         match self {
-            Self::ListServers | Self::NativeServers => "list_servers",
-            Self::ShowServer(_) | Self::NativeServer(_) => "show_server",
-            Self::BlockDevices(_) => "list_block_devices",
+            Self::ListServers | Self::ShortServers => "list_servers",
+            Self::ShowServer(_) => "show_server",
+            Self::BlockDevices(_) | Self::BlockDevice(..) | Self::Attachments(_) => {
+                "list_block_devices"
+            }
             Self::Interfaces(_) => "list_interfaces",
-            Self::Tags(_) => "list_tags",
+            Self::Tags(_) | Self::AllTags => "list_tags",
+            Self::Flavors => "list_flavors",
             Self::Password(_) => "show_password",
+            Self::ResetFlag(_) => "show_reset_flag",
             Self::Limits => "show_limits",
             Self::ByTag => "list_servers_by_tag",
         }
