@@ -53,6 +53,16 @@ class Table:
             row.check("it is answered", True)
         self.rows.append(row)
 
+    @contextmanager
+    def whole(self, part):
+        """What goes wrong between the calls of a part is a failure too."""
+        try:
+            yield
+        except Exception as error:
+            row = Row("suite", part)
+            row.check("it runs to its end", False, f"{type(error).__name__}: {error}")
+            self.rows.append(row)
+
     def failed(self):
         """`call: check` of everything that did not hold."""
         return {f"{row.call}: {what}": why

@@ -204,7 +204,7 @@ impl Front {
             Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
             Call::Vaults(call) => vaults::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),
-            Call::Keys(call) => keys::answer(&self.world, request, call),
+            Call::Keys(call) => keys::answer(&mut self.world, now.at, (request, call)),
             Call::Traces => audit::answer(&self.world, now, request),
         }
     }

@@ -83,6 +83,12 @@ pub(super) enum StorageCall {
     ListVolumes,
     /// One disk.
     ShowVolume(VolumeId),
+    /// What may be used, and what is.
+    Limits,
+    /// Types of disks.
+    Types,
+    /// One snapshot less.
+    DeleteSnapshot(String),
     /// Snapshots of disks.
     Snapshots,
     /// One snapshot.
@@ -96,8 +102,12 @@ pub(super) enum StorageCall {
 pub(super) enum ImageCall {
     /// Images.
     ListImages,
+    /// Images, as native Glance lists them.
+    NativeImages,
     /// One image.
     ShowImage(ImageId),
+    /// Quota of images.
+    Quota,
 }
 
 /// Key pairs and KMS keys.
@@ -107,6 +117,14 @@ pub(super) enum KeyCall {
     KeyPairs,
     /// One key pair.
     KeyPair(String),
+    /// A new key pair.
+    CreateKeyPair,
+    /// One key pair less.
+    DeleteKeyPair(String),
+    /// Other names of KMS keys.
+    Aliases,
+    /// Quota of KMS keys.
+    KeyQuota,
     /// KMS keys.
     ListKeys,
     /// One KMS key.
@@ -152,7 +170,9 @@ pub(super) type Request<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 fn images(method: &str, path: &[&str]) -> Option<ImageCall> {
     Some(match (method, path) {
-        ("GET", ["v2", "cloudimages" | "images"]) => ImageCall::ListImages,
+        ("GET", ["v2", "cloudimages"]) => ImageCall::ListImages,
+        ("GET", ["v2", "images"]) => ImageCall::NativeImages,
+        ("GET", ["v1", "cloudimages", "quota"]) => ImageCall::Quota,
         ("GET", ["v2", "images", id]) => ImageCall::ShowImage(ImageId::from(*id)),
         _ => return None,
     })
@@ -211,6 +231,8 @@ fn storage(request: Request<'_>) -> Option<StorageCall> {
     let ("GET", version @ ("v2" | "v3"), rest) = request else { return storing(request) };
     Some(match (version, rest) {
         (_, ["os-quota-sets", _]) => StorageCall::Quota,
+        (_, ["limits"]) => StorageCall::Limits,
+        (_, ["types"]) => StorageCall::Types,
         (_, ["cloudvolumes" | "os-vendor-volumes" | "volumes", "detail"]) => {
             StorageCall::ListVolumes
         }
@@ -229,6 +251,9 @@ fn storing(request: Request<'_>) -> Option<StorageCall> {
         ("POST", "v2" | "v3", ["cloudsnapshots" | "snapshots"]) => {
             Some(StorageCall::CreateSnapshot)
         }
+        ("DELETE", "v2" | "v3", ["cloudsnapshots" | "snapshots", id]) => {
+            Some(StorageCall::DeleteSnapshot((*id).to_owned()))
+        }
         _ => None,
     }
 }
@@ -237,6 +262,10 @@ fn keys(request: Request<'_>) -> Option<KeyCall> {
     Some(match request {
         ("GET", "v2.1", ["os-keypairs"]) => KeyCall::KeyPairs,
         ("GET", "v2.1", ["os-keypairs", name]) => KeyCall::KeyPair((*name).to_owned()),
+        ("POST", "v2.1", ["os-keypairs"]) => KeyCall::CreateKeyPair,
+        ("DELETE", "v2.1", ["os-keypairs", name]) => KeyCall::DeleteKeyPair((*name).to_owned()),
+        ("GET", "v1.0", ["kms", "aliases"]) => KeyCall::Aliases,
+        ("GET", "v1.0", ["kms", "user-quotas"]) => KeyCall::KeyQuota,
         ("POST", "v1.0", ["kms", "list-keys"]) => KeyCall::ListKeys,
         ("POST", "v1.0", ["kms", "describe-key"]) => KeyCall::DescribeKey,
         _ => return None,
@@ -320,6 +349,9 @@ impl StorageCall {
             Self::Quota => "show_quota",
             Self::ListVolumes => "list_volumes",
             Self::ShowVolume(_) => "show_volume",
+            Self::Limits => "show_quota",
+            Self::Types => "list_volume_types",
+            Self::DeleteSnapshot(_) => "delete_snapshot",
             Self::Snapshots => "list_snapshots",
             Self::ShowSnapshot(_) => "show_snapshot",
             Self::CreateSnapshot => "create_snapshot",
@@ -330,7 +362,8 @@ impl StorageCall {
 impl ImageCall {
     fn operation(&self) -> &'static str {
         match self {
-            Self::ListImages => "list_images",
+            Self::ListImages | Self::NativeImages => "list_images",
+            Self::Quota => "show_image_quota",
             Self::ShowImage(_) => "show_image",
         }
     }
@@ -341,6 +374,10 @@ impl KeyCall {
         match self {
             Self::KeyPairs => "list_key_pairs",
             Self::KeyPair(_) => "show_key_pair",
+            Self::CreateKeyPair => "create_key_pair",
+            Self::DeleteKeyPair(_) => "delete_key_pair",
+            Self::Aliases => "list_aliases",
+            Self::KeyQuota => "show_key_quota",
             Self::ListKeys => "list_keys",
             Self::DescribeKey => "show_key",
         }
