@@ -40,6 +40,9 @@ impl World {
                 self.add_server(group, image, n);
             }
         }
+        for vault in &spec.vaults {
+            self.add_vault(vault);
+        }
     }
 
     fn add_key_pairs(&mut self, spec: &WorldSpec) {

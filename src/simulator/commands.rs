@@ -49,16 +49,26 @@ impl World {
             StopMode::Soft => (TaskKind::SoftStop, self.knobs.stop_soft),
             StopMode::Hard => (TaskKind::HardStop, self.knobs.stop_hard),
         };
-        self.power(now, ids, &Power { job: JobKind::Stop, deed: Deed::stop(mode), kind, span })
+        self.power(
+            now,
+            ids,
+            &Power { job: JobKind::Stop, deed: Some(Deed::stop(mode)), kind, span },
+        )
     }
 
     /// Starts servers.
     pub(super) fn start(&mut self, now: Millis, ids: &[ServerId]) -> Result<JobId, ApiError> {
-        let (job, deed, kind) = (JobKind::Start, Deed::Start, TaskKind::Start);
+        let (job, deed, kind) = (JobKind::Start, Some(Deed::Start), TaskKind::Start);
         self.power(now, ids, &Power { job, deed, kind, span: self.knobs.start })
     }
 
-    fn power(&mut self, now: Millis, ids: &[ServerId], power: &Power) -> Result<JobId, ApiError> {
+    /// Changes the power of servers.
+    pub(super) fn power(
+        &mut self,
+        now: Millis,
+        ids: &[ServerId],
+        power: &Power,
+    ) -> Result<JobId, ApiError> {
         if ids.is_empty() {
             return Err(ApiError::new(400, "Ecs.0005", "The request names no server."));
         }
@@ -69,7 +79,7 @@ impl World {
         if !ids.iter().all(known) {
             return Err(ApiError::no_server());
         }
-        let operation = if power.job == JobKind::Start { "start" } else { "stop" };
+        let operation = power.operation();
         let verdicts: Vec<_> = ids
             .iter()
             .map(|id| {
@@ -90,8 +100,8 @@ impl World {
                 Ok(None) => self.end_parts(now, &[place], Ok(())),
                 Err(failing) => self.end_parts(now, &[place], Err(failing)),
             }
-            if verdict.is_ok() {
-                self.done(now, power.deed, id);
+            if let (Ok(_), Some(deed)) = (verdict, power.deed) {
+                self.done(now, deed, id);
             }
         }
         Ok(self.jobs[job].id.clone())
@@ -112,6 +122,10 @@ impl World {
         };
         if machine.task.as_ref().is_some_and(|task| !hurries(task)) {
             return Err(self.busy());
+        }
+        if let TaskKind::Reboot(_) = power.kind {
+            let runs = machine.server.status == "ACTIVE";
+            return if runs { Ok(Some(index)) } else { Err(WRONG_STATE) };
         }
         let wanted = if power.job == JobKind::Start { "ACTIVE" } else { "SHUTOFF" };
         if machine.server.status == wanted && machine.task.is_none() {
@@ -135,8 +149,12 @@ impl World {
         let task = Task { number: self.number(), parts, kind: power.kind.clone() };
         let event = Event { machine: index, task: task.number, step: Step::PowerChanged };
         self.machines[index].task = Some(task);
-        let state = if power.job == JobKind::Start { "powering-on" } else { "powering-off" };
-        self.change(now, index).task_state = Some(state.to_owned());
+        let server = self.change(now, index);
+        let (status, state) = power.meanwhile();
+        server.task_state = Some(state.to_owned());
+        if let Some(status) = status {
+            status.clone_into(&mut server.status);
+        }
         self.plan(add(now, length), event);
     }
 
@@ -152,7 +170,8 @@ impl World {
         outcome
     }
 
-    fn reinstall_now(
+    /// The same without a line in the audit log.
+    pub(super) fn reinstall_now(
         &mut self,
         now: Millis,
         id: &ServerId,
@@ -350,11 +369,15 @@ impl World {
 type Place = (usize, usize);
 
 /// A change of power.
-struct Power {
-    job: JobKind,
-    deed: Deed,
-    kind: TaskKind,
-    span: Span,
+pub(super) struct Power {
+    /// Its job.
+    pub(super) job: JobKind,
+    /// What it counts as; nothing that we send.
+    pub(super) deed: Option<Deed>,
+    /// What runs on the servers.
+    pub(super) kind: TaskKind,
+    /// How long.
+    pub(super) span: Span,
 }
 
 /// How often reinstalls fail: before and after the disk is swapped.

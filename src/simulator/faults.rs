@@ -56,6 +56,10 @@ pub struct Faults {
     pub job_failure_after_swap: f64,
     /// A soft stop takes 20 to 100 times as long.
     pub slow_stop: f64,
+    /// A server is skipped by a backup that is taken all the same.
+    pub backup_skipped: f64,
+    /// A backup fails in the end.
+    pub backup_failure: f64,
 }
 
 /// Why faults cannot be used.
@@ -147,6 +151,8 @@ impl Faults {
             job_failure: p,
             job_failure_after_swap: p,
             slow_stop: p,
+            backup_skipped: 0.0,
+            backup_failure: 0.0,
         }
     }
 
@@ -170,7 +176,7 @@ impl Faults {
         Ok(())
     }
 
-    fn rates(&self) -> [(&'static str, f64); 15] {
+    fn rates(&self) -> [(&'static str, f64); 17] {
         [
             ("throttled_gateway", self.throttled_gateway),
             ("throttled_service", self.throttled_service),
@@ -187,6 +193,8 @@ impl Faults {
             ("job_failure", self.job_failure),
             ("job_failure_after_swap", self.job_failure_after_swap),
             ("slow_stop", self.slow_stop),
+            ("backup_skipped", self.backup_skipped),
+            ("backup_failure", self.backup_failure),
         ]
     }
 
@@ -214,6 +222,8 @@ impl Faults {
             job_failure: rate(),
             job_failure_after_swap: rate(),
             slow_stop: rate(),
+            backup_skipped: 0.0,
+            backup_failure: 0.0,
         };
         if rng.random_bool(0.1) {
             faults.limit = Some(RateLimit { requests: rng.random_range(30..300), seconds: 60 });

@@ -9,6 +9,8 @@ pub(super) enum JobKind {
     Stop,
     /// Starts servers.
     Start,
+    /// Stops servers and starts them.
+    Reboot,
     /// Reinstalls a server.
     Reinstall,
 }
@@ -19,6 +21,7 @@ impl JobKind {
         match self {
             Self::Stop => "stopServer",
             Self::Start => "startServer",
+            Self::Reboot => "rebootServer",
             Self::Reinstall => "reinstallOs",
         }
     }

@@ -21,12 +21,14 @@ mod looks;
 mod machine;
 mod meddle;
 mod password;
+mod reboot;
 mod snapshots;
 mod spec;
 mod stats;
 mod tasks;
 #[cfg(test)]
 mod trial;
+mod vaults;
 mod world;
 
 pub use account::{Account, clouds_yaml, first_line};
@@ -35,7 +37,8 @@ pub use faults::{Faults, RateLimit};
 pub use knobs::{BusyCode, IdleCall, Knobs, MixedBatch, Span};
 pub use meddle::Meddling;
 pub use spec::{
-    ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError, WorldSpec,
+    ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError, VaultSpec,
+    WorldSpec,
 };
 pub use stats::{DeedSeen, ReinstallCount, RequestCount, Stats, Violation};
 pub use world::{EPOCH, World};

@@ -48,6 +48,15 @@ impl World {
         found.ok_or_else(missing)
     }
 
+    /// Deletes a snapshot.
+    pub(super) fn delete_snapshot(&mut self, id: &str) -> Result<(), ApiError> {
+        let volume = self.show_snapshot(id)?.volume.clone();
+        if let Some(all) = self.snapshots.get_mut(&volume) {
+            all.retain(|snapshot| snapshot.id != id);
+        }
+        Ok(())
+    }
+
     /// Makes a snapshot of a disk.
     pub(super) fn create_snapshot(
         &mut self,

@@ -35,6 +35,8 @@ pub(super) enum Step {
     Reinstalled,
     /// The reinstall has failed.
     Broken,
+    /// A backup is through; its number is in the place of the task's.
+    BackedUp,
 }
 
 impl World {
@@ -56,6 +58,10 @@ impl World {
     }
 
     fn happen(&mut self, at: Millis, event: Event) {
+        if event.step == Step::BackedUp {
+            let backup = usize::try_from(event.task).unwrap_or(usize::MAX);
+            return self.backed_up(event.machine, backup);
+        }
         let current = self.machines[event.machine].task.as_ref();
         if current.is_none_or(|task| task.number != event.task) {
             return;
@@ -67,6 +73,7 @@ impl World {
             Step::Swapped => self.swapped(at, event.machine),
             Step::Reinstalled => self.reinstalled(at, event.machine),
             Step::Broken => self.broken(at, event.machine),
+            Step::BackedUp => {}
         }
     }
 
@@ -91,7 +98,7 @@ impl World {
         let wall = self.wall(at);
         let status = match task.kind {
             TaskKind::SoftStop | TaskKind::HardStop => "SHUTOFF",
-            TaskKind::Start => {
+            TaskKind::Start | TaskKind::Reboot(_) => {
                 self.machines[index].launched = wall;
                 "ACTIVE"
             }

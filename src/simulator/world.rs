@@ -14,6 +14,7 @@ use super::snapshots::Snapshot;
 use super::spec::{QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
+use super::vaults::{Backup, Checkpoint, Vault};
 use crate::domain::{
     AgencyState, Deed, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId, Timestamp,
     Trace, Volume, VolumeId,
@@ -42,6 +43,9 @@ pub struct World {
     pub(super) disk_by_id: BTreeMap<VolumeId, usize>,
     /// Snapshots of disks, the oldest first.
     pub(super) snapshots: BTreeMap<VolumeId, Vec<Snapshot>>,
+    pub(super) vaults: Vec<Vault>,
+    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) backups: Vec<Backup>,
     pub(super) images: BTreeMap<ImageId, Image>,
     pub(super) key_pairs: Vec<KeyPair>,
     pub(super) keys: Vec<KmsKey>,
@@ -84,6 +88,9 @@ impl World {
             disks: Vec::new(),
             disk_by_id: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            vaults: Vec::new(),
+            checkpoints: Vec::new(),
+            backups: Vec::new(),
             images: BTreeMap::new(),
             key_pairs: Vec::new(),
             keys: Vec::new(),

@@ -32,10 +32,25 @@ pub(super) struct Token {
     pub(super) scope: Scope,
 }
 
-/// Tokens and the lock of the access key.
+/// A temporary access key (`auth.md`, section 4).
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    /// Access key.
+    pub(super) access: String,
+    /// Secret key.
+    pub(super) secret: String,
+    /// What has to be sent along.
+    pub(super) token: String,
+    /// When it ends.
+    pub(super) expires: Timestamp,
+    scope: Scope,
+}
+
+/// Tokens, temporary keys and the lock of the access key.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     tokens: BTreeMap<String, Token>,
+    sessions: BTreeMap<String, Session>,
     dice: Dice,
     failures: u32,
     locked_until: Option<Timestamp>,
@@ -48,8 +63,8 @@ impl Gate {
     /// Nobody was let in yet. The lock of an access key is a duration, so `speed` divides it; the
     /// life of a token is not.
     pub(super) fn new(seed: u64, life: Millis, lock: impl Fn(Millis) -> Millis) -> Self {
-        let (tokens, dice) = (BTreeMap::new(), Dice::new(seed, 2));
-        Self { tokens, dice, failures: 0, locked_until: None, lock: lock(LOCK.1), life }
+        let (tokens, sessions, dice) = (BTreeMap::new(), BTreeMap::new(), Dice::new(seed, 2));
+        Self { tokens, sessions, dice, failures: 0, locked_until: None, lock: lock(LOCK.1), life }
     }
 
     /// A new token.
@@ -66,6 +81,24 @@ impl Gate {
         token.ok_or_else(|| denied("APIGW.0307", "The token must be updated."))
     }
 
+    /// Ends a token before its time; whether there was one.
+    pub(super) fn revoke(&mut self, text: &str) -> bool {
+        self.tokens.remove(text).is_some()
+    }
+
+    /// A new temporary access key.
+    pub(super) fn lend(&mut self, now: Timestamp, life: Millis, scope: Scope) -> Session {
+        let session = Session {
+            access: self.dice.hex()[..20].to_ascii_uppercase(),
+            secret: self.dice.hex(),
+            token: format!("SIMS{}{}", self.dice.hex(), self.dice.hex()),
+            expires: now + life,
+            scope,
+        };
+        self.sessions.insert(session.access.clone(), session.clone());
+        session
+    }
+
     /// Who is asking, and for what.
     pub(super) fn check(
         &mut self,
@@ -76,7 +109,12 @@ impl Gate {
         if let Some(text) = request.header("x-auth-token") {
             return self.token(text, now).map(|token| token.scope);
         }
-        if self.locked_until.is_some_and(|until| now < until) {
+        let access = sign::access_key(&request.headers).unwrap_or_default();
+        if let Some(session) = self.sessions.get(access) {
+            return session.check(request, now);
+        }
+        let own = access == account.access_key;
+        if own && self.locked_until.is_some_and(|until| now < until) {
             return Err(denied("APIGW.0301", "The access key is locked for some minutes."));
         }
         match check_signature(request, account, now) {
@@ -85,18 +123,15 @@ impl Gate {
                 Ok(Scope::Project)
             }
             Err(error) => {
-                self.count_failure(now, &error);
-                let code = if error == SignatureError::Skew { "APIGW.0303" } else { "APIGW.0301" };
-                Err(ApiError::new(401, code, format!("Incorrect IAM authentication: {error}."))
-                    .shaped(Shape::Gateway))
+                if own {
+                    self.count_failure(now);
+                }
+                Err(unsigned(&error))
             }
         }
     }
 
-    fn count_failure(&mut self, now: Timestamp, error: &SignatureError) {
-        if *error == SignatureError::Missing {
-            return;
-        }
+    fn count_failure(&mut self, now: Timestamp) {
         self.failures += 1;
         if self.failures > LOCK.0 {
             self.failures = 0;
@@ -105,21 +140,44 @@ impl Gate {
     }
 }
 
+impl Session {
+    /// The signature must fit, and what has to be sent along must be there and still good.
+    fn check(&self, request: &Incoming, now: Timestamp) -> Result<Scope, ApiError> {
+        if request.header("x-security-token") != Some(self.token.as_str()) {
+            return Err(denied("APIGW.0301", "The security token is missing or wrong."));
+        }
+        if now >= self.expires {
+            return Err(denied("APIGW.0301", "The security token has expired."));
+        }
+        sign::check(&arrived(request), &self.secret, now).map_err(|error| unsigned(&error))?;
+        Ok(self.scope)
+    }
+}
+
 fn check_signature(
     request: &Incoming,
     account: &Account,
     now: Timestamp,
 ) -> Result<(), SignatureError> {
-    let arrived = Arrived {
+    if sign::access_key(&request.headers)? != account.access_key {
+        return Err(SignatureError::Mismatch);
+    }
+    sign::check(&arrived(request), &account.secret_key, now)
+}
+
+fn arrived(request: &Incoming) -> Arrived<'_> {
+    Arrived {
         method: &request.method,
         target: &request.target,
         headers: &request.headers,
         body: &request.body,
-    };
-    if sign::access_key(&request.headers)? != account.access_key {
-        return Err(SignatureError::Mismatch);
     }
-    sign::check(&arrived, &account.secret_key, now)
+}
+
+fn unsigned(error: &SignatureError) -> ApiError {
+    let code = if *error == SignatureError::Skew { "APIGW.0303" } else { "APIGW.0301" };
+    ApiError::new(401, code, format!("Incorrect IAM authentication: {error}."))
+        .shaped(Shape::Gateway)
 }
 
 fn denied(code: &'static str, message: &'static str) -> ApiError {

@@ -1,5 +1,7 @@
 //! One request from its arrival to its answer, without any socket.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::super::account::Account;
@@ -9,10 +11,11 @@ use super::super::world::World;
 use super::super::{Faults, WorldSpec};
 use super::auth::{Gate, Scope};
 use super::message::{Incoming, Outgoing, refused};
-use super::route::{Call, Realm, route};
+use super::native::{self, ActionLine};
+use super::route::{Call, PowerCall, Realm, route};
 use super::server::{Clock, Options};
-use super::{audit, control, identity, images, jobs, keys, power, servers, storage};
-use crate::domain::{Millis, Timestamp};
+use super::{audit, control, identity, images, jobs, keys, power, servers, storage, vaults};
+use crate::domain::{Millis, ServerId, Timestamp};
 
 /// How much of an answer gets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub(super) struct Front {
     clock: Clock,
     begin: Timestamp,
     requests: u64,
+    /// What was done to servers, as native Nova tells it; oldest first.
+    pub(super) actions: BTreeMap<ServerId, Vec<ActionLine>>,
 }
 
 impl Front {
@@ -60,8 +65,21 @@ impl Front {
         let world = World::new(&spec, faults.clone(), seed).beginning(begin, speed);
         let life = Millis::secs(u64::from(spec.knobs.token_life));
         let gate = Gate::new(seed, life, |length| divided(length, speed));
-        let written = Vec::new();
-        Self { world, gate, written, root, speed, spec, faults, seed, clock, begin, requests: 0 }
+        let (written, actions) = (Vec::new(), BTreeMap::new());
+        Self {
+            world,
+            gate,
+            written,
+            root,
+            speed,
+            spec,
+            faults,
+            seed,
+            clock,
+            begin,
+            requests: 0,
+            actions,
+        }
     }
 
     /// Starts over.
@@ -71,6 +89,11 @@ impl Front {
         let clock = Clock::clone(&self.clock);
         *self =
             Self::new(spec, Options { speed: self.speed, seed: self.seed, faults, clock }, root);
+    }
+
+    /// The id of the request that is being served.
+    pub(super) fn request_id(&self) -> String {
+        format!("{:032x}", self.requests)
     }
 
     /// Who the user is.
@@ -99,7 +122,7 @@ impl Front {
             return (control::answer(self, now, request, &segments), Sent::Whole);
         }
         self.requests += 1;
-        let request_id = format!("{:032x}", self.requests);
+        let request_id = self.request_id();
         let (outcome, sent) = self.served(now, request, &segments);
         let mut answer = outcome.unwrap_or_else(|error| refused(&error, &request_id, self.speed));
         answer.headers.push(("X-Request-Id", request_id));
@@ -171,12 +194,28 @@ impl Front {
         match call {
             Call::Identity(call) => identity::answer(self, now, (request, call)),
             Call::Servers(call) => servers::answer(self, now.at, (request, call)),
-            Call::Power(call) => power::answer(&mut self.world, now.at, (request, call)),
+            Call::Native(call) => native::answer(self, now.at, (request, call)),
+            Call::Power(call) => {
+                let answer = power::answer(&mut self.world, now.at, (request, call))?;
+                self.note(now, request, call);
+                Ok(answer)
+            }
             Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
             Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
+            Call::Vaults(call) => vaults::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),
-            Call::Keys(call) => keys::answer(&self.world, request, call),
+            Call::Keys(call) => keys::answer(&mut self.world, now.at, (request, call)),
             Call::Traces => audit::answer(&self.world, now, request),
+        }
+    }
+
+    /// Writes down what was done to servers.
+    fn note(&mut self, now: Now, request: &Incoming, call: &PowerCall) {
+        let body = request.json().unwrap_or_default();
+        let Some(line) = ActionLine::of(call, &body, now.wall) else { return };
+        let line = line.under(self.request_id());
+        for id in power::servers(call, &body) {
+            self.actions.entry(id).or_default().push(line.clone());
         }
     }
 }

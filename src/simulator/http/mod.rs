@@ -7,7 +7,10 @@
 
 mod audit;
 mod auth;
+mod catalog;
 mod control;
+mod filter;
+mod flavors;
 mod front;
 mod identity;
 mod images;
@@ -15,10 +18,14 @@ mod jobs;
 mod keys;
 mod line;
 mod message;
+mod native;
 mod power;
 mod route;
 mod server;
 mod servers;
+mod short;
 mod storage;
+mod tags;
+mod vaults;
 
 pub use server::{Clock, Options, Running, serve};

@@ -7,7 +7,7 @@ use super::super::error::{ApiError, Shape};
 use super::super::world::World;
 use super::message::{Incoming, Outgoing};
 use super::route::{Call, PowerCall};
-use crate::domain::{InstallCall, JobId, Millis, ServerId, StopMode};
+use crate::domain::{ImageId, InstallCall, JobId, Millis, ServerId, StopMode};
 
 /// The name that a call is counted under: a batch says only in its body what it does.
 pub(super) fn operation(call: &Call, request: &Incoming) -> &'static str {
@@ -15,9 +15,21 @@ pub(super) fn operation(call: &Call, request: &Incoming) -> &'static str {
         return call.operation();
     }
     let body = request.json().unwrap_or_default();
-    let names = [("os-stop", "stop"), ("os-start", "start")];
+    let names =
+        [("os-stop", "stop"), ("os-start", "start"), ("reboot", "reboot"), ("rebuild", "rebuild")];
     let found = names.into_iter().find(|(key, _)| body.get(key).is_some());
     found.map_or(call.operation(), |(_, name)| name)
+}
+
+/// The servers that a call is about.
+pub(super) fn servers(call: &PowerCall, body: &Value) -> Vec<ServerId> {
+    match call {
+        PowerCall::NativeAction(id) | PowerCall::Reinstall(id, _) => vec![id.clone()],
+        PowerCall::Batch => {
+            let action = body.as_object().and_then(|body| body.values().next());
+            action.and_then(|action| ids(action).ok()).unwrap_or_default()
+        }
+    }
 }
 
 /// Serves a call that changes something.
@@ -34,11 +46,7 @@ pub(super) fn answer(
             let wipe = wipe(&body, *form)?;
             world.reinstall(now, id, &wipe).map(|job| accepted(&job))
         }
-        PowerCall::NativeAction(id) => {
-            let native = |error: ApiError| error.shaped(Shape::Native);
-            native_action(world, now, (id, &body)).map_err(native)?;
-            Ok(Outgoing::raw(202, String::new()))
-        }
+        PowerCall::NativeAction(id) => native_action(world, now, (id, &body)).map_err(native),
     }
 }
 
@@ -46,25 +54,44 @@ fn batch(world: &mut World, now: Millis, body: &Value) -> Result<JobId, ApiError
     if let Some(stop) = body.get("os-stop") {
         return world.stop(now, &ids(stop)?, mode(stop)?);
     }
+    if let Some(reboot) = body.get("reboot") {
+        return world.reboot(now, &ids(reboot)?, mode(reboot)?);
+    }
     match body.get("os-start") {
         Some(start) => world.start(now, &ids(start)?),
         None => Err(invalid("The request names no action that is known here.")),
     }
 }
 
+/// Native Nova has no codes of its own, and says 409 where a server is not in the right state.
+fn native(error: ApiError) -> ApiError {
+    let conflict = matches!(error.code, "Ecs.0100" | "Ecs.0603" | "Ecs.0605");
+    let status = if conflict { 409 } else { error.status };
+    ApiError { status, ..error.shaped(Shape::Native) }
+}
+
 fn native_action(
     world: &mut World,
     now: Millis,
     (id, body): (&ServerId, &Value),
-) -> Result<JobId, ApiError> {
+) -> Result<Outgoing, ApiError> {
     let ids = std::slice::from_ref(id);
+    if let Some(rebuild) = body.get("rebuild") {
+        let image = rebuild["imageRef"].as_str().ok_or_else(|| invalid("imageRef is missing."))?;
+        world.rebuild(now, id, &ImageId::from(image))?;
+        let server = super::native::written(world, world.show_server(now, id)?);
+        return Ok(Outgoing::raw(202, json!({"server": server}).to_string()));
+    }
     if let Some(stop) = body.get("os-stop") {
-        return world.stop(now, ids, mode(stop)?);
+        let _job = world.stop(now, ids, mode(stop)?)?;
+    } else if let Some(reboot) = body.get("reboot") {
+        let _job = world.reboot(now, ids, mode(reboot)?)?;
+    } else if body.get("os-start").is_some() {
+        let _job = world.start(now, ids)?;
+    } else {
+        return Err(invalid("The request names no action that is known here."));
     }
-    match body.get("os-start") {
-        Some(_) => world.start(now, ids),
-        None => Err(invalid("The request names no action that is known here.")),
-    }
+    Ok(Outgoing::raw(202, String::new()))
 }
 
 fn ids(action: &Value) -> Result<Vec<ServerId>, ApiError> {

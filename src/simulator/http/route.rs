@@ -1,5 +1,8 @@
 //! Which call a request is, by method and path (`ecs.md`, `storage-image-kms.md`, `auth.md`).
 
+use super::identity::IdentityCall;
+use super::native::NativeCall;
+use super::vaults::VaultCall;
 use crate::domain::{ImageId, InstallCall, JobId, ServerId, VolumeId};
 
 /// A call of the cloud.
@@ -9,45 +12,22 @@ pub(super) enum Call {
     Identity(IdentityCall),
     /// Servers.
     Servers(ServerCall),
+    /// Native Nova.
+    Native(NativeCall),
     /// Stop, start, reinstall.
     Power(PowerCall),
     /// A job.
     ShowJob(JobId),
     /// Disks.
     Storage(StorageCall),
+    /// Vaults and backups.
+    Vaults(VaultCall),
     /// Images.
     Images(ImageCall),
     /// Keys.
     Keys(KeyCall),
     /// The audit log.
     Traces,
-}
-
-/// Identity, and the versions of native services.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum IdentityCall {
-    /// The root: says nothing of versions.
-    Root,
-    /// The version of Identity.
-    IdentityVersion,
-    /// The version of native Nova.
-    ComputeVersion,
-    /// A token for a password.
-    IssueToken,
-    /// Is a token valid?
-    CheckToken,
-    /// Services and where they are.
-    Catalog,
-    /// Projects, by name.
-    Projects,
-    /// The domain.
-    Domains,
-    /// Who owns an access key.
-    Credential(String),
-    /// Agencies.
-    Agencies,
-    /// What an agency may do in the project.
-    AgencyRoles(String),
 }
 
 /// Servers, without changing them.
@@ -69,10 +49,18 @@ pub(super) enum ServerCall {
     Limits,
     /// Servers by tag.
     ByTag,
-    /// Native list of servers.
-    NativeServers,
-    /// Native server.
-    NativeServer(ServerId),
+    /// Tags of all servers.
+    AllTags,
+    /// Flavors.
+    Flavors,
+    /// v1.1 list of servers.
+    ShortServers,
+    /// One disk of a server.
+    BlockDevice(ServerId, VolumeId),
+    /// Its disks, told shortly.
+    Attachments(ServerId),
+    /// Whether its password can be reset.
+    ResetFlag(ServerId),
 }
 
 /// Everything that changes something.
@@ -86,7 +74,7 @@ pub(super) enum PowerCall {
     Reinstall(ServerId, InstallCall),
 }
 
-/// Disks, their quota, vaults.
+/// Disks and their quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StorageCall {
     /// EVS quota.
@@ -95,16 +83,18 @@ pub(super) enum StorageCall {
     ListVolumes,
     /// One disk.
     ShowVolume(VolumeId),
+    /// What may be used, and what is.
+    Limits,
+    /// Types of disks.
+    Types,
+    /// One snapshot less.
+    DeleteSnapshot(String),
     /// Snapshots of disks.
     Snapshots,
     /// One snapshot.
     ShowSnapshot(String),
     /// A new snapshot.
     CreateSnapshot,
-    /// Vaults: there are none.
-    Vaults,
-    /// Backups: there are none.
-    Backups,
 }
 
 /// Images.
@@ -112,8 +102,12 @@ pub(super) enum StorageCall {
 pub(super) enum ImageCall {
     /// Images.
     ListImages,
+    /// Images, as native Glance lists them.
+    NativeImages,
     /// One image.
     ShowImage(ImageId),
+    /// Quota of images.
+    Quota,
 }
 
 /// Key pairs and KMS keys.
@@ -123,6 +117,14 @@ pub(super) enum KeyCall {
     KeyPairs,
     /// One key pair.
     KeyPair(String),
+    /// A new key pair.
+    CreateKeyPair,
+    /// One key pair less.
+    DeleteKeyPair(String),
+    /// Other names of KMS keys.
+    Aliases,
+    /// Quota of KMS keys.
+    KeyQuota,
     /// KMS keys.
     ListKeys,
     /// One KMS key.
@@ -146,7 +148,7 @@ pub(super) enum Realm {
 /// The call of a request, and the project in its path; `None`: there is no such call.
 pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<String>)> {
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let at_root = identity(method, &path).map(Call::Identity);
+    let at_root = IdentityCall::route(method, &path).map(Call::Identity);
     if let Some(call) = at_root.or_else(|| images(method, &path).map(Call::Images)) {
         return Some((call, None));
     }
@@ -154,40 +156,23 @@ pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<S
     let request = (method, *version, rest);
     let call = servers(request)
         .map(Call::Servers)
+        .or_else(|| NativeCall::route(request).map(Call::Native))
         .or_else(|| power(request).map(Call::Power))
         .or_else(|| storage(request).map(Call::Storage))
+        .or_else(|| VaultCall::route(request).map(Call::Vaults))
         .or_else(|| keys(request).map(Call::Keys))
         .or_else(|| others(request));
     call.map(|call| (call, Some((*project).to_owned())))
 }
 
 /// Method, version, and the path behind the project.
-type Request<'a> = (&'a str, &'a str, &'a [&'a str]);
-
-fn identity(method: &str, path: &[&str]) -> Option<IdentityCall> {
-    Some(match (method, path) {
-        ("GET", []) => IdentityCall::Root,
-        ("GET", ["v3"]) => IdentityCall::IdentityVersion,
-        ("GET", ["v2.1"]) => IdentityCall::ComputeVersion,
-        ("POST", ["v3", "auth", "tokens"]) => IdentityCall::IssueToken,
-        ("GET" | "HEAD", ["v3", "auth", "tokens"]) => IdentityCall::CheckToken,
-        ("GET", ["v3", "auth", "catalog"]) => IdentityCall::Catalog,
-        ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => IdentityCall::Projects,
-        ("GET", ["v3", "auth", "domains"]) => IdentityCall::Domains,
-        ("GET", ["v3.0", "OS-CREDENTIAL", "credentials", key]) => {
-            IdentityCall::Credential((*key).to_owned())
-        }
-        ("GET", ["v3.0", "OS-AGENCY", "agencies"]) => IdentityCall::Agencies,
-        ("GET", ["v3.0", "OS-AGENCY", "projects", _, "agencies", agency, "roles"]) => {
-            IdentityCall::AgencyRoles((*agency).to_owned())
-        }
-        _ => return None,
-    })
-}
+pub(super) type Request<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 fn images(method: &str, path: &[&str]) -> Option<ImageCall> {
     Some(match (method, path) {
-        ("GET", ["v2", "cloudimages" | "images"]) => ImageCall::ListImages,
+        ("GET", ["v2", "cloudimages"]) => ImageCall::ListImages,
+        ("GET", ["v2", "images"]) => ImageCall::NativeImages,
+        ("GET", ["v1", "cloudimages", "quota"]) => ImageCall::Quota,
         ("GET", ["v2", "images", id]) => ImageCall::ShowImage(ImageId::from(*id)),
         _ => return None,
     })
@@ -201,16 +186,28 @@ fn servers(request: Request<'_>) -> Option<ServerCall> {
         ("POST", "v1", ["servers" | "cloudservers", "resource_instances", "action"]) => {
             ServerCall::ByTag
         }
+        ("GET", "v1", ["cloudservers", "tags"]) => ServerCall::AllTags,
+        ("GET", "v1", ["cloudservers", "flavors"]) => ServerCall::Flavors,
+        ("GET", "v1.1", ["cloudservers", "detail"]) => ServerCall::ShortServers,
         ("GET", "v1", ["cloudservers", id]) => ServerCall::ShowServer(of(id)),
-        ("GET", "v1", ["cloudservers", id, "block_device"]) => ServerCall::BlockDevices(of(id)),
-        ("GET", "v1", ["cloudservers", id, "os-interface"]) => ServerCall::Interfaces(of(id)),
-        ("GET", "v1", ["cloudservers", id, "tags"]) => ServerCall::Tags(of(id)),
-        ("GET", "v1", ["cloudservers", id, "os-server-password"])
-        | ("GET", "v2" | "v2.1", ["servers", id, "os-server-password"]) => {
+        ("GET", "v1", ["cloudservers", id, rest @ ..]) => return of_server(of(id), rest),
+        ("GET", "v2" | "v2.1", ["servers", id, "os-server-password"]) => {
             ServerCall::Password(of(id))
         }
-        ("GET", "v2.1", ["servers", "detail"]) => ServerCall::NativeServers,
-        ("GET", "v2.1", ["servers", id]) => ServerCall::NativeServer(of(id)),
+        _ => return None,
+    })
+}
+
+/// What belongs to one server.
+fn of_server(id: ServerId, path: &[&str]) -> Option<ServerCall> {
+    Some(match path {
+        ["block_device"] => ServerCall::BlockDevices(id),
+        ["block_device", volume] => ServerCall::BlockDevice(id, VolumeId::from(*volume)),
+        ["os-volume_attachments"] => ServerCall::Attachments(id),
+        ["os-interface"] => ServerCall::Interfaces(id),
+        ["tags"] => ServerCall::Tags(id),
+        ["os-server-password"] => ServerCall::Password(id),
+        ["os-resetpwd-flag"] => ServerCall::ResetFlag(id),
         _ => return None,
     })
 }
@@ -234,6 +231,8 @@ fn storage(request: Request<'_>) -> Option<StorageCall> {
     let ("GET", version @ ("v2" | "v3"), rest) = request else { return storing(request) };
     Some(match (version, rest) {
         (_, ["os-quota-sets", _]) => StorageCall::Quota,
+        (_, ["limits"]) => StorageCall::Limits,
+        (_, ["types"]) => StorageCall::Types,
         (_, ["cloudvolumes" | "os-vendor-volumes" | "volumes", "detail"]) => {
             StorageCall::ListVolumes
         }
@@ -242,8 +241,6 @@ fn storage(request: Request<'_>) -> Option<StorageCall> {
         }
         (_, ["cloudsnapshots" | "snapshots", "detail"]) => StorageCall::Snapshots,
         (_, ["cloudsnapshots" | "snapshots", id]) => StorageCall::ShowSnapshot((*id).to_owned()),
-        ("v3", ["vaults"]) => StorageCall::Vaults,
-        ("v3", ["backups"]) => StorageCall::Backups,
         _ => return None,
     })
 }
@@ -254,6 +251,9 @@ fn storing(request: Request<'_>) -> Option<StorageCall> {
         ("POST", "v2" | "v3", ["cloudsnapshots" | "snapshots"]) => {
             Some(StorageCall::CreateSnapshot)
         }
+        ("DELETE", "v2" | "v3", ["cloudsnapshots" | "snapshots", id]) => {
+            Some(StorageCall::DeleteSnapshot((*id).to_owned()))
+        }
         _ => None,
     }
 }
@@ -262,6 +262,10 @@ fn keys(request: Request<'_>) -> Option<KeyCall> {
     Some(match request {
         ("GET", "v2.1", ["os-keypairs"]) => KeyCall::KeyPairs,
         ("GET", "v2.1", ["os-keypairs", name]) => KeyCall::KeyPair((*name).to_owned()),
+        ("POST", "v2.1", ["os-keypairs"]) => KeyCall::CreateKeyPair,
+        ("DELETE", "v2.1", ["os-keypairs", name]) => KeyCall::DeleteKeyPair((*name).to_owned()),
+        ("GET", "v1.0", ["kms", "aliases"]) => KeyCall::Aliases,
+        ("GET", "v1.0", ["kms", "user-quotas"]) => KeyCall::KeyQuota,
         ("POST", "v1.0", ["kms", "list-keys"]) => KeyCall::ListKeys,
         ("POST", "v1.0", ["kms", "describe-key"]) => KeyCall::DescribeKey,
         _ => return None,
@@ -282,9 +286,11 @@ impl Call {
         match self {
             Self::Identity(call) => call.operation(),
             Self::Servers(call) => call.operation(),
+            Self::Native(call) => call.operation(),
             Self::Power(call) => call.operation(),
             Self::ShowJob(_) => "show_job",
             Self::Storage(call) => call.operation(),
+            Self::Vaults(call) => call.operation(),
             Self::Images(call) => call.operation(),
             Self::Keys(call) => call.operation(),
             Self::Traces => "list_traces",
@@ -294,25 +300,13 @@ impl Call {
     /// What it needs.
     pub(super) fn realm(&self) -> Realm {
         match self {
-            Self::Identity(
-                IdentityCall::Root
-                | IdentityCall::IdentityVersion
-                | IdentityCall::ComputeVersion
-                | IdentityCall::IssueToken,
-            ) => Realm::Public,
-            Self::Identity(
-                IdentityCall::CheckToken
-                | IdentityCall::Catalog
-                | IdentityCall::Projects
-                | IdentityCall::Domains
-                | IdentityCall::Credential(_)
-                | IdentityCall::Agencies
-                | IdentityCall::AgencyRoles(_),
-            ) => Realm::Identity,
+            Self::Identity(call) => call.realm(),
             Self::Power(_) => Realm::Mutating,
             Self::Servers(_)
+            | Self::Native(_)
             | Self::ShowJob(_)
             | Self::Storage(_)
+            | Self::Vaults(_)
             | Self::Images(_)
             | Self::Keys(_)
             | Self::Traces => Realm::Reading,
@@ -320,31 +314,19 @@ impl Call {
     }
 }
 
-impl IdentityCall {
-    fn operation(&self) -> &'static str {
-        match self {
-            Self::Root | Self::IdentityVersion | Self::ComputeVersion => "versions",
-            Self::IssueToken => "issue_token",
-            Self::CheckToken => "check_token",
-            Self::Catalog => "catalog",
-            Self::Projects => "list_projects",
-            Self::Domains => "list_domains",
-            Self::Credential(_) => "show_credential",
-            Self::Agencies => "show_agency",
-            Self::AgencyRoles(_) => "list_agency_roles",
-        }
-    }
-}
-
 impl ServerCall {
     fn operation(&self) -> &'static str {
         match self {
-            Self::ListServers | Self::NativeServers => "list_servers",
-            Self::ShowServer(_) | Self::NativeServer(_) => "show_server",
-            Self::BlockDevices(_) => "list_block_devices",
+            Self::ListServers | Self::ShortServers => "list_servers",
+            Self::ShowServer(_) => "show_server",
+            Self::BlockDevices(_) | Self::BlockDevice(..) | Self::Attachments(_) => {
+                "list_block_devices"
+            }
             Self::Interfaces(_) => "list_interfaces",
-            Self::Tags(_) => "list_tags",
+            Self::Tags(_) | Self::AllTags => "list_tags",
+            Self::Flavors => "list_flavors",
             Self::Password(_) => "show_password",
+            Self::ResetFlag(_) => "show_reset_flag",
             Self::Limits => "show_limits",
             Self::ByTag => "list_servers_by_tag",
         }
@@ -367,11 +349,12 @@ impl StorageCall {
             Self::Quota => "show_quota",
             Self::ListVolumes => "list_volumes",
             Self::ShowVolume(_) => "show_volume",
+            Self::Limits => "show_quota",
+            Self::Types => "list_volume_types",
+            Self::DeleteSnapshot(_) => "delete_snapshot",
             Self::Snapshots => "list_snapshots",
             Self::ShowSnapshot(_) => "show_snapshot",
             Self::CreateSnapshot => "create_snapshot",
-            Self::Vaults => "list_vaults",
-            Self::Backups => "list_backups",
         }
     }
 }
@@ -379,7 +362,8 @@ impl StorageCall {
 impl ImageCall {
     fn operation(&self) -> &'static str {
         match self {
-            Self::ListImages => "list_images",
+            Self::ListImages | Self::NativeImages => "list_images",
+            Self::Quota => "show_image_quota",
             Self::ShowImage(_) => "show_image",
         }
     }
@@ -390,6 +374,10 @@ impl KeyCall {
         match self {
             Self::KeyPairs => "list_key_pairs",
             Self::KeyPair(_) => "show_key_pair",
+            Self::CreateKeyPair => "create_key_pair",
+            Self::DeleteKeyPair(_) => "delete_key_pair",
+            Self::Aliases => "list_aliases",
+            Self::KeyQuota => "show_key_quota",
             Self::ListKeys => "list_keys",
             Self::DescribeKey => "show_key",
         }

@@ -1,16 +1,18 @@
-//! Servers, as v1 and native Nova write them (`ecs.md`, sections 2, 4, 8 and 9).
+//! Servers, as v1 writes them (`ecs.md`, sections 2, 4, 8 and 9).
 
 use serde_json::{Value, json};
 
-use super::super::error::{ApiError, Shape};
+use super::super::error::ApiError;
 use super::super::world::World;
+use super::filter::Filter;
 use super::front::Front;
 use super::message::{Incoming, MICROS, Outgoing, stamp};
 use super::route::ServerCall;
-use crate::domain::{Address, AddressKind, Millis, Server, ServerId, Timestamp, tag_matches};
+use super::{flavors, short, tags};
+use crate::domain::{Address, AddressKind, Attachment, Millis, Server, ServerId, Timestamp};
 
 /// The VPC that every server is in.
-const NETWORK: &str = "5e1f0c3a-7d52-4f6b-8c1e-0d9a4b2c6e71";
+pub(super) const NETWORK: &str = "5e1f0c3a-7d52-4f6b-8c1e-0d9a4b2c6e71";
 
 /// Serves a call about servers.
 pub(super) fn answer(
@@ -27,21 +29,25 @@ pub(super) fn answer(
         }
         ServerCall::Interfaces(id) => Outgoing::ok(&interfaces(world.show_server(now, id)?)),
         ServerCall::Tags(id) => {
-            Outgoing::ok(&json!({"tags": tag_list(world.show_server(now, id)?)}))
+            Outgoing::ok(&json!({"tags": tags::listed(world.show_server(now, id)?)}))
         }
         ServerCall::Password(id) => {
             Outgoing::ok(&json!({"password": world.server_password(now, id)?}))
         }
-        ServerCall::Limits => Outgoing::ok(&json!({"absolute": {"maxTotalInstances": 100_000,
-            "totalInstancesUsed": world.listed_total(), "maxTotalCores": 1_000_000,
-            "totalCoresUsed": world.listed_total() * 2}})),
-        ServerCall::ByTag => by_tag(world, now, &request.json()?),
-        ServerCall::NativeServers => return native_list(front, now, request),
-        ServerCall::NativeServer(id) => {
-            let missing = |error: ApiError| error.shaped(Shape::Native);
-            let server = world.show_server(now, id).map_err(missing)?;
-            Outgoing::ok(&json!({"server": native(world, server)}))
+        ServerCall::Limits => Outgoing::ok(&json!({"absolute": flavors::limits(world, now)})),
+        ServerCall::Flavors => Outgoing::ok(&flavors::listed(world, now, request)),
+        ServerCall::ByTag => tags::servers(world, now, &request.json()?),
+        ServerCall::AllTags => tags::of_project(world, now),
+        ServerCall::ShortServers => return short::list(front, now, request),
+        ServerCall::BlockDevice(id, volume) => {
+            let devices = block_devices(world, world.show_server(now, id)?);
+            let mut found = devices["volumeAttachments"].as_array().into_iter().flatten();
+            let found = found.find(|it| it["volumeId"] == volume.as_str());
+            let missing = || ApiError::new(404, "Ecs.0114", "The disk is not attached.");
+            Outgoing::ok(&json!({"volumeAttachment": found.ok_or_else(missing)?}))
         }
+        ServerCall::Attachments(id) => Outgoing::ok(&attachments(world.show_server(now, id)?)),
+        ServerCall::ResetFlag(id) => Outgoing::ok(&reset_flag(world, world.show_server(now, id)?)),
     })
 }
 
@@ -73,22 +79,43 @@ fn list(front: &mut Front, now: Millis, request: &Incoming) -> Result<Outgoing, 
         .chain((0..world.machines.len()).map(Row::Machine))
         .filter(|row| filter.passes(server_at(world, now, *row)))
         .collect();
-    let skip = (page - 1).saturating_mul(limit as usize);
-    let mut body = format!("{{\"count\":{},\"servers\":[", rows.len());
-    for (n, row) in rows.iter().skip(skip).take(limit as usize).enumerate() {
-        if n > 0 {
-            body.push(',');
+    let skip = match request.query("marker") {
+        None => (page - 1).saturating_mul(limit as usize),
+        Some(last) => {
+            let is_last = |row: &Row| server_at(world, now, *row).id.as_str() == last;
+            let bad = || ApiError::new(400, "Ecs.0005", "The parameter marker is invalid.");
+            rows.iter().position(is_last).ok_or_else(bad)? + 1
         }
+    };
+    let unknown = filter.unknown(|id| world.show_server(now, id).is_ok());
+    let mut body = format!("{{\"count\":{},\"servers\":[", rows.len() + unknown.len());
+    let page: Vec<Row> = rows.into_iter().skip(skip).take(limit as usize).collect();
+    let mut items = 0;
+    for row in page {
+        next(&mut body, &mut items);
         match row {
-            Row::Machine(index) => body.push_str(written(front, now, *index)),
+            Row::Machine(index) => body.push_str(written(front, now, index)),
             Row::Helper(index) => {
-                let helper = &front.world.helpers[*index];
+                let helper = &front.world.helpers[index];
                 body.push_str(&detail(&front.world, helper, None).to_string());
             }
         }
     }
+    for id in unknown {
+        next(&mut body, &mut items);
+        let fault = json!({"code": 404, "message": format!("Instance {id} could not be found.")});
+        body.push_str(&json!({"id": id, "fault": fault}).to_string());
+    }
     body.push_str("]}");
     Ok(Outgoing::raw(200, body))
+}
+
+/// Puts a comma before every item but the first.
+fn next(body: &mut String, items: &mut usize) {
+    if *items > 0 {
+        body.push(',');
+    }
+    *items += 1;
 }
 
 fn server_at(world: &World, now: Millis, row: Row) -> &Server {
@@ -114,61 +141,11 @@ fn written(front: &mut Front, now: Millis, index: usize) -> &str {
     slot.as_ref().map_or("{}", |(_, text)| text)
 }
 
-/// Filters of the v1 list.
-struct Filter {
-    name: Option<String>,
-    status: Option<String>,
-    flavor: Option<String>,
-    ip: Option<String>,
-    tags: Option<String>,
-    not_tags: Option<String>,
-    ids: Option<Vec<String>>,
-}
-
-impl Filter {
-    fn of(request: &Incoming) -> Self {
-        let ids = request.query("server_id");
-        Self {
-            name: request.query("name"),
-            status: request.query("status"),
-            flavor: request.query("flavor"),
-            ip: request.query("ip").or_else(|| request.query("ip_eq")),
-            tags: request.query("tags"),
-            not_tags: request.query("not-tags"),
-            ids: ids.map(|ids| ids.split(',').map(str::to_owned).collect()),
-        }
-    }
-
-    fn passes(&self, server: &Server) -> bool {
-        if let Some(ids) = &self.ids {
-            return ids.iter().any(|id| id == server.id.as_str());
-        }
-        let tagged = |wanted: &String| tag_matches(&server.tags, wanted);
-        let ip = |wanted: &String| server.addresses.iter().any(|it| it.addr.contains(wanted));
-        self.name.as_ref().is_none_or(|name| fuzzy(&server.name, name))
-            && self.status.as_ref().is_none_or(|status| server.status == *status)
-            && self.flavor.as_ref().is_none_or(|flavor| server.flavor == *flavor)
-            && self.ip.as_ref().is_none_or(ip)
-            && self.tags.as_ref().is_none_or(tagged)
-            && !self.not_tags.as_ref().is_some_and(tagged)
-    }
-}
-
-/// Whether `pattern` occurs in `name`; a dot stands for any character.
-fn fuzzy(name: &str, pattern: &str) -> bool {
-    let (name, pattern): (Vec<char>, Vec<char>) =
-        (name.chars().collect(), pattern.chars().collect());
-    if pattern.is_empty() {
-        return true;
-    }
-    let same = |(have, want): (&char, &char)| want == &'.' || have == want;
-    name.windows(pattern.len()).any(|window| window.iter().zip(&pattern).all(same))
-}
-
 /// `OS-EXT-STS:vm_state` and `power_state` of a status.
 fn state_of(status: &str) -> (&'static str, u8) {
     match status {
         "ACTIVE" => ("active", 1),
+        "REBOOT" | "HARD_REBOOT" | "REBUILD" => ("active", 1),
         "BUILD" => ("building", 0),
         "ERROR" => ("error", 4),
         _ => ("stopped", 4),
@@ -176,8 +153,9 @@ fn state_of(status: &str) -> (&'static str, u8) {
 }
 
 /// A server of the v1 interface.
-fn detail(world: &World, server: &Server, launched: Option<Timestamp>) -> Value {
+pub(super) fn detail(world: &World, server: &Server, launched: Option<Timestamp>) -> Value {
     let (vm_state, power_state) = state_of(&server.status);
+    let size = flavors::size(&server.flavor);
     let volumes: Vec<Value> = server
         .volumes
         .iter()
@@ -209,8 +187,8 @@ fn detail(world: &World, server: &Server, launched: Option<Timestamp>) -> Value 
         "OS-DCF:diskConfig": "MANUAL",
         "os-extended-volumes:volumes_attached": volumes,
         "addresses": {NETWORK: server.addresses.iter().map(address).collect::<Vec<_>>()},
-        "flavor": {"id": server.flavor, "name": server.flavor, "disk": "0", "vcpus": "2",
-            "ram": "4096"},
+        "flavor": {"id": server.flavor, "name": server.flavor, "disk": "0",
+            "vcpus": size.vcpus.to_string(), "ram": size.ram_mib.to_string()},
         "image": {"id": server.image.as_str()},
         "metadata": metadata(world, server),
         "tags": tags,
@@ -272,10 +250,6 @@ fn metadata(world: &World, server: &Server) -> Value {
     metadata
 }
 
-fn tag_list(server: &Server) -> Vec<Value> {
-    server.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
-}
-
 fn block_devices(world: &World, server: &Server) -> Value {
     let attachments: Vec<Value> = server
         .volumes
@@ -293,6 +267,20 @@ fn block_devices(world: &World, server: &Server) -> Value {
         "attachableQuantity": {"free_scsi": 23, "free_blk": 22, "free_disk": 23}})
 }
 
+fn attachments(server: &Server) -> Value {
+    let attachment = |volume: &Attachment| {
+        json!({"id": volume.id.as_str(), "volumeId": volume.id.as_str(),
+            "serverId": server.id.as_str(), "device": volume.device})
+    };
+    json!({"volumeAttachments": server.volumes.iter().map(attachment).collect::<Vec<_>>()})
+}
+
+/// Whether a new password can be set from outside: the image has the means for it.
+fn reset_flag(world: &World, server: &Server) -> Value {
+    let can = world.show_image(&server.image).is_some_and(|image| image.cloud_init);
+    json!({"resetpwd_flag": if can { "True" } else { "False" }})
+}
+
 fn interfaces(server: &Server) -> Value {
     let fixed = server.addresses.iter().filter(|it| it.kind == AddressKind::Fixed);
     let ports: Vec<Value> = fixed
@@ -304,81 +292,4 @@ fn interfaces(server: &Server) -> Value {
         .collect();
     json!({"interfaceAttachments": ports,
         "attachableQuantity": {"free_nic": 11, "free_efi_nic": 0}})
-}
-
-/// By tag: here `offset` is an index.
-fn by_tag(world: &World, now: Millis, body: &Value) -> Outgoing {
-    let number = |key: &str, otherwise: usize| {
-        let text = body[key].as_str().and_then(|text| text.parse().ok());
-        text.or_else(|| body[key].as_u64().and_then(|n| usize::try_from(n).ok()))
-            .unwrap_or(otherwise)
-    };
-    let one = |server: &Server, tag: &Value| {
-        let have = tag["key"].as_str().and_then(|key| server.tags.get(key));
-        let values = tag["values"].as_array().map(Vec::as_slice).unwrap_or_default();
-        have.is_some_and(|have| values.is_empty() || values.iter().any(|v| v == have.as_str()))
-    };
-    let list = |key: &str| body[key].as_array().cloned().unwrap_or_default();
-    let (tags, not_tags) = (list("tags"), list("not_tags"));
-    let found: Vec<&Server> = world
-        .listed(now)
-        .filter(|server| tags.iter().all(|tag| one(server, tag)))
-        .filter(|server| !not_tags.iter().any(|tag| one(server, tag)))
-        .collect();
-    let total = found.len();
-    if body["action"] == "count" {
-        return Outgoing::ok(&json!({"total_count": total}));
-    }
-    let page = found.iter().skip(number("offset", 0)).take(number("limit", 1_000));
-    let resources: Vec<Value> = page
-        .map(|server| {
-            json!({"resource_id": server.id.as_str(), "resource_name": server.name,
-                "resource_detail": null, "tags": tag_list(server)})
-        })
-        .collect();
-    Outgoing::ok(&json!({"resources": resources, "total_count": total}))
-}
-
-/// Native list: pages by the last id.
-fn native_list(front: &Front, now: Millis, request: &Incoming) -> Result<Outgoing, ApiError> {
-    let limit = request.number("limit", 1_000)?.clamp(1, 1_000) as usize;
-    let filter = Filter::of(request);
-    let world = &front.world;
-    let mut rest = world.listed(now).filter(|server| filter.passes(server)).peekable();
-    if let Some(marker) = request.query("marker") {
-        let found = rest.by_ref().any(|server| server.id.as_str() == marker);
-        if !found {
-            let message = format!("marker [{marker}] not found");
-            return Err(ApiError::new(400, "", message).shaped(Shape::Native));
-        }
-    }
-    let page: Vec<&Server> = rest.by_ref().take(limit).collect();
-    let mut body = json!({"servers": page.iter().map(|it| native(world, it)).collect::<Vec<_>>()});
-    if let (Some(last), true) = (page.last(), rest.peek().is_some()) {
-        let (root, project) = (&front.root, &front.account().project_id);
-        let id = &last.id;
-        let href = format!("{root}/v2.1/{project}/servers/detail?limit={limit}&marker={id}");
-        body["servers_links"] = json!([{"rel": "next", "href": href}]);
-    }
-    Ok(Outgoing::ok(&body))
-}
-
-/// A server of native Nova: numbers where v1 has text, and fewer fields.
-fn native(world: &World, server: &Server) -> Value {
-    let mut body = detail(world, server, server.created);
-    if let Some(fields) = body.as_object_mut() {
-        for key in ["host_status", "tags", "sys_tags", "locked", "description"] {
-            fields.shift_remove(key);
-        }
-    }
-    let volumes = server.volumes.iter().map(|volume| json!({"id": volume.id.as_str()}));
-    body["os-extended-volumes:volumes_attached"] = volumes.collect();
-    body["flavor"] = json!({"id": server.flavor, "links": []});
-    body["links"] = json!([]);
-    if let Some(ports) = body["addresses"][NETWORK].as_array_mut() {
-        for port in ports {
-            port["version"] = json!(4);
-        }
-    }
-    body
 }

@@ -1,5 +1,6 @@
-//! Disks, their snapshots and quota, and the vaults that are not there (`storage-image-kms.md`,
-//! sections 1 to 4).
+//! Disks, their snapshots and their quota (`storage-image-kms.md`, sections 1 to 3).
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -25,13 +26,25 @@ pub(super) fn answer(
             let slot = world.disk_by_id.get(id).ok_or_else(missing)?;
             json!({"volume": volume(world, &world.disks[*slot])})
         }
+        StorageCall::Limits => limits(world),
+        StorageCall::Types => {
+            let all = world.disks.iter().map(|disk| disk.kind.as_str()).collect::<BTreeSet<_>>();
+            let types = all.iter().enumerate().map(|(n, kind)| {
+                json!({"id": format!("{n:032x}"), "name": kind, "description": null,
+                    "qos_specs_id": null, "is_public": true,
+                    "extra_specs": {"volume_backend_name": kind}})
+            });
+            json!({"volume_types": types.collect::<Vec<_>>()})
+        }
+        StorageCall::DeleteSnapshot(id) => {
+            world.delete_snapshot(id)?;
+            return Ok(Outgoing::raw(202, String::new()));
+        }
         StorageCall::Snapshots => snapshots(world, now, request)?,
         StorageCall::ShowSnapshot(id) => {
             json!({"snapshot": snapshot(world, now, world.show_snapshot(id)?)})
         }
         StorageCall::CreateSnapshot => return create_snapshot(world, now, request),
-        StorageCall::Vaults => json!({"vaults": [], "count": 0}),
-        StorageCall::Backups => json!({"backups": [], "count": 0, "limit": 1_000, "offset": 0}),
     }))
 }
 
@@ -100,7 +113,7 @@ fn quota(world: &World, request: &Incoming) -> Value {
         }
     };
     let none = QuotaLine { limit: None, used: 0 };
-    json!({"quota_set": {
+    let mut body = json!({"quota_set": {
         "id": world.account().project_id,
         "volumes": line(shown.volumes, world.reserved.0),
         "gigabytes": line(shown.gigabytes, world.reserved.1),
@@ -108,22 +121,83 @@ fn quota(world: &World, request: &Incoming) -> Value {
         "backups": line(none, 0),
         "backup_gigabytes": line(none, 0),
         "per_volume_gigabytes": line(none, 0),
-    }})
+    }});
+    let mut kinds: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for disk in &world.disks {
+        let used = kinds.entry(&disk.kind).or_default();
+        *used = (used.0 + 1, used.1 + disk.size_gib);
+    }
+    for (kind, (count, gib)) in kinds {
+        let lines = [("volumes", count), ("gigabytes", gib), ("snapshots", 0)];
+        for (what, used) in lines {
+            let key = format!("{what}_{kind}");
+            body["quota_set"][key] = line(QuotaLine { limit: None, used }, 0);
+        }
+    }
+    body
 }
 
+/// Filters and pages: `offset` is an index, `marker` the last id of the page before.
 fn list(world: &World, request: &Incoming) -> Result<Value, ApiError> {
     let limit = request.number("limit", 1_000).map_err(bad)?;
     let offset = request.number("offset", 0).map_err(bad)?;
-    let Some(server) = request.query("server_id") else {
+    const KEYS: [&str; 8] =
+        ["server_id", "id", "ids", "name", "status", "availability_zone", "marker", "metadata"];
+    if KEYS.iter().all(|key| request.query(key).is_none()) {
         let page = world.list_volumes(offset, limit).map_err(bad)?;
         let volumes: Vec<Value> = page.iter().map(|disk| volume(world, disk)).collect();
         return Ok(json!({"volumes": volumes, "count": world.disks.len()}));
+    }
+    let disks: Vec<&Volume> =
+        world.disks.iter().filter(|disk| wanted(world, request, disk)).collect();
+    let from = match request.query("marker") {
+        Some(marker) => {
+            let missing = || ApiError::new(400, "EVS.1008", "The marker is invalid.");
+            disks.iter().position(|it| it.id.as_str() == marker).ok_or_else(missing)? + 1
+        }
+        None => offset as usize,
     };
-    let of = |disk: &&Volume| disk.server.as_ref().is_some_and(|id| id.as_str() == server);
-    let disks: Vec<&Volume> = world.disks.iter().filter(of).collect();
-    let page = disks.iter().skip(offset as usize).take(limit as usize);
+    let page = disks.iter().skip(from).take(limit as usize);
     let volumes: Vec<Value> = page.map(|disk| volume(world, disk)).collect();
     Ok(json!({"volumes": volumes, "count": disks.len()}))
+}
+
+/// `ids` is a list in the form of a text: `['…', '…']`.
+fn wanted(world: &World, request: &Incoming, disk: &Volume) -> bool {
+    let same = |key: &str, have: &str| request.query(key).is_none_or(|it| it == have);
+    let server = disk.server.as_ref();
+    let zone = server.and_then(|id| world.server(id)).map_or("", |server| server.az.as_str());
+    let among = request.query("ids").is_none_or(|ids| ids.contains(disk.id.as_str()));
+    let named = request.query("name").is_none_or(|name| name_of(disk) == name);
+    same("server_id", server.map_or("", |id| id.as_str()))
+        && same("id", disk.id.as_str())
+        && same("status", &disk.status)
+        && same("availability_zone", zone)
+        && among
+        && named
+}
+
+fn name_of(disk: &Volume) -> String {
+    let id = disk.id.as_str();
+    format!("volume-{}", id.get(..8).unwrap_or(id))
+}
+
+/// The same numbers as the quota's, as native Cinder tells them.
+fn limits(world: &World) -> Value {
+    let shown = world.shown_quota();
+    let limit = |line: QuotaLine| line.limit.and_then(|it| i64::try_from(it).ok()).unwrap_or(-1);
+    json!({"limits": {"rate": [], "absolute": {
+        "maxTotalVolumes": limit(shown.volumes),
+        "totalVolumesUsed": shown.volumes.used,
+        "maxTotalVolumeGigabytes": limit(shown.gigabytes),
+        "totalGigabytesUsed": shown.gigabytes.used,
+        "maxTotalSnapshots": -1,
+        "totalSnapshotsUsed": world.snapshots(None).len(),
+        "maxTotalBackups": -1,
+        "totalBackupsUsed": 0,
+        "maxTotalBackupGigabytes": -1,
+        "totalBackupGigabytesUsed": 0,
+    }}})
 }
 
 fn volume(world: &World, disk: &Volume) -> Value {
@@ -144,7 +218,7 @@ fn volume(world: &World, disk: &Volume) -> Value {
     }
     json!({
         "id": id,
-        "name": format!("volume-{}", &id[..id.len().min(8)]),
+        "name": name_of(disk),
         "status": disk.status,
         "size": disk.size_gib,
         "volume_type": disk.kind,
