@@ -77,7 +77,7 @@ pub enum MixedBatch {
     Succeeds,
 }
 
-/// The knobs. Every length is simulated time.
+/// The knobs. Every length is simulated time, but for the life of a token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, each of them a yes or no")]
@@ -134,6 +134,9 @@ pub struct Knobs {
     pub password_stays: bool,
     /// Throttling answers carry `Retry-After`.
     pub retry_after: bool,
+    /// A token lives so many seconds of the wall clock: no speed divides them (`auth.md`,
+    /// section 2).
+    pub token_life: u32,
 }
 
 impl Default for Knobs {
@@ -165,6 +168,7 @@ impl Default for Knobs {
             starts_after_reinstall: true,
             password_stays: false,
             retry_after: false,
+            token_life: 24 * 3_600,
         }
     }
 }

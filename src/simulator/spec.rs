@@ -317,6 +317,9 @@ pub enum SpecError {
     /// A range that is none.
     #[error("knob `{0}` must be a range of seconds such as [60, 120]")]
     Span(&'static str),
+    /// A token that nobody could use.
+    #[error("knob `token_life` must be at least 1 second")]
+    TokenLife,
     /// Too many servers.
     #[error("a world of {0} servers is too large; at most 100000")]
     Size(u64),
@@ -358,6 +361,9 @@ impl WorldSpec {
         }
         self.check_vaults()?;
         self.check_ids()?;
+        if self.knobs.token_life == 0 {
+            return Err(SpecError::TokenLife);
+        }
         match self.knobs.spans().into_iter().find(|(_, span)| !span.is_valid()) {
             Some((name, _)) => Err(SpecError::Span(name)),
             None => Ok(()),
@@ -462,6 +468,7 @@ mod tests {
             ("servers: [{ zones: [] }]", "at least one zone"),
             ("servers: [{ count: 100001 }]", "too large"),
             ("knobs: { reinstall: [9, 1] }", "knob `reinstall`"),
+            ("knobs: { token_life: 0 }", "knob `token_life`"),
             ("servers: [{ colour: red }]", "colour"),
         ];
         for (text, reason) in cases {

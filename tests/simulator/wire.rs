@@ -104,6 +104,11 @@ impl Cloud {
         json_of(answer).await
     }
 
+    /// What is told to anybody.
+    pub(crate) async fn get_public(&self, path: &str) -> Value {
+        json_of(self.bare(path, None).await).await
+    }
+
     async fn send(&self, path: &str, body: String) -> reqwest::Result<Response> {
         let request = self.client.post(self.url(path)).header("X-Auth-Token", &self.token);
         request.body(body).send().await
