@@ -5,6 +5,9 @@ mod identity;
 #[path = "simulator/wire.rs"]
 mod wire;
 
+#[path = "simulator/codes.rs"]
+mod codes;
+
 use serde_json::{Value, json};
 use wire::{Cloud, status_of};
 
@@ -301,4 +304,46 @@ async fn a_windows_password_is_ciphertext_and_linux_has_none() {
             assert_eq!(answer["password"].as_str().map(str::len), Some(length), "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_backup_runs_to_its_end_and_says_what_it_skipped() {
+    let text = "servers: [{ name: web-1 }, { name: web-2, status: ERROR }, { name: db-1 }]\n\
+                vaults: [{ name: nightly, servers: ['web-*'] }]\nknobs: { backup: [60, 60] }";
+    let cloud = Cloud::of(text).await;
+    let ids = [cloud.server_id(0).await, cloud.server_id(1).await];
+    let find = |id: &str| format!("/v3/{{p}}/vaults?object_type=server&resource_ids={id}");
+    let other = cloud.server_id(2).await;
+    assert_eq!(cloud.get(&find(&other)).await["count"], json!(0));
+    let vaults = cloud.get(&find(&ids[0])).await;
+    let vault = &vaults["vaults"][0];
+    assert_eq!((&vault["name"], &vault["billing"]["size"]), (&json!("nightly"), &json!(10_000)));
+    let order = json!({"checkpoint": {"vault_id": vault["id"], "parameters": {
+        "name": "pre-reinstall-web-1", "resources": ids, "incremental": true}}});
+    let made = cloud.post("/v3/{p}/checkpoints", &order).await["checkpoint"].clone();
+    assert_eq!(made["vault"]["skipped_resources"][0]["id"], json!(ids[1]));
+    assert_eq!(made["vault"]["resources"][0]["resource_size"], "140", "a text here");
+    let id = made["id"].as_str().expect("an id");
+    let backups = format!("/v3/{{p}}/backups?checkpoint_id={id}&limit=10&offset=0");
+    assert_eq!(cloud.get(&backups).await["backups"][0]["status"], "protecting");
+    let disks = cloud.get("/v2/{p}/cloudvolumes/detail").await;
+    assert_eq!(disks["volumes"][0]["status"], "backing-up");
+    cloud.pass(Millis::secs(30));
+    let running = format!("/v3/{{p}}/operation-logs?resource_id={}", ids[0]);
+    let log = cloud.get(&running).await["operation_logs"][0].clone();
+    assert_eq!(
+        (&log["status"], &log["extra_info"]["common"]["progress"]),
+        (&json!("running"), &json!(50))
+    );
+    cloud.pass(Millis::secs(30));
+    let shown = cloud.get(&format!("/v3/{{p}}/checkpoints/{id}")).await;
+    assert_eq!(shown["checkpoint"]["status"], "available");
+    let backup = cloud.get(&backups).await["backups"][0].clone();
+    let backup =
+        cloud.get(&format!("/v3/{{p}}/backups/{}", backup["id"].as_str().expect("an id"))).await;
+    assert_eq!(backup["backup"]["children"][0]["extend_info"]["system_disk"], json!(true));
+    let empty =
+        json!({"checkpoint": {"vault_id": vault["id"], "parameters": {"resources": [other]}}});
+    let refused = cloud.try_post("/v3/{p}/checkpoints", &empty).await;
+    assert_eq!((refused.0, &refused.1["error_code"]), (400, &json!("BackupService.0001")));
 }

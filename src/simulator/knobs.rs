@@ -96,6 +96,8 @@ pub struct Knobs {
     pub password: Span,
     /// A snapshot of a disk is made.
     pub snapshot: Span,
+    /// A backup of a server.
+    pub backup: Span,
     /// A request is answered.
     pub latency: Span,
     /// A client waits for an answer that is lost before it gives up.
@@ -147,6 +149,7 @@ impl Default for Knobs {
             injection: Span::exactly(90.0),
             password: Span(300.0, 600.0),
             snapshot: Span(2.0, 10.0),
+            backup: Span(60.0, 180.0),
             latency: Span(0.02, 0.2),
             timeout: Span::exactly(60.0),
             job_visible: Span::exactly(0.0),

@@ -47,6 +47,11 @@ impl Machine {
         }
     }
 
+    /// Its disks: indices into the world's, the system disk first.
+    pub(super) fn disks(&self) -> impl Iterator<Item = usize> {
+        self.system.iter().chain(&self.data).copied()
+    }
+
     /// Whether somebody can log in: running, and nothing is injected any more.
     pub(super) fn is_ready(&self, now: Millis) -> bool {
         self.server.is_running() && !self.is_injecting(now)

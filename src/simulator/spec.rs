@@ -21,6 +21,8 @@ pub struct WorldSpec {
     pub key_pairs: Vec<KeyPairSpec>,
     /// KMS keys.
     pub keys: Vec<KeySpec>,
+    /// Vaults for backups.
+    pub vaults: Vec<VaultSpec>,
     /// EVS quota.
     pub quota: QuotaSpec,
     /// Whether EVS may use KMS; `unknown`: it may, but the user must not look.
@@ -36,6 +38,7 @@ impl Default for WorldSpec {
             images: vec![ImageSpec::default()],
             key_pairs: Vec::new(),
             keys: vec![KeySpec::default()],
+            vaults: Vec::new(),
             quota: QuotaSpec::default(),
             agency: AgencyState::Granted,
             knobs: Knobs::default(),
@@ -175,9 +178,11 @@ pub struct ImageSpec {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
-    /// Id of the backup that a full-ECS image rests on.
+    /// Id of the backup that a full-ECS image rests on; none: an id of its own.
     pub backup: Option<String>,
-    /// It carries a charge of its own (`__account_code`).
+    /// What has become of that backup.
+    pub backup_state: BackupState,
+    /// The image carries a charge of its own (`__account_code`).
     pub charged: bool,
     /// Deleted, or no longer shared: servers still name it.
     pub gone: bool,
@@ -201,12 +206,26 @@ impl Default for ImageSpec {
             cloud_init: true,
             whole_server: false,
             backup: None,
+            backup_state: BackupState::Ready,
             charged: false,
             gone: false,
             encrypted: None,
             min_disk_gib: 4,
         }
     }
+}
+
+/// What has become of the backup behind a full-ECS image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// It can be used.
+    #[default]
+    Ready,
+    /// It cannot be used yet.
+    Preparing,
+    /// It is gone.
+    Gone,
 }
 
 /// A key pair.
@@ -235,6 +254,38 @@ pub struct KeySpec {
 impl Default for KeySpec {
     fn default() -> Self {
         Self { id: None, alias: "evs/default".to_owned(), state: KeyState::Enabled }
+    }
+}
+
+/// A vault for backups of servers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultSpec {
+    /// Its id; none: from the seed.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its size in GiB.
+    pub size_gib: u64,
+    /// What is used of it in GiB.
+    pub used_gib: u64,
+    /// `available`, `lock`, `frozen`, `deleting`, `error`.
+    pub status: String,
+    /// Names or ids of the servers that are backed up into it; `web-*` is every server whose name
+    /// begins so, and `*` is all.
+    pub servers: Vec<String>,
+}
+
+impl Default for VaultSpec {
+    fn default() -> Self {
+        Self {
+            id: None,
+            name: "vault-0001".to_owned(),
+            size_gib: 10_000,
+            used_gib: 0,
+            status: "available".to_owned(),
+            servers: vec!["*".to_owned()],
+        }
     }
 }
 
@@ -270,7 +321,16 @@ pub enum SpecError {
         /// The key.
         key: String,
     },
+    /// A vault names a server that is not there.
+    #[error("vault `{vault}` names `{server}`, and no server is called so")]
+    VaultServer {
+        /// The vault.
+        vault: String,
+        /// The server.
+        server: String,
+    },
     /// Two things have one id.
+
     #[error("the id `{0}` is given twice")]
     Twice(String),
     /// More ids than servers.
@@ -324,6 +384,7 @@ impl WorldSpec {
         for image in &self.images {
             self.check_key(&image.name, image.encrypted.as_ref())?;
         }
+        self.check_vaults()?;
         self.check_ids()?;
         if self.knobs.token_life == 0 {
             return Err(SpecError::TokenLife);
@@ -351,6 +412,17 @@ impl WorldSpec {
         Ok(())
     }
 
+    fn check_vaults(&self) -> Result<(), SpecError> {
+        for vault in &self.vaults {
+            let known = |name: &&String| !self.servers.iter().any(|it| VaultSpec::means(name, it));
+            if let Some(server) = vault.servers.iter().find(known) {
+                let (vault, server) = (vault.name.clone(), server.clone());
+                return Err(SpecError::VaultServer { vault, server });
+            }
+        }
+        Ok(())
+    }
+
     fn check_key(&self, what: &str, key: Option<&String>) -> Result<(), SpecError> {
         match key {
             Some(key) if !self.keys.iter().any(|known| known.is(key)) => {
@@ -364,8 +436,9 @@ impl WorldSpec {
         let servers = self.servers.iter().flat_map(|group| &group.ids);
         let images = self.images.iter().filter_map(|image| image.id.as_ref());
         let keys = self.keys.iter().filter_map(|key| key.id.as_ref());
+        let vaults = self.vaults.iter().filter_map(|vault| vault.id.as_ref());
         let mut seen = BTreeSet::new();
-        match servers.chain(images).chain(keys).find(|id| !seen.insert(*id)) {
+        match servers.chain(images).chain(keys).chain(vaults).find(|id| !seen.insert(*id)) {
             Some(id) => Err(SpecError::Twice(id.clone())),
             None => Ok(()),
         }
@@ -387,7 +460,7 @@ impl KeySpec {
 }
 
 impl Knobs {
-    fn spans(&self) -> [(&'static str, Span); 12] {
+    fn spans(&self) -> [(&'static str, Span); 13] {
         [
             ("stop_soft", self.stop_soft),
             ("stop_hard", self.stop_hard),
@@ -396,6 +469,7 @@ impl Knobs {
             ("injection", self.injection),
             ("password", self.password),
             ("snapshot", self.snapshot),
+            ("backup", self.backup),
             ("latency", self.latency),
             ("timeout", self.timeout),
             ("job_visible", self.job_visible),

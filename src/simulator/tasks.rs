@@ -35,6 +35,8 @@ pub(super) enum Step {
     Reinstalled,
     /// The reinstall has failed.
     Broken,
+    /// A backup is through; its number is in the place of the task's.
+    BackedUp,
 }
 
 impl World {
@@ -56,6 +58,10 @@ impl World {
     }
 
     fn happen(&mut self, at: Millis, event: Event) {
+        if event.step == Step::BackedUp {
+            let backup = usize::try_from(event.task).unwrap_or(usize::MAX);
+            return self.backed_up(event.machine, backup);
+        }
         let current = self.machines[event.machine].task.as_ref();
         if current.is_none_or(|task| task.number != event.task) {
             return;
@@ -67,6 +73,7 @@ impl World {
             Step::Swapped => self.swapped(at, event.machine),
             Step::Reinstalled => self.reinstalled(at, event.machine),
             Step::Broken => self.broken(at, event.machine),
+            Step::BackedUp => {}
         }
     }
 
@@ -201,11 +208,10 @@ impl World {
             self.reserved.0 -= 1;
             self.reserved.1 -= system.reserved_gib;
         }
-        let failing = if system.holds_quota {
-            Failing { code: "Ecs.0202", reason: "Failed to create the system disk." }
-        } else {
-            Failing { code: "Ecs.0226", reason: "Failed to start the ECS." }
-        };
+        let usual = if system.holds_quota { "Ecs.0202" } else { "Ecs.0226" };
+        let drawn = self.luck.below(self.faults.job_codes.len());
+        let code = self.faults.job_codes.get(drawn).map_or(usual, |code| code.as_str());
+        let failing = Failing::coded(code);
         let status = self.knobs.failed_status.clone();
         let old = self.machines[index].system.map(|slot| self.disks[slot].id.clone());
         let server = self.change(at, index);

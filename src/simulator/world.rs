@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::account::Account;
+use super::answers::Progress;
 use super::dice::Dice;
 use super::error::ApiError;
 use super::faults::{Fate, Faults, Hears, Request};
@@ -14,6 +15,7 @@ use super::snapshots::Snapshot;
 use super::spec::{QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
+use super::vaults::{Backup, Checkpoint, Vault};
 use crate::domain::{
     AgencyState, Deed, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId, Timestamp,
     Trace, Volume, VolumeId,
@@ -42,6 +44,9 @@ pub struct World {
     pub(super) disk_by_id: BTreeMap<VolumeId, usize>,
     /// Snapshots of disks, the oldest first.
     pub(super) snapshots: BTreeMap<VolumeId, Vec<Snapshot>>,
+    pub(super) vaults: Vec<Vault>,
+    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) backups: Vec<Backup>,
     pub(super) images: BTreeMap<ImageId, Image>,
     pub(super) key_pairs: Vec<KeyPair>,
     pub(super) keys: Vec<KmsKey>,
@@ -60,6 +65,8 @@ pub struct World {
     pub(super) in_flight: usize,
     pub(super) counters: Stats,
     pub(super) deeds: Vec<DeedSeen>,
+    /// How far the scripted answers have come.
+    pub(super) script: Vec<Progress>,
     /// The counted limit: where its window began, and requests since.
     window: (Millis, u32),
     epoch: Timestamp,
@@ -84,6 +91,9 @@ impl World {
             disks: Vec::new(),
             disk_by_id: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            vaults: Vec::new(),
+            checkpoints: Vec::new(),
+            backups: Vec::new(),
             images: BTreeMap::new(),
             key_pairs: Vec::new(),
             keys: Vec::new(),
@@ -99,6 +109,7 @@ impl World {
             in_flight: 0,
             counters: Stats::default(),
             deeds: Vec::new(),
+            script: Vec::new(),
             window: (Millis(0), 0),
             epoch: EPOCH,
             speed: 1.0,
@@ -184,6 +195,7 @@ impl World {
     /// From now on this goes wrong.
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+        self.script.clear();
     }
 
     /// Counts a request. The world is advanced to `now`.
@@ -194,15 +206,17 @@ impl World {
     }
 
     /// Draws what becomes of a request.
-    pub(super) fn fate(&mut self, now: Millis, mutating: bool) -> Fate {
-        let fate = if let Some(error) = self.over_limit(now) {
+    pub(super) fn fate(&mut self, now: Millis, operation: &str, mutating: bool) -> Fate {
+        let fate = if let Some(scripted) = self.scripted(operation) {
+            scripted
+        } else if let Some(error) = self.over_limit(now) {
             Fate { deed: false, hears: Hears::Instead(error) }
         } else {
             let retry_after = self.knobs.retry_after;
             self.faults.fate(&mut self.luck, Request { mutating, retry_after })
         };
         if let Hears::Instead(error) = &fate.hears
-            && matches!(error.code, "APIGW.0308" | "Common.1503" | "Common.0024")
+            && matches!(error.code, "APIGW.0308" | "APIG.0308" | "Common.1503" | "Common.0024")
         {
             self.counters.requests.throttled += 1;
         }

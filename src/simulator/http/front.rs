@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::super::account::Account;
 use super::super::error::{ApiError, Shape};
-use super::super::faults::Hears;
+use super::super::faults::{Fate, Hears};
 use super::super::world::World;
 use super::super::{Faults, WorldSpec};
 use super::auth::{Gate, Scope};
 use super::message::{Incoming, Outgoing, refused};
 use super::route::{Call, Realm, route};
 use super::server::{Clock, Options};
-use super::{audit, control, identity, images, jobs, keys, power, servers, storage};
+use super::{audit, control, identity, images, jobs, keys, power, servers, storage, vaults};
 use crate::domain::{Millis, Timestamp};
 
 /// How much of an answer gets through.
@@ -118,18 +118,19 @@ impl Front {
             let error = ApiError::new(404, "APIGW.0101", message).shaped(Shape::Gateway);
             return (Err(error), Sent::Whole);
         };
-        self.world.count(now.at, power::operation(&call, request));
+        let operation = power::operation(&call, request);
+        self.world.count(now.at, operation);
         if let Err(error) = self.let_in(now, request, (&call, project.as_deref())) {
             return (Err(error), Sent::Whole);
         }
-        let mutating = match call.realm() {
+        let fate = match call.realm() {
             Realm::Public | Realm::Identity => {
-                return (self.carry_out(now, request, &call), Sent::Whole);
+                let unharmed = Fate { deed: true, hears: Hears::Answer };
+                self.world.scripted(operation).unwrap_or(unharmed)
             }
-            Realm::Reading => false,
-            Realm::Mutating => true,
+            Realm::Reading => self.world.fate(now.at, operation, false),
+            Realm::Mutating => self.world.fate(now.at, operation, true),
         };
-        let fate = self.world.fate(now.at, mutating);
         let outcome = if fate.deed {
             self.carry_out(now, request, &call)
         } else {
@@ -174,6 +175,7 @@ impl Front {
             Call::Power(call) => power::answer(&mut self.world, now.at, (request, call)),
             Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
             Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
+            Call::Vaults(call) => vaults::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),
             Call::Keys(call) => keys::answer(&self.world, request, call),
             Call::Traces => audit::answer(&self.world, now, request),

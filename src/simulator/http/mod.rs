@@ -20,5 +20,6 @@ mod route;
 mod server;
 mod servers;
 mod storage;
+mod vaults;
 
 pub use server::{Clock, Options, Running, serve};

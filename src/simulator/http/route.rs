@@ -1,5 +1,6 @@
 //! Which call a request is, by method and path (`ecs.md`, `storage-image-kms.md`, `auth.md`).
 
+use super::vaults::VaultCall;
 use crate::domain::{ImageId, InstallCall, JobId, ServerId, VolumeId};
 
 /// A call of the cloud.
@@ -15,6 +16,8 @@ pub(super) enum Call {
     ShowJob(JobId),
     /// Disks.
     Storage(StorageCall),
+    /// Vaults and backups.
+    Vaults(VaultCall),
     /// Images.
     Images(ImageCall),
     /// Keys.
@@ -86,7 +89,7 @@ pub(super) enum PowerCall {
     Reinstall(ServerId, InstallCall),
 }
 
-/// Disks, their quota, vaults.
+/// Disks and their quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StorageCall {
     /// EVS quota.
@@ -101,10 +104,6 @@ pub(super) enum StorageCall {
     ShowSnapshot(String),
     /// A new snapshot.
     CreateSnapshot,
-    /// Vaults: there are none.
-    Vaults,
-    /// Backups: there are none.
-    Backups,
 }
 
 /// Images.
@@ -156,6 +155,7 @@ pub(super) fn route(method: &str, segments: &[String]) -> Option<(Call, Option<S
         .map(Call::Servers)
         .or_else(|| power(request).map(Call::Power))
         .or_else(|| storage(request).map(Call::Storage))
+        .or_else(|| VaultCall::route(request).map(Call::Vaults))
         .or_else(|| keys(request).map(Call::Keys))
         .or_else(|| others(request));
     call.map(|call| (call, Some((*project).to_owned())))
@@ -242,8 +242,6 @@ fn storage(request: Request<'_>) -> Option<StorageCall> {
         }
         (_, ["cloudsnapshots" | "snapshots", "detail"]) => StorageCall::Snapshots,
         (_, ["cloudsnapshots" | "snapshots", id]) => StorageCall::ShowSnapshot((*id).to_owned()),
-        ("v3", ["vaults"]) => StorageCall::Vaults,
-        ("v3", ["backups"]) => StorageCall::Backups,
         _ => return None,
     })
 }
@@ -285,6 +283,7 @@ impl Call {
             Self::Power(call) => call.operation(),
             Self::ShowJob(_) => "show_job",
             Self::Storage(call) => call.operation(),
+            Self::Vaults(call) => call.operation(),
             Self::Images(call) => call.operation(),
             Self::Keys(call) => call.operation(),
             Self::Traces => "list_traces",
@@ -313,6 +312,7 @@ impl Call {
             Self::Servers(_)
             | Self::ShowJob(_)
             | Self::Storage(_)
+            | Self::Vaults(_)
             | Self::Images(_)
             | Self::Keys(_)
             | Self::Traces => Realm::Reading,
@@ -370,8 +370,6 @@ impl StorageCall {
             Self::Snapshots => "list_snapshots",
             Self::ShowSnapshot(_) => "show_snapshot",
             Self::CreateSnapshot => "create_snapshot",
-            Self::Vaults => "list_vaults",
-            Self::Backups => "list_backups",
         }
     }
 }
