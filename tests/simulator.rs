@@ -5,6 +5,9 @@ mod identity;
 #[path = "simulator/wire.rs"]
 mod wire;
 
+#[path = "simulator/codes.rs"]
+mod codes;
+
 use serde_json::{Value, json};
 use wire::{Cloud, status_of};
 

@@ -74,7 +74,9 @@ impl World {
             os_version: spec.os_version.clone(),
             cloud_init: spec.cloud_init,
             whole_server: spec.whole_server,
-            backup: spec.backup.clone(),
+            backup: spec
+                .whole_server
+                .then(|| spec.backup.clone().unwrap_or_else(|| id.to_string())),
             charged: spec.charged,
             key: spec.encrypted.as_deref().map(|key| self.key_id(key)),
             min_disk_gib: spec.min_disk_gib,

@@ -1,5 +1,6 @@
 //! Jobs of a simulated cloud and their parts.
 
+use super::codes;
 use crate::domain::{JobId, JobStatus, Millis, ServerId};
 
 /// What a job does.
@@ -64,6 +65,14 @@ pub(super) struct Failing {
     pub(super) code: &'static str,
     /// The cloud's sentence.
     pub(super) reason: &'static str,
+}
+
+impl Failing {
+    /// The failure of that code.
+    pub(super) fn coded(code: &'static str) -> Self {
+        let reason = codes::find(code).map_or("", |it| it.message);
+        Self { code, reason }
+    }
 }
 
 impl Part {

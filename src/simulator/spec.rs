@@ -178,9 +178,11 @@ pub struct ImageSpec {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
-    /// Id of the backup that a full-ECS image rests on.
+    /// Id of the backup that a full-ECS image rests on; none: an id of its own.
     pub backup: Option<String>,
-    /// It carries a charge of its own (`__account_code`).
+    /// What has become of that backup.
+    pub backup_state: BackupState,
+    /// The image carries a charge of its own (`__account_code`).
     pub charged: bool,
     /// Deleted, or no longer shared: servers still name it.
     pub gone: bool,
@@ -204,12 +206,26 @@ impl Default for ImageSpec {
             cloud_init: true,
             whole_server: false,
             backup: None,
+            backup_state: BackupState::Ready,
             charged: false,
             gone: false,
             encrypted: None,
             min_disk_gib: 4,
         }
     }
+}
+
+/// What has become of the backup behind a full-ECS image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// It can be used.
+    #[default]
+    Ready,
+    /// It cannot be used yet.
+    Preparing,
+    /// It is gone.
+    Gone,
 }
 
 /// A key pair.

@@ -208,11 +208,10 @@ impl World {
             self.reserved.0 -= 1;
             self.reserved.1 -= system.reserved_gib;
         }
-        let failing = if system.holds_quota {
-            Failing { code: "Ecs.0202", reason: "Failed to create the system disk." }
-        } else {
-            Failing { code: "Ecs.0226", reason: "Failed to start the ECS." }
-        };
+        let usual = if system.holds_quota { "Ecs.0202" } else { "Ecs.0226" };
+        let drawn = self.luck.below(self.faults.job_codes.len());
+        let code = self.faults.job_codes.get(drawn).map_or(usual, |code| code.as_str());
+        let failing = Failing::coded(code);
         let status = self.knobs.failed_status.clone();
         let old = self.machines[index].system.map(|slot| self.disks[slot].id.clone());
         let server = self.change(at, index);

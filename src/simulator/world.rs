@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::account::Account;
+use super::answers::Progress;
 use super::dice::Dice;
 use super::error::ApiError;
 use super::faults::{Fate, Faults, Hears, Request};
@@ -64,6 +65,8 @@ pub struct World {
     pub(super) in_flight: usize,
     pub(super) counters: Stats,
     pub(super) deeds: Vec<DeedSeen>,
+    /// How far the scripted answers have come.
+    pub(super) script: Vec<Progress>,
     /// The counted limit: where its window began, and requests since.
     window: (Millis, u32),
     epoch: Timestamp,
@@ -106,6 +109,7 @@ impl World {
             in_flight: 0,
             counters: Stats::default(),
             deeds: Vec::new(),
+            script: Vec::new(),
             window: (Millis(0), 0),
             epoch: EPOCH,
             speed: 1.0,
@@ -191,6 +195,7 @@ impl World {
     /// From now on this goes wrong.
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+        self.script.clear();
     }
 
     /// Counts a request. The world is advanced to `now`.
@@ -201,15 +206,17 @@ impl World {
     }
 
     /// Draws what becomes of a request.
-    pub(super) fn fate(&mut self, now: Millis, mutating: bool) -> Fate {
-        let fate = if let Some(error) = self.over_limit(now) {
+    pub(super) fn fate(&mut self, now: Millis, operation: &str, mutating: bool) -> Fate {
+        let fate = if let Some(scripted) = self.scripted(operation) {
+            scripted
+        } else if let Some(error) = self.over_limit(now) {
             Fate { deed: false, hears: Hears::Instead(error) }
         } else {
             let retry_after = self.knobs.retry_after;
             self.faults.fate(&mut self.luck, Request { mutating, retry_after })
         };
         if let Hears::Instead(error) = &fate.hears
-            && matches!(error.code, "APIGW.0308" | "Common.1503" | "Common.0024")
+            && matches!(error.code, "APIGW.0308" | "APIG.0308" | "Common.1503" | "Common.0024")
         {
             self.counters.requests.throttled += 1;
         }

@@ -150,12 +150,10 @@ fn written(world: &World, image: &Image) -> Value {
     }
     if image.whole_server {
         body["__whole_image"] = json!(true);
-    }
-    if let Some(backup) = &image.backup {
-        body["__backup_id"] = json!(backup);
+        body["__backup_id"] = json!(image.backup);
     }
     if image.charged {
-        body["__account_code"] = json!("hws.resource.type.vm.image");
+        body["__account_code"] = json!("charged");
     }
     if let Some(key) = &image.key {
         body["__system__cmkid"] = json!(key);
