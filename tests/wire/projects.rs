@@ -30,8 +30,7 @@ fn with_projects(projects: &[(&str, &str)]) -> Arc<Net> {
             *answer.body_mut() = body.to_string().into();
             Ok(answer)
         }
-        "/v3/auth/projects" => say(200, &json!({"projects": all})),
-        "/v3/projects" => say(200, &json!({"projects": all})),
+        "/v3/auth/projects" | "/v3/projects" => say(200, &json!({"projects": all})),
         "/v3/auth/catalog" => say(200, &json!({"catalog": []})),
         _ => say(200, &json!({"credential": {"user_id": "u7"}})),
     })

@@ -352,7 +352,7 @@ async fn temporary_keys_that_are_refused_may_have_ended() {
     assert!(seen.iter().all(|request| header(request, "x-security-token") == "ST1"));
     let signed =
         |request: &Request<Bytes>| header(request, "authorization").contains(";x-security-token,");
-    assert!(seen.iter().all(|request| signed(request)), "{seen:?}");
+    assert!(seen.iter().all(signed), "{seen:?}");
 }
 
 #[tokio::test]

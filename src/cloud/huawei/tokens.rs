@@ -177,14 +177,12 @@ impl Tokens {
         if held_off || renewal.failed.as_ref().is_some_and(is_final) {
             return held;
         }
-        match self.fetch(&mut renewal, line, false).await {
-            Ok(_) => self.held().unwrap_or(held),
-            Err(_) => {
-                let left = held.life.map_or(Millis(0), |life| life.ends.since(now));
-                renewal.hold_off = Some(now + Millis(left.0 / 2));
-                held
-            }
+        if self.fetch(&mut renewal, line, false).await.is_ok() {
+            return self.held().unwrap_or(held);
         }
+        let left = held.life.map_or(Millis(0), |life| life.ends.since(now));
+        renewal.hold_off = Some(now + Millis(left.0 / 2));
+        held
     }
 
     async fn fetch(
