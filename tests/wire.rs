@@ -13,8 +13,20 @@ mod requests;
 mod answers;
 
 #[cfg(test)]
+#[path = "wire/scripted.rs"]
+mod scripted;
+
+#[cfg(test)]
 #[path = "wire/client.rs"]
 mod client;
+
+#[cfg(test)]
+#[path = "wire/session.rs"]
+mod session;
+
+#[cfg(test)]
+#[path = "wire/projects.rs"]
+mod projects;
 
 #[cfg(test)]
 #[path = "wire/network.rs"]

@@ -44,6 +44,8 @@ pub enum Credentials {
         domain: Option<NameOrId>,
         /// The password.
         password: SecretString,
+        /// Of a virtual MFA device; good for one login.
+        passcode: Option<SecretString>,
     },
     /// A key pair that signs every request.
     Keys {
@@ -276,6 +278,7 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
             username: first(&["OS_USERNAME"]),
             user_id: first(&["OS_USER_ID"]),
             password: first(&["OS_PASSWORD"]),
+            passcode: first(&["OS_PASSCODE"]),
             token: first(&["OS_TOKEN", "OS_AUTH_TOKEN"]),
             project_name: first(&["OS_PROJECT_NAME", "OS_TENANT_NAME"]),
             project_id: first(&["OS_PROJECT_ID", "OS_TENANT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"]),
@@ -365,7 +368,7 @@ settings! {
 
 settings! {
     Login {
-        auth_url, username, user_id, password, token, project_name, project_id,
+        auth_url, username, user_id, password, passcode, token, project_name, project_id,
         user_domain_name, user_domain_id, domain_name, domain_id,
         #[serde(alias = "access_key")] ak,
         #[serde(alias = "secret_key")] sk,
@@ -466,13 +469,17 @@ fn credentials(auth: Login, keys: Keys, kind: &Setting) -> Result<Credentials, &
         (None, Some(name)) => NameOrId::Name(name),
         (None, None) => return Err("there is a password, but no username"),
     };
+    let passcode = auth.passcode.some().map(SecretString::from);
+    if passcode.is_some() && matches!(user, NameOrId::Name(_)) {
+        return Err("there is a passcode, but no user_id: a login with a passcode needs it");
+    }
     let domain_id = auth.user_domain_id.some().or(auth.domain_id.some());
     let domain_name = auth.user_domain_name.some().or(auth.domain_name.some());
     let domain = domain_id.map(NameOrId::Id).or(domain_name.map(NameOrId::Name));
     if domain.is_none() && matches!(user, NameOrId::Name(_)) {
         return Err("there is a username, but no user_domain_name: it is the account's name");
     }
-    Ok(Credentials::Password { user, domain, password: password.into() })
+    Ok(Credentials::Password { user, domain, password: password.into(), passcode })
 }
 
 fn trust(

@@ -12,6 +12,7 @@ pub mod http;
 pub mod huawei;
 mod lenient;
 pub mod sign;
+mod skew;
 
 use std::future::Future;
 

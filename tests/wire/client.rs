@@ -1,130 +1,20 @@
-//! The client on a network that is not there: logging in, renewing, signing, keeping secrets.
+//! The client on a network that is not there: logging in, signing, keeping secrets.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use refleet::cloud::config::{self, CloudConfig, Sources};
-use refleet::cloud::http::{Sending, Transport};
-use refleet::cloud::huawei::{ConnectError, HuaweiCloud, Secrets};
+use http::Response;
 use refleet::cloud::sign::{self, Arrived};
 use refleet::cloud::{Cloud, NetError};
 use refleet::domain::{
     Action, AgencyState, Answer, Encryption, Fault, FaultClass, InstallCall, Login, PinnedFile,
-    ReinstallRequest, SecretRef, SecretSource, Timestamp, UserId,
+    ReinstallRequest, SecretRef, SecretSource, UserId,
 };
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-const NOW: Timestamp = Timestamp(1_767_323_045_000);
-const PASSWORD: &str = "
-clouds: {c: {region_name: eu-de, auth: {auth_url: 'https://iam.example.test/v3', username: ops,
-  password: hush, user_domain_name: OTC-EU-DE-00000000001000000001, project_name: eu-de}}}";
-const KEYS: &str = "
-clouds: {c: {auth: {auth_url: 'https://iam.example.test/v3', ak: AK1, sk: SK1,
-  security_token: ST1, project_name: eu-de_prod}}}";
-
-type Answering = dyn Fn(&Request<Bytes>) -> Result<Response<Bytes>, NetError> + Send + Sync;
-
-/// Answers by a function, and remembers what it was asked.
-struct Net {
-    answer: Box<Answering>,
-    seen: Mutex<Vec<Request<Bytes>>>,
-}
-
-impl Net {
-    fn new(
-        answer: impl Fn(&Request<Bytes>) -> Result<Response<Bytes>, NetError> + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self { answer: Box::new(answer), seen: Mutex::default() })
-    }
-
-    fn seen(&self) -> Vec<Request<Bytes>> {
-        self.seen.lock().expect("no panic").clone()
-    }
-
-    fn count(&self, path: &str) -> usize {
-        self.seen().iter().filter(|request| request.uri().path() == path).count()
-    }
-}
-
-impl Transport for Net {
-    fn send(&self, request: Request<Bytes>) -> Sending<'_> {
-        let answer = (self.answer)(&request);
-        self.seen.lock().expect("no panic").push(request);
-        Box::pin(async move {
-            // Others get their turn between question and answer, as on a real network.
-            tokio::task::yield_now().await;
-            answer
-        })
-    }
-}
-
-struct Kept;
-
-impl Secrets for Kept {
-    fn secret(&self, place: &SecretRef) -> Result<SecretString, String> {
-        match &place.0 {
-            SecretSource::Env(name) if name == "PASSWORD" => Ok("Sesame1!".into()),
-            SecretSource::Env(_) | SecretSource::File(_) | SecretSource::Command(_) => {
-                Err(format!("{place} is not set"))
-            }
-        }
-    }
-
-    fn file(&self, file: &PinnedFile) -> Result<Vec<u8>, String> {
-        Err(format!("{} was changed since the plan was made", file.path))
-    }
-}
-
-fn configured(text: &str) -> CloudConfig {
-    let variables = BTreeMap::new();
-    let read = |path: &str| (path == "clouds.yaml").then(|| text.to_owned());
-    let sources = Sources { variables: &variables, clouds_file: None, read: &read };
-    config::load("c", None, &sources).expect("a cloud")
-}
-
-async fn connect(text: &str, net: &Arc<Net>) -> Result<HuaweiCloud, ConnectError> {
-    let transport: Arc<dyn Transport> = Arc::<Net>::clone(net);
-    HuaweiCloud::connect(configured(text), transport, Arc::new(Kept), Arc::new(|| NOW)).await
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "what a network says is a result")]
-fn say(status: u16, body: &Value) -> Result<Response<Bytes>, NetError> {
-    Ok(Response::builder().status(status).body(body.to_string().into()).expect("a response"))
-}
-
-/// A token answer with that token in its header.
-fn token(text: &str) -> Result<Response<Bytes>, NetError> {
-    let body = json!({"token": {
-        "user": {"id": "u1", "name": "ops", "domain": {"id": "d1", "name": "acme"}},
-        "project": {"id": "p1", "name": "eu-de"},
-        "catalog": [{"type": "ecs", "endpoints": [
-            {"interface": "public", "region": "eu-de", "url": "https://servers.example.test/v1/p1"}]}],
-    }});
-    let mut response = say(201, &body)?;
-    response.headers_mut().insert("x-subject-token", text.parse().expect("a value"));
-    Ok(response)
-}
-
-fn header<'a>(request: &'a Request<Bytes>, name: &str) -> &'a str {
-    request.headers().get(name).map_or("", |value| value.to_str().expect("a text"))
-}
-
-fn is_login(request: &Request<Bytes>) -> bool {
-    request.uri().path() == "/v3/auth/tokens"
-}
-
-const SHOW: &str = "/v1/p1/cloudservers/s";
-
-fn show() -> Action {
-    Action::ShowServer { server: "s".into() }
-}
-
-fn server() -> Result<Response<Bytes>, NetError> {
-    say(200, &json!({"server": {"id": "s", "status": "SHUTOFF"}}))
-}
+use crate::scripted::{
+    KEYS, NOW, Net, PASSWORD, connect, header, is_login, say, server, show, token,
+};
 
 fn reinstall(login: Login) -> Action {
     let request = ReinstallRequest {
@@ -164,89 +54,6 @@ async fn a_login_with_a_password_is_what_the_sdk_sends() {
     assert_eq!(seen[1].uri(), "https://servers.example.test/v1/p1/cloudservers/s");
     assert_eq!(header(&seen[1], "x-auth-token"), "T1");
     assert_eq!(header(&seen[1], "host"), "servers.example.test");
-}
-
-/// A cloud that knows only the newest of its tokens, which die as soon as `die` says so.
-fn dying() -> (Arc<Net>, Arc<Mutex<u32>>) {
-    let newest = Arc::new(Mutex::new(0));
-    let held = Arc::clone(&newest);
-    let net = Net::new(move |request| {
-        let mut newest = held.lock().expect("no panic");
-        if is_login(request) {
-            *newest += 1;
-            return token(&format!("T{newest}"));
-        }
-        if header(request, "x-auth-token") == format!("T{newest}") {
-            return server();
-        }
-        say(401, &json!({"error_code": "APIGW.0307", "error_msg": "The token must be updated"}))
-    });
-    (net, newest)
-}
-
-#[tokio::test]
-async fn one_new_token_is_enough_for_everybody() {
-    let (net, newest) = dying();
-    let cloud = connect(PASSWORD, &net).await.expect("a cloud");
-    *newest.lock().expect("no panic") = 10;
-    let call = || cloud.call(show());
-    let replies = tokio::join!(call(), call(), call(), call(), call());
-    for reply in [replies.0, replies.1, replies.2, replies.3, replies.4] {
-        assert!(matches!(reply, Ok(Answer::Server(_))), "{reply:?}");
-    }
-    assert_eq!(net.count("/v3/auth/tokens"), 2);
-    assert_eq!(net.count(SHOW), 10);
-}
-
-#[tokio::test]
-async fn a_request_is_sent_again_once_and_no_more() {
-    let refused = json!({"error_code": "APIGW.0301", "error_msg": "no"});
-    let net =
-        Net::new(move |request| if is_login(request) { token("T") } else { say(401, &refused) });
-    let cloud = connect(PASSWORD, &net).await.expect("a cloud");
-    let fault = cloud.call(show()).await.expect_err("it is refused");
-    assert_eq!(fault.class, FaultClass::Unauthorised);
-    assert_eq!((net.count("/v3/auth/tokens"), net.count(SHOW)), (2, 2));
-}
-
-#[tokio::test]
-async fn a_login_that_was_refused_is_not_tried_again() {
-    let logins = Mutex::new(0);
-    let net = Net::new(move |request| {
-        let mut logins = logins.lock().expect("no panic");
-        *logins += u32::from(is_login(request));
-        match (*logins, is_login(request)) {
-            (1, true) => token("T1"),
-            _ => say(401, &json!({"error": {"code": 401, "message": "wrong", "title": "no"}})),
-        }
-    });
-    let cloud = connect(PASSWORD, &net).await.expect("a cloud");
-    let call = || cloud.call(show());
-    let (one, two) = tokio::join!(call(), call());
-    let three = call().await;
-    for reply in [one, two, three] {
-        assert_eq!(reply.expect_err("it is refused").class, FaultClass::Unauthorised);
-    }
-    assert_eq!((net.count("/v3/auth/tokens"), net.count(SHOW)), (2, 3));
-}
-
-#[tokio::test]
-async fn a_new_token_that_cannot_be_fetched_now_may_be_fetched_later() {
-    let logins = Mutex::new(0);
-    let net = Net::new(move |request| {
-        let mut logins = logins.lock().expect("no panic");
-        *logins += u32::from(is_login(request));
-        match (*logins, is_login(request)) {
-            (2, true) => say(503, &json!({})),
-            (1 | 3, true) => token(&format!("T{logins}")),
-            _ if header(request, "x-auth-token") == "T3" => server(),
-            _ => say(401, &json!({})),
-        }
-    });
-    let cloud = connect(PASSWORD, &net).await.expect("a cloud");
-    let fault = cloud.call(show()).await.expect_err("IAM is away");
-    assert_eq!(fault.class, FaultClass::Transient);
-    assert!(cloud.call(show()).await.is_ok());
 }
 
 /// A cloud that checks every signature.
@@ -301,22 +108,6 @@ async fn keys_sign_every_request_and_their_owner_is_looked_up() {
 }
 
 #[tokio::test]
-async fn no_project_and_several_are_both_refused() {
-    let error = |projects: Value| async {
-        match connect(KEYS, &signing(projects, 200)).await {
-            Ok(_) => panic!("it must not connect"),
-            Err(error) => error.to_string(),
-        }
-    };
-    let none = error(json!([])).await;
-    assert_eq!(none, "find project \"eu-de_prod\": 0 projects of that name are visible");
-    let two = error(json!([project("a", "eu-de_prod"), project("b", "eu-de_prod")])).await;
-    assert_eq!(two, "find project \"eu-de_prod\": 2 projects of that name are visible");
-    let similar = error(json!([project("a", "eu-de_production")])).await;
-    assert!(similar.contains("0 projects"), "{similar}");
-}
-
-#[tokio::test]
 async fn without_the_owner_of_the_key_nothing_begins() {
     let projects = json!([project("p1", "eu-de_prod")]);
     let refused = connect(KEYS, &signing(projects.clone(), 403)).await;
@@ -344,24 +135,6 @@ async fn wrong_credentials_are_shown_as_such() {
     let text = error.to_string();
     assert!(text.contains("HTTP 401") && text.contains("user_domain_name"), "{text}");
     assert!(!text.contains("hush") && !format!("{error:?}").contains("hush"), "{text}");
-}
-
-#[tokio::test]
-async fn a_token_of_somebody_else_is_looked_at_and_never_renewed() {
-    let text = PASSWORD.replace("password: hush", "token: THEIRS").replace("username: ops,", "");
-    let net = Net::new(|request| {
-        if is_login(request) {
-            assert_eq!(request.method(), "GET");
-            assert_eq!(header(request, "x-subject-token"), "THEIRS");
-            let mut response = token("THEIRS")?;
-            *response.status_mut() = http::StatusCode::OK;
-            return Ok(response);
-        }
-        say(401, &json!({}))
-    });
-    let cloud = connect(&text, &net).await.expect("a cloud");
-    let fault = cloud.call(show()).await.expect_err("the token has died");
-    assert_eq!((fault.class, net.count(SHOW)), (FaultClass::Unauthorised, 1));
 }
 
 /// What becomes of `action` when the network does `answer`, and how much of it was sent.

@@ -15,7 +15,7 @@ use super::super::lenient::{Text, or_default};
 use super::answer::read;
 use super::endpoints::{Base, Service};
 use super::request::{Draft, Scope, segment};
-use crate::domain::{CostClass, Fault};
+use crate::domain::{CostClass, Fault, Timestamp};
 
 /// What a token is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) enum TokenScope {
     Project(NameOrId),
     /// The whole account: agencies.
     Account(NameOrId),
+    /// None, so that a user who named a project that is not there can be told which ones are.
+    Nothing,
 }
 
 /// Who logs in.
@@ -32,6 +34,15 @@ pub(super) struct User {
     pub(super) who: NameOrId,
     pub(super) domain: Option<NameOrId>,
     pub(super) password: SecretString,
+    /// Of a virtual MFA device.
+    pub(super) passcode: Option<SecretString>,
+}
+
+impl User {
+    /// Whether the same login works a second time: a passcode is spent by its first use.
+    pub(super) fn can_come_again(&self) -> bool {
+        self.passcode.is_none()
+    }
 }
 
 /// `POST /v3/auth/tokens`.
@@ -41,14 +52,19 @@ pub(super) fn token_request(iam: &Base, user: &User, scope: &TokenScope) -> Draf
     if let Some(domain) = &user.domain {
         wire.insert("domain".to_owned(), Value::Object(named(domain)));
     }
-    let scope = match scope {
-        TokenScope::Project(project) => json!({"project": named(project)}),
-        TokenScope::Account(domain) => json!({"domain": named(domain)}),
-    };
-    let body = json!({"auth": {
-        "identity": {"methods": ["password"], "password": {"user": wire}},
-        "scope": scope,
-    }});
+    let mut identity = json!({"methods": ["password"], "password": {"user": wire}});
+    if let Some(passcode) = &user.passcode {
+        identity["methods"] = json!(["password", "totp"]);
+        let mut device = named(&user.who);
+        device.insert("passcode".to_owned(), json!(passcode.expose_secret()));
+        identity["totp"] = json!({"user": device});
+    }
+    let mut body = json!({"auth": {"identity": identity}});
+    match scope {
+        TokenScope::Project(project) => body["auth"]["scope"] = json!({"project": named(project)}),
+        TokenScope::Account(domain) => body["auth"]["scope"] = json!({"domain": named(domain)}),
+        TokenScope::Nothing => {}
+    }
     Draft::post(iam, "/v3/auth/tokens".to_owned(), &body).scoped(Scope::Nobody)
 }
 
@@ -67,6 +83,10 @@ pub(super) struct Holder {
     pub(super) domain_id: Option<String>,
     pub(super) project: Option<Thing>,
     pub(super) catalog: Vec<Service>,
+    /// By the cloud's clock.
+    pub(super) issued: Option<Timestamp>,
+    /// By the cloud's clock.
+    pub(super) expires: Option<Timestamp>,
 }
 
 /// A thing with an id and a name.
@@ -84,6 +104,8 @@ struct TokenBody {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TokenWire {
+    issued_at: Text,
+    expires_at: Text,
     #[serde(deserialize_with = "or_default")]
     user: UserWire,
     project: Option<ThingWire>,
@@ -118,6 +140,8 @@ pub(super) fn read_token(response: &Response<Bytes>) -> Result<Holder, Fault> {
         domain_id: token.user.domain.id.some(),
         project: project.filter(|project| !project.id.is_empty()),
         catalog: token.catalog,
+        issued: token.issued_at.moment(),
+        expires: token.expires_at.moment(),
     })
 }
 
@@ -161,6 +185,11 @@ struct ProjectWire {
 pub(super) fn projects_request(iam: &Base, name: Option<&str>) -> Draft {
     let query: Vec<(&str, &str)> = name.iter().map(|name| ("name", *name)).collect();
     Draft::get(iam, "/v3/projects".to_owned(), &query).scoped(Scope::Nobody)
+}
+
+/// `GET /v3/auth/projects`: those that whoever asks may use.
+pub(super) fn own_projects_request(iam: &Base) -> Draft {
+    Draft::get(iam, "/v3/auth/projects".to_owned(), &[]).scoped(Scope::Nobody)
 }
 
 pub(super) fn read_projects(response: &Response<Bytes>) -> Result<Vec<Project>, Fault> {

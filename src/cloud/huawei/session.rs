@@ -1,32 +1,54 @@
-//! Who we are, request by request: a token that is renewed once when it dies, or a signature.
+//! Who we are, request by request: a token that is renewed when it ends, or a signature.
 //!
-//! Start with [`Session::authorise`]. However many requests find their token dead at once, one of
-//! them fetches a new one and the others wait for it. A login that was refused is not tried again:
-//! the account would be locked.
+//! Start with [`Session::exchange`]. The only request that is ever sent twice is one that was
+//! refused for its token: it was certainly not done. Once the cloud has refused us for good,
+//! nothing more is sent: after five failed signatures in a row it locks an access key for everybody
+//! who uses it (`auth.md`, section 3.1).
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 
+use super::super::config::NameOrId;
 use super::super::fault;
-use super::super::http::Transport;
 use super::super::sign::{self, Outgoing};
+use super::super::skew;
 use super::endpoints::Base;
 use super::identity::{self, Holder, Project, TokenScope, User};
+use super::line::Line;
 use super::request::{Draft, Scope};
+use super::tokens::{self, Next, Tokens, plain_headers, with_token};
 use crate::domain::{CostClass, Fault, FaultClass, Timestamp};
 
+/// A login, and whether it still opens anything.
+pub(super) struct Session {
+    way: Way,
+    ended: OnceLock<Fault>,
+}
+
 /// How requests prove who sends them.
-pub(super) enum Session {
-    /// A token of ours, which can be renewed.
-    Password(Box<Tokens>),
+enum Way {
+    /// Tokens of ours, which can be renewed.
+    Password(Box<Logins>),
     /// A token of somebody else.
-    Fixed(SecretString),
+    Fixed(Fixed),
     /// A key pair.
     Keys(AccessKeys),
+}
+
+/// One login for each scope.
+struct Logins {
+    project: Tokens,
+    /// For agencies; `None` where a second login is not possible.
+    account: Option<Tokens>,
+}
+
+/// A token that cannot be renewed.
+struct Fixed {
+    text: SecretString,
+    expires: Option<Timestamp>,
 }
 
 /// A key pair, and what it acts on.
@@ -38,187 +60,165 @@ pub(super) struct AccessKeys {
     pub(super) domain_id: Option<String>,
 }
 
-/// Which of the tokens of a session a request was sent with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Generation(u64);
-
-struct Held {
-    text: SecretString,
-    generation: Generation,
-}
-
-/// The present token, and how to get the next.
-pub(super) struct Tokens {
-    iam: Base,
-    user: User,
-    scope: TokenScope,
-    held: RwLock<Arc<Held>>,
-    renewal: Mutex<Renewal>,
-    tried: std::sync::atomic::AtomicU64,
-}
-
-/// What became of the last try to renew.
-#[derive(Default)]
-struct Renewal {
-    failed: Option<Fault>,
-}
-
 impl Session {
+    fn of(way: Way) -> Self {
+        Self { way, ended: OnceLock::new() }
+    }
+
     /// Logs in with a password.
     pub(super) async fn log_in(
         iam: &Base,
         user: User,
         scope: TokenScope,
-        transport: &dyn Transport,
+        line: &Line,
     ) -> Result<(Self, Holder), Fault> {
-        let (text, holder) = fetch(iam, &user, &scope, transport).await?;
-        let held = Arc::new(Held { text, generation: Generation(0) });
-        let tokens = Tokens {
-            iam: iam.clone(),
-            user,
-            scope,
-            held: RwLock::new(held),
-            renewal: Mutex::new(Renewal::default()),
-            tried: std::sync::atomic::AtomicU64::new(0),
-        };
-        Ok((Self::Password(Box::new(tokens)), holder))
+        let project = Tokens::none_yet(iam, user.clone(), scope);
+        let holder = project.log_in(line).await?;
+        let domain = holder.domain_id.clone().filter(|_| user.can_come_again());
+        let account = domain
+            .map(|domain| Tokens::none_yet(iam, user, TokenScope::Account(NameOrId::Id(domain))));
+        Ok((Self::of(Way::Password(Box::new(Logins { project, account }))), holder))
     }
 
-    /// The draft as a request that is ready to go.
-    pub(super) fn authorise(
-        &self,
-        draft: Draft,
-        now: Timestamp,
-    ) -> Result<(Request<Bytes>, Generation), Fault> {
-        match self {
-            Self::Password(tokens) => {
-                let held = tokens.held();
-                Ok((with_token(draft, &held.text)?, held.generation))
-            }
-            Self::Fixed(text) => Ok((with_token(draft, text)?, Generation(0))),
-            Self::Keys(keys) => Ok((keys.sign(draft, now)?, Generation(0))),
-        }
+    /// A token that somebody else fetched, and what it is worth.
+    pub(super) async fn with_token(
+        iam: &Base,
+        text: SecretString,
+        line: &Line,
+    ) -> Result<(Self, Holder), Fault> {
+        let response = line.deliver(CostClass::Reading, about_token(iam, &text)?).await?;
+        let holder = identity::read_token(&response)?;
+        let expires = holder.expires;
+        Ok((Self::of(Way::Fixed(Fixed { text, expires })), holder))
     }
 
-    /// A new token in place of the one of that generation. `None`: there is no way to get one.
-    pub(super) async fn renew(
-        &self,
-        dead: Generation,
-        transport: &dyn Transport,
-    ) -> Option<Result<(), Fault>> {
-        match self {
-            Self::Password(tokens) => Some(tokens.renew(dead, transport).await),
-            Self::Fixed(_) | Self::Keys(_) => None,
-        }
+    /// A key pair that nobody has looked at yet.
+    pub(super) fn with_keys(keys: AccessKeys) -> Self {
+        Self::of(Way::Keys(keys))
     }
 
     /// The same session, acting on that project; a token does so by itself.
     pub(super) fn acting_on(self, project: &Project) -> Self {
-        match self {
-            Self::Keys(keys) => Self::Keys(AccessKeys {
+        let way = match self.way {
+            Way::Keys(keys) => Way::Keys(AccessKeys {
                 project_id: Some(project.id.clone()),
                 domain_id: project.domain_id.clone(),
                 ..keys
             }),
-            Self::Password(_) | Self::Fixed(_) => self,
-        }
+            way @ (Way::Password(_) | Way::Fixed(_)) => way,
+        };
+        Self { way, ended: self.ended }
     }
 
-    /// A request of the whole account: with a password, one with a token of that scope.
-    pub(super) async fn authorise_for_account(
+    /// Sends, and once more with a new token if the first was refused for its token alone.
+    pub(super) async fn exchange(
         &self,
+        cost: CostClass,
         draft: Draft,
-        domain_id: &str,
-        transport: &dyn Transport,
-    ) -> Option<Result<Request<Bytes>, Fault>> {
-        let Self::Password(tokens) = self else { return None };
-        let scope = TokenScope::Account(super::super::config::NameOrId::Id(domain_id.to_owned()));
-        let token = fetch(&tokens.iam, &tokens.user, &scope, transport).await;
-        Some(token.and_then(|(text, _)| with_token(draft, &text)))
-    }
-}
-
-impl Tokens {
-    fn held(&self) -> Arc<Held> {
-        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn renew(&self, dead: Generation, transport: &dyn Transport) -> Result<(), Fault> {
-        use std::sync::atomic::Ordering::SeqCst;
-
-        let tried_before = self.tried.load(SeqCst);
-        let mut renewal = self.renewal.lock().await;
-        if self.held().generation != dead {
-            return Ok(());
+        line: &Line,
+    ) -> Result<Response<Bytes>, Fault> {
+        if let Some(fault) = self.ended.get() {
+            return Err(fault.clone());
         }
-        if let Some(fault) = &renewal.failed {
-            // Somebody tried while we waited, or was refused for good.
-            let tried_meanwhile = self.tried.load(SeqCst) != tried_before;
-            if tried_meanwhile || fault.class == FaultClass::Unauthorised {
-                return Err(fault.clone());
+        let of_account = draft.scope == Scope::Account;
+        match &self.way {
+            Way::Password(logins) => {
+                let account = logins.account.as_ref().filter(|_| of_account);
+                let tokens = account.unwrap_or(&logins.project);
+                renewing(tokens, cost, draft, line).await.map_err(|trouble| match trouble {
+                    Trouble::Login(fault) if account.is_none() && tokens::is_final(&fault) => {
+                        self.end(fault)
+                    }
+                    Trouble::Login(fault) | Trouble::Line(fault) => fault,
+                })
             }
-        }
-        self.tried.fetch_add(1, SeqCst);
-        match fetch(&self.iam, &self.user, &self.scope, transport).await {
-            Ok((text, _)) => {
-                let held = Arc::new(Held { text, generation: Generation(dead.0 + 1) });
-                *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
-                renewal.failed = None;
-                Ok(())
+            Way::Fixed(token) => {
+                let request = with_token(draft, &token.text)?;
+                self.last_try(line.deliver(cost, request).await?, |fault| token.explain(fault))
             }
-            Err(fault) => {
-                renewal.failed = Some(fault.clone());
-                Err(fault)
+            Way::Keys(keys) => {
+                let response = line.deliver(cost, keys.sign(draft, line.now())?).await?;
+                if of_account && !is_of_gateway(&response) {
+                    // Not the keys: IAM itself does not let every user ask everything.
+                    return Ok(response);
+                }
+                let clock = skew::of_answer(&response, line.now());
+                self.last_try(response, |fault| keys.explain(fault, clock))
             }
         }
     }
-}
 
-async fn fetch(
-    iam: &Base,
-    user: &User,
-    scope: &TokenScope,
-    transport: &dyn Transport,
-) -> Result<(SecretString, Holder), Fault> {
-    let draft = identity::token_request(iam, user, scope);
-    let headers = plain_headers(&draft);
-    let response = exchange(draft.into_http(&headers)?, transport).await?;
-    let holder = identity::read_token(&response)
-        .map_err(|fault| without(fault, user.password.expose_secret()))?;
-    Ok((identity::token_text(&response)?, holder))
-}
-
-/// Sends a request that changes nothing.
-pub(super) async fn exchange(
-    request: Request<Bytes>,
-    transport: &dyn Transport,
-) -> Result<Response<Bytes>, Fault> {
-    transport.send(request).await.map_err(|error| fault::of_net(CostClass::Reading, &error))
-}
-
-/// The fault without a secret, should the cloud have repeated it.
-pub(super) fn without(mut fault: Fault, secret: &str) -> Fault {
-    if !secret.is_empty() && fault.message.contains(secret) {
-        fault.message = fault.message.replace(secret, "***");
+    /// The answer, unless it says that we are not let in: then it is the last one.
+    fn last_try(
+        &self,
+        response: Response<Bytes>,
+        explain: impl FnOnce(Fault) -> Fault,
+    ) -> Result<Response<Bytes>, Fault> {
+        if is_refused(&response) {
+            let fault = fault::of_answer(CostClass::Reading, &response);
+            return Err(self.end(explain(fault)));
+        }
+        Ok(response)
     }
-    fault
+
+    /// From now on everybody gets the fault that came first, and nothing is sent.
+    fn end(&self, fault: Fault) -> Fault {
+        self.ended.get_or_init(|| fault).clone()
+    }
 }
 
-fn plain_headers(draft: &Draft) -> Vec<(String, String)> {
-    vec![
-        ("Host".to_owned(), draft.base.host().to_owned()),
-        ("Content-Type".to_owned(), draft.content_type().to_owned()),
-    ]
+/// Where it went wrong.
+enum Trouble {
+    /// No token, so the request was not sent, or was refused.
+    Login(Fault),
+    /// The request itself.
+    Line(Fault),
 }
 
-fn with_token(draft: Draft, token: &SecretString) -> Result<Request<Bytes>, Fault> {
-    let mut headers = plain_headers(&draft);
-    headers.push(("X-Auth-Token".to_owned(), token.expose_secret().to_owned()));
-    draft.into_http(&headers)
+async fn renewing(
+    tokens: &Tokens,
+    cost: CostClass,
+    draft: Draft,
+    line: &Line,
+) -> Result<Response<Bytes>, Trouble> {
+    let held = tokens.current(line).await.map_err(Trouble::Login)?;
+    let response = attempt(&held, cost, draft.clone(), line).await?;
+    if !is_refused(&response) {
+        return Ok(response);
+    }
+    match tokens.replace(&held, line).await.map_err(Trouble::Login)? {
+        Next::Token(next) => attempt(&next, cost, draft, line).await,
+        Next::Nothing => Ok(response),
+    }
+}
+
+async fn attempt(
+    held: &tokens::Held,
+    cost: CostClass,
+    draft: Draft,
+    line: &Line,
+) -> Result<Response<Bytes>, Trouble> {
+    let request = held.carry(draft).map_err(Trouble::Line)?;
+    let response = line.deliver(cost, request).await.map_err(Trouble::Line)?;
+    if response.status().is_success() {
+        held.was_accepted();
+    }
+    Ok(response)
+}
+
+/// Refused at the door, so certainly not done.
+fn is_refused(response: &Response<Bytes>) -> bool {
+    response.status().is_client_error()
+        && fault::of_answer(CostClass::Reading, response).class == FaultClass::Unauthorised
+}
+
+/// Whether the gateway refused, which looks at signatures, and not the service behind it.
+fn is_of_gateway(response: &Response<Bytes>) -> bool {
+    fault::of_answer(CostClass::Reading, response).code.starts_with("APIG")
 }
 
 /// The question what `token` is worth, asked with itself.
-pub(super) fn about_token(iam: &Base, token: &SecretString) -> Result<Request<Bytes>, Fault> {
+fn about_token(iam: &Base, token: &SecretString) -> Result<Request<Bytes>, Fault> {
     let draft = identity::token_question(iam);
     let mut headers = plain_headers(&draft);
     headers.push(("X-Auth-Token".to_owned(), token.expose_secret().to_owned()));
@@ -226,7 +226,33 @@ pub(super) fn about_token(iam: &Base, token: &SecretString) -> Result<Request<By
     draft.into_http(&headers)
 }
 
+impl Fixed {
+    fn explain(&self, fault: Fault) -> Fault {
+        let ended = self.expires.map(|at| format!(", which was good until {at}"));
+        let message = format!(
+            "{}; the token was given from outside{}, so it cannot be renewed: give a new one, or a \
+             password or access keys, and resume",
+            fault.message.trim_end_matches('.'),
+            ended.unwrap_or_default()
+        );
+        Fault { message, ..fault }
+    }
+}
+
 impl AccessKeys {
+    fn explain(&self, fault: Fault, clock: Option<skew::Skew>) -> Fault {
+        let said = fault.message.trim_end_matches('.');
+        let message = match (clock, &self.security_token) {
+            (Some(skew), _) => format!("{skew} ({said})"),
+            (None, Some(_)) => format!(
+                "{said}; these keys are temporary, they end after 15 minutes to 24 hours: fetch new \
+                 ones with their security token"
+            ),
+            (None, None) => said.to_owned(),
+        };
+        Fault { message, ..fault }
+    }
+
     fn sign(&self, draft: Draft, now: Timestamp) -> Result<Request<Bytes>, Fault> {
         let mut headers = plain_headers(&draft);
         let acts_on = match draft.scope {

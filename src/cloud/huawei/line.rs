@@ -1,0 +1,63 @@
+//! The line to the cloud: a request goes out, an answer comes back, and the time is known.
+//!
+//! Start with [`Line::deliver`]. Credentials stay with the host that they were meant for: an
+//! answer that points elsewhere is a fault that names where.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{Request, Response};
+
+use super::super::fault;
+use super::super::http::Transport;
+use super::client::WallClock;
+use crate::domain::{CostClass, Fault, FaultClass, Timestamp};
+
+/// A network and a clock.
+pub(super) struct Line {
+    transport: Arc<dyn Transport>,
+    clock: WallClock,
+}
+
+impl Line {
+    pub(super) fn new(transport: Arc<dyn Transport>, clock: WallClock) -> Self {
+        Self { transport, clock }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Sends a request once.
+    pub(super) async fn deliver(
+        &self,
+        cost: CostClass,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Fault> {
+        let asked = request.uri().host().unwrap_or_default().to_owned();
+        let sent = self.transport.send(request).await;
+        let response = sent.map_err(|error| fault::of_net(cost, &error))?;
+        if response.status().is_redirection() {
+            return Err(redirected(&asked, &response));
+        }
+        Ok(response)
+    }
+}
+
+/// Whoever answers so has done nothing, and the one he points at gets no credentials of ours.
+fn redirected(asked: &str, response: &Response<Bytes>) -> Fault {
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let there = location.and_then(|text| text.parse::<http::Uri>().ok());
+    let there = match (location, there.as_ref().and_then(http::Uri::host)) {
+        (_, Some(host)) => format!("points to {host}"),
+        (Some(_), None) => "points to another path".to_owned(),
+        (None, None) => "points elsewhere and does not say where".to_owned(),
+    };
+    let message = format!(
+        "{asked} {there}, and a redirect is never followed with credentials: if that is right, \
+         set it as auth_url or as the endpoint override of the service"
+    );
+    let code = format!("HTTP {}", response.status().as_u16());
+    fault::ours(FaultClass::Invalid, &code, message)
+}
