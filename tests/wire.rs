@@ -13,6 +13,10 @@ mod requests;
 mod answers;
 
 #[cfg(test)]
+#[path = "wire/classification.rs"]
+mod classification;
+
+#[cfg(test)]
 #[path = "wire/client.rs"]
 mod client;
 

@@ -8,6 +8,8 @@
 //! journal, the reporters and the clouds share a language without knowing each other.
 
 mod action;
+mod code;
+mod code_table;
 mod event;
 mod id;
 mod outcome;
@@ -22,6 +24,7 @@ pub use action::{
     Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, InstallCall, Login,
     PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, StopMode,
 };
+pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
     CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Steering,
     TargetOutline, Verdict,

@@ -1,8 +1,8 @@
 //! What an input means: events, and new knowledge that is not journaled.
 
 use crate::domain::{
-    Answer, CallId, CloseCause, Deed, Ending, Event, Failure, Fault, FaultClass, Millis, Reply,
-    RetryPolicy, ServerId, Steering, Time, Verdict,
+    Answer, CallId, CloseCause, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Millis,
+    Remedy, Reply, RetryKind, ServerId, Steering, Time, Verdict,
 };
 use crate::plan::PlannedTreatment;
 
@@ -154,11 +154,14 @@ impl Engine {
         let index = self.plan.targets.get_index_of(&server);
         let leaving = State::Power(state::Purpose::Leave, state::Power::Due(draft.now.at));
         if index.is_some_and(|index| self.is_returning(index)) {
-            let detail = fault.to_string();
+            let detail = failure::told(fault);
             self.record(draft, Event::NotStartedBack { server, detail });
         } else if index.is_some_and(|index| self.facts.targets[index].state == leaving) {
             // Every check had passed: that it stays on is odd, and no failure.
-            let warnings = vec![format!("it is left running: the stop was refused ({fault})")];
+            let warnings = vec![format!(
+                "it is left running: the stop was refused ({})",
+                failure::told(fault)
+            )];
             let (ending, failure) = (Ending::Verified, None);
             self.record(draft, Event::Ended { server, ending, failure, warnings });
         } else {
@@ -179,16 +182,12 @@ impl Engine {
     fn again_at(&self, now: Time, index: usize, fault: &Fault) -> Option<Time> {
         let target = &self.facts.targets[index];
         let retry = &self.treatment(index).retry;
-        let (policy, before): (&RetryPolicy, u32) = match fault.class {
-            FaultClass::Throttled => (&retry.throttled, target.put_off.throttled),
-            FaultClass::Transient => (&retry.transient, target.put_off.transient),
-            FaultClass::Busy | FaultClass::State => (&retry.busy, target.put_off.busy),
-            FaultClass::Lost
-            | FaultClass::Unauthorised
-            | FaultClass::Forbidden
-            | FaultClass::NotFound
-            | FaultClass::Quota
-            | FaultClass::Invalid => return None,
+        let Remedy::Retry(kind) = fault.class.remedy(CostClass::Mutating) else { return None };
+        let policy = retry.of(kind);
+        let before = match kind {
+            RetryKind::Throttled => target.put_off.throttled,
+            RetryKind::Transient => target.put_off.transient,
+            RetryKind::Busy => target.put_off.busy,
         };
         let put_off = before + 1;
         let draw = mix(self.seed, index, u64::from(put_off) << 8 | fault.class as u64);
