@@ -6,6 +6,8 @@
 //! `errors-and-limits.md` and `storage-image-kms.md`; the words are ours. Messages of the cloud are
 //! no contract, so nothing is decided by them.
 
+use std::fmt;
+
 use super::code_table::CODES;
 use super::{CostClass, FaultClass, Millis, RetryPolicies, RetryPolicy};
 
@@ -99,17 +101,47 @@ impl FaultClass {
         let changes = cost == CostClass::Mutating;
         match self {
             Self::Throttled => Remedy::Retry(RetryKind::Throttled),
-            Self::Transient => Remedy::Retry(RetryKind::Transient),
             Self::Busy => Remedy::Retry(RetryKind::Busy),
             Self::State if changes => Remedy::Retry(RetryKind::Busy),
             Self::Lost if changes => Remedy::LookFirst,
-            Self::Lost => Remedy::Retry(RetryKind::Transient),
+            Self::Transient | Self::Lost => Remedy::Retry(RetryKind::Transient),
             Self::State
             | Self::Unauthorised
             | Self::Forbidden
             | Self::NotFound
             | Self::Quota
             | Self::Invalid => Remedy::Never,
+        }
+    }
+
+    /// Every class, from what passes by itself to what does not.
+    pub const ALL: [Self; 10] = [
+        Self::Throttled,
+        Self::Transient,
+        Self::Busy,
+        Self::State,
+        Self::Lost,
+        Self::Unauthorised,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Quota,
+        Self::Invalid,
+    ];
+
+    /// What it says of the request.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Throttled => "not done: flow control",
+            Self::Transient => "not done: the service or the way to it is unwell",
+            Self::Busy => "not done: another command runs on the server",
+            Self::State => "not done: the server's state does not allow it",
+            Self::Lost => "perhaps done",
+            Self::Unauthorised => "not done: who we are was not accepted",
+            Self::Forbidden => "not done: we may not do this",
+            Self::NotFound => "not done: no such thing",
+            Self::Quota => "not done: a quota is used up",
+            Self::Invalid => "not done, and never will be like this",
         }
     }
 
@@ -132,6 +164,37 @@ impl FaultClass {
             Self::Quota => "free or raise the quota, then plan again",
             Self::Invalid => "correct what the cloud's message names, then plan again",
         }
+    }
+}
+
+/// As it is written in events.
+impl fmt::Display for FaultClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Throttled => "throttled",
+            Self::Transient => "transient",
+            Self::Busy => "busy",
+            Self::State => "state",
+            Self::Lost => "lost",
+            Self::Unauthorised => "unauthorised",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Quota => "quota",
+            Self::Invalid => "invalid",
+        })
+    }
+}
+
+/// What is done, for the middle of a sentence.
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Retry(RetryKind::Throttled) => "sent again, as `retry.throttled` says",
+            Self::Retry(RetryKind::Transient) => "sent again, as `retry.transient` says",
+            Self::Retry(RetryKind::Busy) => "sent again, as `retry.busy` says",
+            Self::LookFirst => "looked up, and sent again only if it was not done",
+            Self::Never => "not sent again",
+        })
     }
 }
 
@@ -161,14 +224,16 @@ mod tests {
             for text in [title, mend] {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{code}: {text}");
                 assert!(!text.contains(['\n', '|']) && !text.contains("  "), "{code}: {text}");
-                assert!(
-                    !text.starts_with(|c: char| c.is_ascii_uppercase()
-                        && text.len() > 1
-                        && text[1..].starts_with(|c: char| c.is_ascii_lowercase())),
-                    "{code}: {text}"
-                );
             }
         }
+    }
+
+    #[test]
+    fn a_class_is_shown_as_it_is_written() {
+        for class in FaultClass::ALL {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.to_string());
+        }
+        assert_eq!(BTreeSet::from(FaultClass::ALL).len(), FaultClass::ALL.len());
     }
 
     #[test]
