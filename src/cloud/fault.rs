@@ -177,7 +177,8 @@ fn plain_text(body: &[u8]) -> Option<String> {
     if text.starts_with('<') { None } else { sentence(text) }
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
+/// The cloud's id of a request.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-request-id", "x-openstack-request-id", "x-compute-request-id"]
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_owned))

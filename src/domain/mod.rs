@@ -26,7 +26,7 @@ pub use action::{
 };
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
-    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Steering,
+    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Seen, Steering,
     TargetOutline, Verdict,
 };
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};

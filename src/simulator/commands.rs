@@ -461,7 +461,7 @@ mod tests {
 
     fn job(world: &mut World, seconds: u64, action: &Action) -> JobId {
         match answer(world, seconds, action) {
-            Ok(Answer::Accepted { job }) => job,
+            Ok(Answer::Accepted { job, .. }) => job,
             other => panic!("not accepted: {other:?}"),
         }
     }

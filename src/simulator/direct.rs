@@ -6,8 +6,8 @@ use super::faults::Hears;
 use super::jobs::TheJob;
 use super::world::World;
 use crate::domain::{
-    Action, Answer, Encryption, Fault, FaultClass, Job, JobStatus, Login, Millis, ProbeReport,
-    ReinstallRequest, Reply, SubJob,
+    Action, Answer, Encryption, Fault, FaultClass, Job, JobId, JobStatus, Login, Millis,
+    ProbeReport, ReinstallRequest, Reply, SubJob,
 };
 
 /// How a request was served.
@@ -53,12 +53,10 @@ impl World {
 
     fn carry_out(&mut self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
         match action {
-            Action::Stop { servers, mode } => {
-                Ok(Answer::Accepted { job: self.stop(now, servers, *mode)? })
-            }
-            Action::Start { servers } => Ok(Answer::Accepted { job: self.start(now, servers)? }),
+            Action::Stop { servers, mode } => self.stop(now, servers, *mode).map(accepted),
+            Action::Start { servers } => self.start(now, servers).map(accepted),
             Action::Reinstall { server, request } => {
-                Ok(Answer::Accepted { job: self.reinstall(now, server, &wipe(request))? })
+                self.reinstall(now, server, &wipe(request)).map(accepted)
             }
             Action::Probe { .. }
             | Action::ListServers { .. }
@@ -187,6 +185,11 @@ fn fault(error: &ApiError, mutating: bool) -> Fault {
         request_id: None,
         retry_after: error.retry_after,
     }
+}
+
+/// The direct front numbers no requests.
+fn accepted(job: JobId) -> Answer {
+    Answer::Accepted { job, request_id: None }
 }
 
 fn class(error: &ApiError, mutating: bool) -> FaultClass {

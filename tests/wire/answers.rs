@@ -146,7 +146,7 @@ fn a_change_is_accepted_only_with_a_job() {
     let stop = stop();
     let start = Action::Start { servers: vec!["a".into()] };
     for status in [200, 202] {
-        let wanted = Ok(Answer::Accepted { job: "ff80".into() });
+        let wanted = Ok(Answer::Accepted { job: "ff80".into(), request_id: None });
         assert_eq!(reply(&stop, status, r#"{"job_id":"ff80"}"#), wanted);
     }
     let wipe = reinstall();
