@@ -17,6 +17,10 @@ mod answers;
 mod scripted;
 
 #[cfg(test)]
+#[path = "wire/classification.rs"]
+mod classification;
+
+#[cfg(test)]
 #[path = "wire/client.rs"]
 mod client;
 

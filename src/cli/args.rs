@@ -83,7 +83,7 @@ pub(super) enum Command {
     Simulator(SimulatorArgs),
     /// Prints a JSON Schema
     Schema(SchemaArgs),
-    /// Explains a problem by its code
+    /// Explains a problem of a playbook, or an error of the cloud, by its code
     Explain(ExplainArgs),
 }
 
@@ -254,7 +254,8 @@ pub(super) enum SchemaOf {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The code of a problem, as `validate` shows it
+    /// The code of a problem as `validate` shows it, or of the cloud such as `Ecs.0314`; `errors`
+    /// prints all of the cloud's
     pub(super) code: String,
 }
 

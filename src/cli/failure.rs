@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::cloud::NetError;
 use crate::cloud::config::ConfigError;
 use crate::cloud::huawei::ConnectError;
-use crate::domain::count;
+use crate::domain::{advice, count};
 use crate::engine::IllegalEvent;
 use crate::run::{RunError, SurveyError};
 use crate::{journal, plan};
@@ -110,6 +110,12 @@ impl Failure {
                 "clouds.yaml is looked for in this folder, ~/.config/openstack and /etc/openstack; \
                  --cloud NAME takes another entry",
             ),
+            Self::Survey(SurveyError::Fault { fault, .. }) => {
+                Some(advice(&fault.code, fault.class))
+            }
+            Self::Connect(
+                ConnectError::Refused { fault, .. } | ConnectError::Unauthorised { fault, .. },
+            ) => Some(advice(&fault.code, fault.class)),
             Self::Unsound(_) => {
                 Some("make a new plan; if it is no better, this is a bug of refleet")
             }

@@ -8,6 +8,7 @@
 
 mod app;
 mod args;
+mod codes;
 mod commands;
 mod connection;
 mod diagnostic;

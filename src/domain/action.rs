@@ -266,6 +266,8 @@ pub enum Answer {
     Accepted {
         /// The job.
         job: JobId,
+        /// The cloud's id of the request, for its support.
+        request_id: Option<String>,
     },
     /// `ListServers`.
     Servers {

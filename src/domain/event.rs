@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CallId, Counts, Ending, Failure, FaultClass, FleetName, JobId, Millis, PlanId, RunId, ServerId,
-    StopMode, Time, Timestamp,
+    CallId, Counts, Ending, Failure, FaultClass, FleetName, JobId, Millis, PlanId, RunId, Server,
+    ServerId, StopMode, Time, Timestamp, VolumeId,
 };
 
 /// Version of the events below; a journal says which one it is written in.
@@ -151,6 +151,30 @@ pub enum Verdict {
     Unknown,
 }
 
+/// A server as a look showed it, as far as the cloud's support asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Seen {
+    /// `ACTIVE`, `SHUTOFF`, `ERROR` … as the cloud writes it.
+    pub status: String,
+    /// What was being done to it.
+    pub task_state: Option<String>,
+    /// What the cloud says went wrong.
+    pub fault: Option<String>,
+    /// Its system disk; `None`: it had none.
+    pub system_volume: Option<VolumeId>,
+}
+
+impl From<&Server> for Seen {
+    fn from(server: &Server) -> Self {
+        Self {
+            status: server.status.clone(),
+            task_state: server.task_state.clone(),
+            fault: server.fault.clone(),
+            system_volume: server.system_volume().cloned(),
+        }
+    }
+}
+
 /// How a reinstall job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -170,6 +194,9 @@ pub enum JobEnd {
         wiped: bool,
         /// When the next attempt may come; `None`: there is none.
         retry_at: Option<Time>,
+        /// The server as the look after it showed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Box<Seen>>,
     },
 }
 
@@ -267,6 +294,9 @@ pub enum Event {
         servers: Vec<ServerId>,
         /// What to ask for its progress.
         job: JobId,
+        /// The cloud's id of the request, for its support.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
     },
     /// The cloud refused the request for now. Nothing was done; it will be sent again.
     PutOff {
@@ -282,6 +312,9 @@ pub enum Event {
         detail: String,
         /// Not before.
         retry_at: Time,
+        /// The cloud's id of the request, for its support.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
     },
     /// The cloud refused the request. Nothing was done, and it is not sent again like this.
     Refused {
@@ -293,6 +326,9 @@ pub enum Event {
         servers: Vec<ServerId>,
         /// The cloud's code and sentence.
         detail: String,
+        /// The cloud's id of the request, for its support.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
     },
     /// The request was sent and its answer did not come: in doubt.
     Lost {
@@ -306,6 +342,9 @@ pub enum Event {
         detail: String,
         /// "Not found" counts only from then on: the cloud may be slow to show what it took.
         look_at: Time,
+        /// The cloud's id of the request, for its support.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
     },
     /// A doubt ended.
     Resolved {

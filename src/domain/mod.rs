@@ -8,6 +8,8 @@
 //! journal, the reporters and the clouds share a language without knowing each other.
 
 mod action;
+mod code;
+mod code_table;
 mod event;
 mod id;
 mod outcome;
@@ -22,8 +24,9 @@ pub use action::{
     Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, InstallCall, Login,
     PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, StopMode,
 };
+pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
-    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Steering,
+    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Seen, Steering,
     TargetOutline, Verdict,
 };
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};

@@ -1,7 +1,7 @@
 //! The sentences of failures: what happened, and what the operator can do (`safety.md`, S18). Equal
 //! trouble has equal words, so that the summary can group it.
 
-use crate::domain::{Failure, Fault, FaultClass, Millis};
+use crate::domain::{CloudCode, CostClass, Failure, Fault, Millis, Remedy, advice};
 
 fn failure(code: &str, cause: impl Into<String>, detail: impl Into<String>, help: &str) -> Failure {
     Failure {
@@ -14,24 +14,23 @@ fn failure(code: &str, cause: impl Into<String>, detail: impl Into<String>, help
 
 /// The cloud refused a request for good.
 pub(super) fn refused(what: &str, fault: &Fault) -> Failure {
-    let help = match fault.class {
-        FaultClass::Unauthorised => "check the credentials of this cloud, then plan again",
-        FaultClass::Forbidden => "ask for the right to do this in the project, then plan again",
-        FaultClass::NotFound => "look whether it was deleted, then plan again",
-        FaultClass::Quota => "free or raise the quota, then plan again",
-        FaultClass::State => "look at the server in the console, then plan again",
-        FaultClass::Throttled | FaultClass::Transient | FaultClass::Busy => {
-            "the cloud refused it as often as `retry` allows; try again later"
-        }
-        FaultClass::Lost | FaultClass::Invalid => {
-            "correct what the cloud's message names, then plan again"
-        }
+    let again = matches!(fault.class.remedy(CostClass::Mutating), Remedy::Retry(_));
+    let help = advice(&fault.code, fault.class);
+    let help = if again {
+        format!("the cloud refused it as often as `retry` allows: {help}")
+    } else {
+        help.to_owned()
     };
     let detail = match &fault.request_id {
         Some(id) => format!("{} (request {id})", fault.message),
         None => fault.message.clone(),
     };
-    failure(&fault.code, format!("the cloud refused the {what}"), detail, help)
+    failure(&fault.code, format!("the cloud refused the {what}"), detail, &help)
+}
+
+/// A refusal in a line, with who can mend it.
+pub(super) fn told(fault: &Fault) -> String {
+    format!("{fault}; {}", advice(&fault.code, fault.class))
 }
 
 /// The server is not the one that the plan was made for.
@@ -99,7 +98,10 @@ pub(super) fn needs_support(code: &str, reason: &str, attempts: u32) -> Failure 
         code,
         format!("the reinstall failed {attempts} times"),
         reason,
-        "contact the cloud's support with the server id and the job ids; the system disk may be gone",
+        &with_mend(
+            code,
+            "`refleet support` writes what the cloud's support needs; the system disk may be gone",
+        ),
     )
 }
 
@@ -109,8 +111,13 @@ pub(super) fn not_tried_again(code: &str, reason: &str) -> Failure {
         code,
         "the reinstall failed, and was not tried again because the run was ending",
         reason,
-        "plan again for this server",
+        &with_mend(code, "plan again for this server"),
     )
+}
+
+/// What is to be done, and what the code says can be mended first.
+fn with_mend(code: &str, then: &str) -> String {
+    CloudCode::of(code).map_or_else(|| then.to_owned(), |known| format!("{}; {then}", known.mend))
 }
 
 /// Nobody can say whether the wipe happened.

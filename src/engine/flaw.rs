@@ -44,7 +44,8 @@ impl Engine {
             }
             let (class, retry_at) = (FaultClass::Transient, draft.now.at);
             let detail = "forgotten".to_owned();
-            let event = Event::PutOff { call, deed, servers, class, detail, retry_at };
+            let event =
+                Event::PutOff { call, deed, servers, class, detail, retry_at, request_id: None };
             self.record(draft, event);
         }
         forgotten

@@ -1,7 +1,8 @@
 //! The preflight: every precondition of every server is read once more before the first stop.
 
 use crate::domain::{
-    Action, CloseCause, Ending, Event, Fault, FaultClass, Jitter, Millis, Quota, Reply, RetryPolicy,
+    Action, CloseCause, CostClass, Ending, Event, Fault, Jitter, Millis, Quota, Remedy, Reply,
+    RetryPolicy,
 };
 use crate::plan::{Inventory, Survey, recheck};
 
@@ -111,15 +112,7 @@ impl Engine {
 
 /// Whether asking again may help.
 pub(super) fn may_repeat(fault: &Fault) -> bool {
-    match fault.class {
-        FaultClass::Throttled | FaultClass::Transient | FaultClass::Busy | FaultClass::Lost => true,
-        FaultClass::State
-        | FaultClass::Unauthorised
-        | FaultClass::Forbidden
-        | FaultClass::NotFound
-        | FaultClass::Quota
-        | FaultClass::Invalid => false,
-    }
+    matches!(fault.class.remedy(CostClass::Reading), Remedy::Retry(_))
 }
 
 /// Waits after a read that failed: reads are cheap to repeat, and never given up on for long.

@@ -1,8 +1,8 @@
 //! What an input means: events, and new knowledge that is not journaled.
 
 use crate::domain::{
-    Answer, CallId, CloseCause, Deed, Ending, Event, Failure, Fault, FaultClass, Millis, Reply,
-    RetryPolicy, ServerId, Steering, Time, Verdict,
+    Answer, CallId, CloseCause, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Millis,
+    Remedy, Reply, RetryKind, ServerId, Steering, Time, Verdict,
 };
 use crate::plan::PlannedTreatment;
 
@@ -82,19 +82,25 @@ impl Engine {
 
     fn change_replied(&mut self, draft: &mut Draft, change: Change, reply: Reply) {
         match reply {
-            Ok(Answer::Accepted { job }) => {
+            Ok(Answer::Accepted { job, request_id }) => {
                 let Change { call, deed, servers } = change;
-                self.record(draft, Event::Accepted { call, deed, servers, job });
+                self.record(draft, Event::Accepted { call, deed, servers, job, request_id });
             }
             Ok(_) => {
                 let detail = "the answer was not one to this request".to_owned();
-                self.lose(draft, change, detail);
+                self.lose(draft, change, detail, None);
             }
             Err(fault) => self.change_failed(draft, change, &fault),
         }
     }
 
-    fn lose(&mut self, draft: &mut Draft, change: Change, detail: String) {
+    fn lose(
+        &mut self,
+        draft: &mut Draft,
+        change: Change,
+        detail: String,
+        request_id: Option<String>,
+    ) {
         let Change { call, deed, servers } = change;
         let look_at = match deed {
             Deed::Reinstall => draft.now.at + DOUBT_GRACE,
@@ -105,17 +111,17 @@ impl Engine {
             let retry_at = draft.now.at;
             let class = FaultClass::Transient;
             let again = servers.clone();
-            let event = Event::PutOff { call, deed, servers, class, detail, retry_at };
+            let event = Event::PutOff { call, deed, servers, class, detail, retry_at, request_id };
             self.record(draft, event);
             return self.trust_blindly(draft, deed, again);
         }
-        self.record(draft, Event::Lost { call, deed, servers, detail, look_at });
+        self.record(draft, Event::Lost { call, deed, servers, detail, look_at, request_id });
     }
 
     fn change_failed(&mut self, draft: &mut Draft, change: Change, fault: &Fault) {
-        let detail = fault.to_string();
+        let (detail, request_id) = (fault.to_string(), fault.request_id.clone());
         if fault.class == FaultClass::Lost {
-            return self.lose(draft, change, detail);
+            return self.lose(draft, change, detail, request_id);
         }
         let Change { call, deed, servers } = change;
         // One server that the cloud does not take spoils a whole batch: send each alone.
@@ -124,7 +130,7 @@ impl Engine {
                 self.pending.single.extend(self.plan.targets.get_index_of(server));
             }
             let (class, retry_at) = (fault.class, draft.now.at);
-            let event = Event::PutOff { call, deed, servers, class, detail, retry_at };
+            let event = Event::PutOff { call, deed, servers, class, detail, retry_at, request_id };
             return self.record(draft, event);
         }
         let (mut later, mut never) = (Vec::new(), Vec::new());
@@ -137,12 +143,15 @@ impl Engine {
         }
         if let Some(retry_at) = later.iter().map(|(at, _)| *at).max() {
             let servers = later.into_iter().map(|(_, server)| server).collect();
-            let (class, detail) = (fault.class, detail.clone());
-            self.record(draft, Event::PutOff { call, deed, servers, class, detail, retry_at });
+            let (class, detail, request_id) = (fault.class, detail.clone(), request_id.clone());
+            self.record(
+                draft,
+                Event::PutOff { call, deed, servers, class, detail, retry_at, request_id },
+            );
         }
         if !never.is_empty() {
             let servers = never.clone();
-            self.record(draft, Event::Refused { call, deed, servers, detail });
+            self.record(draft, Event::Refused { call, deed, servers, detail, request_id });
             for server in never {
                 self.end_refused(draft, server, deed, fault);
             }
@@ -154,11 +163,14 @@ impl Engine {
         let index = self.plan.targets.get_index_of(&server);
         let leaving = State::Power(state::Purpose::Leave, state::Power::Due(draft.now.at));
         if index.is_some_and(|index| self.is_returning(index)) {
-            let detail = fault.to_string();
+            let detail = failure::told(fault);
             self.record(draft, Event::NotStartedBack { server, detail });
         } else if index.is_some_and(|index| self.facts.targets[index].state == leaving) {
             // Every check had passed: that it stays on is odd, and no failure.
-            let warnings = vec![format!("it is left running: the stop was refused ({fault})")];
+            let warnings = vec![format!(
+                "it is left running: the stop was refused ({})",
+                failure::told(fault)
+            )];
             let (ending, failure) = (Ending::Verified, None);
             self.record(draft, Event::Ended { server, ending, failure, warnings });
         } else {
@@ -179,16 +191,12 @@ impl Engine {
     fn again_at(&self, now: Time, index: usize, fault: &Fault) -> Option<Time> {
         let target = &self.facts.targets[index];
         let retry = &self.treatment(index).retry;
-        let (policy, before): (&RetryPolicy, u32) = match fault.class {
-            FaultClass::Throttled => (&retry.throttled, target.put_off.throttled),
-            FaultClass::Transient => (&retry.transient, target.put_off.transient),
-            FaultClass::Busy | FaultClass::State => (&retry.busy, target.put_off.busy),
-            FaultClass::Lost
-            | FaultClass::Unauthorised
-            | FaultClass::Forbidden
-            | FaultClass::NotFound
-            | FaultClass::Quota
-            | FaultClass::Invalid => return None,
+        let Remedy::Retry(kind) = fault.class.remedy(CostClass::Mutating) else { return None };
+        let policy = retry.of(kind);
+        let before = match kind {
+            RetryKind::Throttled => target.put_off.throttled,
+            RetryKind::Transient => target.put_off.transient,
+            RetryKind::Busy => target.put_off.busy,
         };
         let put_off = before + 1;
         let draw = mix(self.seed, index, u64::from(put_off) << 8 | fault.class as u64);

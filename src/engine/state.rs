@@ -371,8 +371,8 @@ mod tests {
 
     fn put_off(deed: Deed) -> Event {
         let (class, detail) = (FaultClass::Busy, String::new());
-        let retry_at = Time(800);
-        Event::PutOff { call: CallId(7), deed, servers: servers(), class, detail, retry_at }
+        let (call, retry_at, request_id) = (CallId(7), Time(800), None);
+        Event::PutOff { call, deed, servers: servers(), class, detail, retry_at, request_id }
     }
 
     fn resolved(verdict: Verdict) -> Event {

@@ -1,6 +1,8 @@
 //! Looks around a wipe: the comparison right before it, and its job after it.
 
-use crate::domain::{Ending, Event, Job, JobEnd, JobStatus, Millis, Timestamp, Trace};
+use crate::domain::{
+    Ending, Event, Job, JobEnd, JobStatus, Millis, Seen, Server, Timestamp, Trace,
+};
 use crate::plan::{differences, protection};
 
 use super::core::{Draft, Engine};
@@ -93,7 +95,7 @@ impl Engine {
                     // be a look that came too early, so it counts only after a while.
                     let intact = Sight::of(server, old) == Sight::Untouched;
                     if intact || asked.since(failed.seen) >= SHOWN_BY {
-                        self.job_failed(draft, index, failed, !intact);
+                        self.job_failed(draft, index, failed, (server, !intact));
                     } else {
                         self.look_again(draft.now.at, index);
                     }
@@ -151,7 +153,14 @@ impl Engine {
         }
     }
 
-    fn job_failed(&mut self, draft: &mut Draft, index: usize, failed: FailedJob, wiped: bool) {
+    /// A job failed, and a look after it showed the server, and whether it was wiped.
+    fn job_failed(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        failed: FailedJob,
+        (shown, wiped): (&Server, bool),
+    ) {
         let server = self.server_id(index);
         let policy = &self.treatment(index).retry.job_failed;
         let attempts = self.facts.targets[index].failed_jobs + 1;
@@ -168,7 +177,8 @@ impl Engine {
             (Ending::Failed, failure::not_tried_again(&code, &reason))
         };
         let took = draft.now.at.since(since);
-        let end = JobEnd::Failed { code, reason, wiped, retry_at };
+        let seen = Some(Box::new(Seen::from(shown)));
+        let end = JobEnd::Failed { code, reason, wiped, retry_at, seen };
         self.record(draft, Event::JobEnded { server: server.clone(), job, end, took });
         if !again {
             self.end(draft, server, failure.0, Some(failure.1));

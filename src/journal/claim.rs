@@ -173,12 +173,13 @@ mod tests {
     }
 
     fn accepted(deed: Deed) -> Event {
-        Event::Accepted { call: CallId(1), deed, servers: servers(), job: JobId::from("j") }
+        let (call, job, request_id) = (CallId(1), JobId::from("j"), None);
+        Event::Accepted { call, deed, servers: servers(), job, request_id }
     }
 
     fn lost(deed: Deed) -> Event {
-        let detail = "timeout".to_owned();
-        Event::Lost { call: CallId(1), deed, servers: servers(), detail, look_at: Time(9) }
+        let (call, detail, look_at) = (CallId(1), "timeout".to_owned(), Time(9));
+        Event::Lost { call, deed, servers: servers(), detail, look_at, request_id: None }
     }
 
     fn resolved(deed: Deed, verdict: Verdict) -> Event {
@@ -226,6 +227,7 @@ mod tests {
             class: FaultClass::Throttled,
             detail: String::new(),
             retry_at: Time(9),
+            request_id: None,
         };
         check(&[intended(Deed::Stop), put_off(1)], &[]);
         check(&[intended(Deed::Stop), put_off(2)], &[OpenIntent::Intended(Deed::Stop)]);
@@ -252,6 +254,7 @@ mod tests {
             reason: String::new(),
             wiped: true,
             retry_at: None,
+            seen: None,
         };
         let open = [OpenIntent::Accepted(Deed::Reinstall)];
         let settled = Event::Settled { servers: servers() };

@@ -3,8 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    Action, AgencyState, Answer, Fault, FaultClass, ImageId, Server, ServerId, Snapshot, Volume,
-    VolumeId,
+    Action, AgencyState, Answer, CloudCode, Fault, FaultClass, ImageId, Server, ServerId, Snapshot,
+    Volume, VolumeId,
 };
 use crate::fleet::Refusal;
 use crate::playbook::Playbook;
@@ -367,15 +367,12 @@ fn odd_answer(action: &Action, answer: &Answer) -> Refusal {
 }
 
 fn cannot_read(action: &Action, fault: &Fault) -> Refusal {
-    let help = match fault.class {
-        FaultClass::Forbidden => "the acting user needs the right to read it",
-        FaultClass::Unauthorised => "check the credentials",
-        FaultClass::Throttled | FaultClass::Transient | FaultClass::Busy | FaultClass::Lost => {
-            "try again later"
-        }
-        FaultClass::State | FaultClass::NotFound | FaultClass::Quota | FaultClass::Invalid => {
+    let help = match CloudCode::of(&fault.code) {
+        Some(known) => known.mend,
+        None if fault.class == FaultClass::Invalid || fault.class == FaultClass::NotFound => {
             "check the cloud's endpoint, region and project"
         }
+        None => fault.class.advice(),
     };
     Refusal::new("cannot_read", format!("failed to {}: {fault}", deed(action)), help)
 }

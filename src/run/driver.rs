@@ -297,7 +297,7 @@ mod tests {
             }
             assert!(!matches!(action, Action::Start { .. } | Action::ShowQuota), "on purpose");
             self.notes.add(format!("sent {:?}", action.cost_class()));
-            Ok(Answer::Accepted { job: JobId::from("job") })
+            Ok(Answer::Accepted { job: JobId::from("job"), request_id: None })
         }
     }
 

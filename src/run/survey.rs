@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::cloud::Cloud;
-use crate::domain::{Action, Answer, Fault, FaultClass, Millis, Reply};
+use crate::domain::{Action, Answer, CostClass, Fault, Millis, Remedy, Reply};
 use crate::plan::Survey;
 
 use super::{Clock, SurveyError};
@@ -110,17 +110,7 @@ async fn patiently<C: Cloud, K: Clock>(
 }
 
 fn is_worth_another(action: &Action, fault: &Fault) -> bool {
-    action.is_repeatable()
-        && match fault.class {
-            FaultClass::Throttled | FaultClass::Transient | FaultClass::Lost => true,
-            FaultClass::Busy
-            | FaultClass::State
-            | FaultClass::Unauthorised
-            | FaultClass::Forbidden
-            | FaultClass::NotFound
-            | FaultClass::Quota
-            | FaultClass::Invalid => false,
-        }
+    action.is_repeatable() && matches!(fault.class.remedy(CostClass::Reading), Remedy::Retry(_))
 }
 
 /// The action, for the sentence "failed to …".
@@ -154,7 +144,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use crate::domain::{Moment, Server, Time, Timestamp};
+    use crate::domain::{FaultClass, Moment, Server, Time, Timestamp};
 
     use super::*;
 

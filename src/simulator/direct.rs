@@ -7,8 +7,8 @@ use super::faults::Hears;
 use super::jobs::TheJob;
 use super::world::World;
 use crate::domain::{
-    Action, AgencyState, Answer, Encryption, Fault, FaultClass, Job, JobStatus, Login, Millis,
-    PasswordLook, ProbeReport, ReinstallRequest, Reply, Snapshot, SubJob,
+    Action, AgencyState, Answer, Encryption, Fault, FaultClass, Job, JobId, JobStatus, Login,
+    Millis, PasswordLook, ProbeReport, ReinstallRequest, Reply, Snapshot, SubJob,
 };
 
 /// Id of the agency through which EVS uses KMS.
@@ -57,12 +57,10 @@ impl World {
 
     fn carry_out(&mut self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
         match action {
-            Action::Stop { servers, mode } => {
-                Ok(Answer::Accepted { job: self.stop(now, servers, *mode)? })
-            }
-            Action::Start { servers } => Ok(Answer::Accepted { job: self.start(now, servers)? }),
+            Action::Stop { servers, mode } => self.stop(now, servers, *mode).map(accepted),
+            Action::Start { servers } => self.start(now, servers).map(accepted),
             Action::Reinstall { server, request } => {
-                Ok(Answer::Accepted { job: self.reinstall(now, server, &wipe(request))? })
+                self.reinstall(now, server, &wipe(request)).map(accepted)
             }
             Action::Probe { .. }
             | Action::ListServers { .. }
@@ -232,6 +230,11 @@ fn fault(error: &ApiError, mutating: bool) -> Fault {
         request_id: None,
         retry_after: error.retry_after,
     }
+}
+
+/// The direct front numbers no requests.
+fn accepted(job: JobId) -> Answer {
+    Answer::Accepted { job, request_id: None }
 }
 
 /// What the tables say of the code, else the status.

@@ -51,7 +51,7 @@ pub(super) fn reinstall_of(world: &World, server: &ServerId) -> Action {
 /// The job of an action that is taken.
 pub(super) fn job(world: &mut World, seconds: u64, action: &Action) -> JobId {
     match answer(world, seconds, action) {
-        Ok(Answer::Accepted { job }) => job,
+        Ok(Answer::Accepted { job, .. }) => job,
         other => panic!("not accepted: {other:?}"),
     }
 }

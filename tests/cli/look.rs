@@ -39,6 +39,15 @@ fn a_code_that_is_not_known_comes_with_those_that_are() {
 }
 
 #[test]
+fn a_code_of_the_cloud_is_explained_and_all_are_listed() {
+    let bench = Bench::new();
+    let told = bench.run(&["explain", "Ecs.0021"]).with_code(0).stdout;
+    assert!(told.starts_with("Ecs.0021: the quota of disks is used up\n"), "{told}");
+    let all = bench.run(&["explain", "errors"]).with_code(0).stdout;
+    assert!(all.contains("| `Ecs.0021` |") && all.contains("| `KMS.0209` |"), "{all}");
+}
+
+#[test]
 fn every_schema_is_a_schema() {
     let bench = Bench::new();
     for of in ["playbook", "plan", "event"] {

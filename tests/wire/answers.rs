@@ -14,12 +14,12 @@ use refleet::domain::{
 };
 use serde_json::{Map, Value, json};
 
-fn reply(action: &Action, status: u16, body: &str) -> Reply {
+pub(crate) fn reply(action: &Action, status: u16, body: &str) -> Reply {
     let body = Bytes::copy_from_slice(body.as_bytes());
     answer(action, &Response::builder().status(status).body(body).expect("a response"))
 }
 
-fn show(id: &str) -> Action {
+pub(crate) fn show(id: &str) -> Action {
     Action::ShowServer { server: id.into() }
 }
 
@@ -143,10 +143,10 @@ fn a_job_query_that_failed_with_a_200_is_a_fault() {
 
 #[test]
 fn a_change_is_accepted_only_with_a_job() {
-    let stop = Action::Stop { servers: vec!["a".into()], mode: StopMode::Soft };
+    let stop = stop();
     let start = Action::Start { servers: vec!["a".into()] };
     for status in [200, 202] {
-        let wanted = Ok(Answer::Accepted { job: "ff80".into() });
+        let wanted = Ok(Answer::Accepted { job: "ff80".into(), request_id: None });
         assert_eq!(reply(&stop, status, r#"{"job_id":"ff80"}"#), wanted);
     }
     let wipe = reinstall();
@@ -163,7 +163,11 @@ fn a_change_is_accepted_only_with_a_job() {
     assert_eq!(class(&wipe, 429, ""), FaultClass::Throttled);
 }
 
-fn reinstall() -> Action {
+pub(crate) fn stop() -> Action {
+    Action::Stop { servers: vec!["a".into()], mode: StopMode::Soft }
+}
+
+pub(crate) fn reinstall() -> Action {
     use refleet::domain::{Encryption, InstallCall, Login, ReinstallRequest};
     let request = ReinstallRequest {
         call: InstallCall::V2,

@@ -95,7 +95,7 @@ async fn servers(cloud: &HuaweiCloud) -> Vec<Server> {
 
 async fn accepted(cloud: &HuaweiCloud, action: Action) -> JobId {
     match cloud.call(action).await {
-        Ok(Answer::Accepted { job }) => job,
+        Ok(Answer::Accepted { job, .. }) => job,
         other => panic!("{other:?}"),
     }
 }

@@ -1,20 +1,30 @@
-//! `refleet explain CODE`: a problem in full, with a bad and a mended example.
+//! `refleet explain CODE`: a problem in full, with a bad and a mended example; or a code of the cloud,
+//! with what is done about it and who can mend it.
 
 use crate::playbook::{self, Explanation};
 
 use super::super::app::App;
 use super::super::args::ExplainArgs;
+use super::super::codes;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 
 /// Prints what is known about the code.
 pub(in crate::cli) fn explain(app: &App, args: &ExplainArgs) -> Result<Exit, Failure> {
-    let Some(explanation) = playbook::explain(&args.code) else {
+    if args.code == "errors" {
+        app.ui.result(&codes::document())?;
+        return Ok(Exit::Done);
+    }
+    let told = playbook::explain(&args.code).as_ref().map(text);
+    let Some(told) = told.or_else(|| codes::explain(&args.code)) else {
         let known = playbook::codes().collect::<Vec<_>>().join("\n  ");
         let what = format!("there is no problem with the code `{}`", args.code);
-        return Err(Failure::refused(what, format!("these are known:\n  {known}")));
+        let help = format!(
+            "`refleet explain errors` lists the codes of the cloud; those of playbooks are:\n  {known}"
+        );
+        return Err(Failure::refused(what, help));
     };
-    app.ui.result(&text(&explanation))?;
+    app.ui.result(&told)?;
     Ok(Exit::Done)
 }
 

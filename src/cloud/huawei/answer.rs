@@ -117,7 +117,8 @@ fn accepted(action: &Action, response: &Response<Bytes>) -> Reply {
     }
     let accepted: Option<wire::Accepted> = serde_json::from_slice(response.body()).ok();
     if let Some(job) = accepted.and_then(|accepted| accepted.job_id.some()) {
-        return Ok(Answer::Accepted { job: JobId::new(job) });
+        let request_id = fault::request_id(response.headers());
+        return Ok(Answer::Accepted { job: JobId::new(job), request_id });
     }
     let mut fault = fault::of_answer(CostClass::Mutating, response);
     let throttled = fault.class == FaultClass::Throttled;
