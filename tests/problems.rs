@@ -187,3 +187,31 @@ fn inventory_lines(playbook: &Playbook) -> Vec<(String, u32)> {
     };
     lines.iter().map(|line| (line.text.clone(), line.place.line)).collect()
 }
+
+/// The only problem of a playbook with this `reinstall`.
+fn reinstall_problem(reinstall: &str) -> Option<String> {
+    let text = format!(
+        "version: 1\ncloud: simulator\nfleets:\n  web:\n    hosts: [{{ tag: role=web }}]\n    \
+         reinstall: {reinstall}\n"
+    );
+    let parsed = read("playbook.yaml", &text);
+    assert!(parsed.problems.len() < 2, "{}", picture(&parsed.problems));
+    assert_eq!(parsed.playbook.is_some(), parsed.problems.is_empty());
+    parsed.problems.first().map(|problem| format!("{}: {:?}", problem.code(), problem.help))
+}
+
+#[test]
+fn c9_a_reinstall_takes_the_current_image() {
+    for fine in ["{ image: current }", "{}"] {
+        assert_eq!(reinstall_problem(fine), None, "{fine}");
+    }
+}
+
+#[test]
+fn c9_an_image_in_a_reinstall_is_refused_and_points_to_the_change_of_os() {
+    for image in ["c71b64e7-4767-4406-afde-2ab2a2c0b4a2", "ubuntu-24.04"] {
+        let problem = reinstall_problem(&format!("{{ image: {image} }}")).unwrap();
+        assert!(problem.starts_with("playbook::not_built"), "{problem}");
+        assert!(problem.contains("change of OS"), "{problem}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The simulated cloud over HTTP, driven with an ordinary client and a clock that the test sets.
 
+#[path = "simulator/identity.rs"]
+mod identity;
 #[path = "simulator/wire.rs"]
 mod wire;
 
@@ -257,4 +259,46 @@ async fn a_thousand_servers_are_reinstalled_over_the_wire() {
     assert!(counts.values().all(|it| *it == json!({"accepted": 1, "completed": 1, "failed": 0})));
     assert_eq!((counts.len(), &stats["peak_in_flight"]), (1_000, &json!(1_000)));
     assert_eq!(stats["violations"], json!([]));
+}
+
+#[tokio::test]
+async fn snapshots_are_listed_by_volume_shown_and_made() {
+    let text = "servers: [{ count: 2, system_snapshots: 2, data_snapshots: 1 }]";
+    let cloud = Cloud::of(text).await;
+    let list = cloud.get("/v1/{p}/cloudservers/detail").await;
+    let disk = list["servers"][0]["os-extended-volumes:volumes_attached"][0]["id"].clone();
+    let disk = disk.as_str().expect("a system disk");
+    let of_disk = format!("/v2/{{p}}/cloudsnapshots/detail?volume_id={disk}");
+    let found = cloud.get(&of_disk).await;
+    assert_eq!((&found["count"], &found["snapshots"][0]["volume_id"]), (&json!(2), &json!(disk)));
+    let page = cloud.get("/v3/{p}/snapshots/detail?limit=4&offset=3").await;
+    assert_eq!((&page["count"], page["snapshots"].as_array().map(Vec::len)), (&json!(6), Some(3)));
+    let body = json!({"snapshot": {"volume_id": disk, "name": "mine", "force": false}});
+    let made = cloud.try_post("/v2/{p}/cloudsnapshots", &body).await;
+    assert_eq!(made.0, 202);
+    let id = made.1["snapshot"]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(made.1["snapshot"]["status"], "creating");
+    cloud.pass(Millis::secs(10));
+    let shown = cloud.get(&format!("/v2/{{p}}/cloudsnapshots/{id}")).await;
+    assert_eq!(
+        (&shown["snapshot"]["status"], &shown["snapshot"]["size"]),
+        (&json!("available"), &json!(40))
+    );
+    let unknown = json!({"snapshot": {"volume_id": "nobody"}});
+    assert_eq!(
+        cloud.try_post("/v2/{p}/cloudsnapshots", &unknown).await.1["error"]["code"],
+        "EVS.5404"
+    );
+}
+
+#[tokio::test]
+async fn a_windows_password_is_ciphertext_and_linux_has_none() {
+    let cloud = Cloud::of("servers: [{ name: a, os_type: Windows }, { name: b }]").await;
+    for (n, length) in [(0, 344), (1, 0)] {
+        let id = cloud.server_id(n).await;
+        for path in ["v2.1/{p}/servers", "v2/{p}/servers", "v1/{p}/cloudservers"] {
+            let answer = cloud.get(&format!("/{path}/{id}/os-server-password")).await;
+            assert_eq!(answer["password"].as_str().map(str::len), Some(length), "{path}");
+        }
+    }
 }

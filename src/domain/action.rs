@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgencyState, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, Quota, SecretRef,
-    Server, ServerId, Timestamp, Trace, UserId, Volume,
+    AgencyState, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, PasswordLook, Quota,
+    SecretRef, Server, ServerId, Snapshot, Timestamp, Trace, UserId, Volume,
 };
 
 /// How a server is stopped.
@@ -152,6 +152,13 @@ pub enum Action {
         /// Volumes on a page, at most 1,000.
         limit: u32,
     },
+    /// One page of all snapshots of the project's volumes: those of a system disk go with it.
+    ListSnapshots {
+        /// Snapshots to skip: an index, as for volumes.
+        offset: u32,
+        /// Snapshots on a page, at most 1,000.
+        limit: u32,
+    },
     /// The EVS quota with its use.
     ShowQuota,
     /// One image.
@@ -171,8 +178,18 @@ pub enum Action {
     },
     /// All KMS keys: to find one by its alias.
     ListKeys,
-    /// Whether EVS may use KMS.
+    /// Whether EVS may use KMS: is the agency there?
     ShowAgency,
+    /// What that agency may do in the project.
+    ListAgencyRoles {
+        /// Its id.
+        agency: String,
+    },
+    /// Whether the password of a Windows server can be fetched. The password itself is never read.
+    ShowPassword {
+        /// Which.
+        server: ServerId,
+    },
     /// Reinstall calls for one server in the audit log.
     ListTraces {
         /// Which server.
@@ -211,12 +228,15 @@ impl Action {
             | Self::ShowServer { .. }
             | Self::ShowJob { .. }
             | Self::ListVolumes { .. }
+            | Self::ListSnapshots { .. }
             | Self::ShowQuota
             | Self::ShowImage { .. }
             | Self::ShowKeyPair { .. }
             | Self::ShowKey { .. }
             | Self::ListKeys
             | Self::ShowAgency
+            | Self::ListAgencyRoles { .. }
+            | Self::ShowPassword { .. }
             | Self::ListTraces { .. } => CostClass::Reading,
         }
     }
@@ -260,6 +280,8 @@ pub enum Answer {
     Job(Job),
     /// `ListVolumes`; a page that is not full is the last.
     Volumes(Vec<Volume>),
+    /// `ListSnapshots`; a page that is not full is the last.
+    Snapshots(Vec<Snapshot>),
     /// `ShowQuota`.
     Quota(Quota),
     /// `ShowImage`; `None`: deleted, or no longer shared with us.
@@ -271,7 +293,16 @@ pub enum Answer {
     /// `ListKeys`.
     Keys(Vec<KmsKey>),
     /// `ShowAgency`.
-    Agency(AgencyState),
+    Agency {
+        /// Whether it is there.
+        state: AgencyState,
+        /// Its id, to ask for its roles.
+        id: Option<String>,
+    },
+    /// `ListAgencyRoles`: their names; `None`: we are not allowed to look.
+    AgencyRoles(Option<Vec<String>>),
+    /// `ShowPassword`.
+    Password(PasswordLook),
     /// `ListTraces`, newest first.
     Traces(Vec<Trace>),
     /// `Probe`.

@@ -33,7 +33,7 @@ pub use retry::{Jitter, RetryPolicies, RetryPolicy};
 pub use secret::{SecretRef, SecretSource};
 pub use server::{
     Address, AddressKind, AgencyState, Attachment, Image, Job, JobStatus, KeyPair, KeyState,
-    KmsKey, Quota, QuotaLine, Server, SubJob, Trace, Volume,
+    KmsKey, PasswordLook, Quota, QuotaLine, Server, Snapshot, SubJob, Trace, Volume,
 };
 pub use time::{Millis, Moment, Time, Timestamp};
 pub use words::{count, list_some, tag_matches};

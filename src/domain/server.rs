@@ -9,6 +9,7 @@ use super::{ImageId, JobId, ServerId, Timestamp, UserId, VolumeId};
 
 /// A server as one look showed it (`reference/ecs.md`, sections 3, 4 and 9).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub struct Server {
     /// Its id: the only thing that we ever address it by.
     pub id: ServerId,
@@ -42,6 +43,8 @@ pub struct Server {
     pub os_type: Option<String>,
     /// Created from an ISO image: a reinstall is not documented for it.
     pub from_iso: bool,
+    /// Paid by the month or the year (`charging_mode`): markets tie such servers to their image.
+    pub prepaid: bool,
     /// Disks, the system disk among them unless it is detached right now.
     pub volumes: Vec<Attachment>,
     /// Addresses, sorted.
@@ -132,8 +135,31 @@ pub struct Volume {
     pub created: Option<Timestamp>,
 }
 
+/// A snapshot of a disk (`reference/storage-image-kms.md`, section 3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The disk that it is of.
+    pub volume: VolumeId,
+    /// `available`, `creating` … as the cloud writes it.
+    pub status: String,
+}
+
+/// Whether the password of a Windows server can be fetched; what it is, nobody here wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordLook {
+    /// There is one.
+    There,
+    /// Not yet.
+    NotYet,
+}
+
 /// An image (`reference/storage-image-kms.md`, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub struct Image {
     /// Its id.
     pub id: ImageId,
@@ -155,6 +181,10 @@ pub struct Image {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
+    /// The backup that a full-ECS image rests on.
+    pub backup: Option<String>,
+    /// The image carries a charge of its own (`__account_code`, Huawei Cloud).
+    pub charged: bool,
     /// The KMS key an encrypted image carries.
     pub key: Option<String>,
     /// GiB that a disk must have for it.
@@ -275,6 +305,8 @@ pub struct KmsKey {
 pub enum AgencyState {
     /// It is there.
     Granted,
+    /// It is there, and no role for KMS was seen in the project. It may be inherited.
+    Powerless,
     /// It is not there.
     Missing,
     /// We are not allowed to look; not a "no".

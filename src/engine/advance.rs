@@ -116,7 +116,7 @@ impl Engine {
             }
             return false;
         }
-        true
+        self.is_wave_looked_at(draft.now.at, fleet)
     }
 
     fn skip_fleet(&mut self, draft: &mut Draft, fleet: usize, because: &str, wanted: u32) {
@@ -184,7 +184,7 @@ impl Engine {
 
     /// Reinstalls that may be in flight at once: the playbook's limit, and what the quota has room for.
     pub(super) fn reinstall_slots(&self) -> u32 {
-        let room = self.facts.preflight.flatten().unwrap_or(u32::MAX);
+        let room = self.pending.room.or(self.facts.preflight.flatten()).unwrap_or(u32::MAX);
         self.plan.limits.reinstalls.min(room).max(1)
     }
 

@@ -54,6 +54,15 @@ pub(super) fn half_done(why: &str) -> Failure {
     )
 }
 
+/// What the server needs went away since the plan was made; it was not even stopped.
+pub(super) fn taken_away(code: &str, why: &str) -> Failure {
+    let help = match code {
+        "Ecs.0021" => "delete disks, or have the quota raised, then plan again",
+        _ => "the image's owner can share or mend it; else change the OS; then plan again",
+    };
+    failure(code, "what it needs went away before its wave; it was not touched", why, help)
+}
+
 /// The server was protected after the plan was made.
 pub(super) fn protected(rule: &str) -> Failure {
     failure(

@@ -34,6 +34,7 @@ enum Read {
     Look(usize),
     Job(usize),
     Trace(usize),
+    Password(usize),
     Volumes,
 }
 
@@ -200,6 +201,10 @@ impl Engine {
         if let Some(index) = pending.ready.job.first() {
             return Some(Read::Job(*index));
         }
+        // What is left of the probes costs a request: passwords.
+        if let Some(index) = pending.ready.probe.first() {
+            return Some(Read::Password(*index));
+        }
         let idle = pending.volumes.as_ref().is_none_or(|read| read.next.is_some());
         let wanted = !pending.ready.volumes.is_empty() || pending.volumes.is_some();
         (idle && wanted).then_some(Read::Volumes)
@@ -256,6 +261,7 @@ impl Engine {
                 let server = self.server_id(*index);
                 (Purpose::Traces(*index), Action::ListTraces { server, since })
             }
+            Read::Password(index) => return self.send_probe(draft, *index),
             Read::Volumes => {
                 let begins = VolumeRead { next: Some(0), ..VolumeRead::default() };
                 let read = self.pending.volumes.get_or_insert(begins);
@@ -298,28 +304,51 @@ impl Engine {
 
     /// Probes do not go to the cloud's API: they need no token.
     fn send_probes(&mut self, draft: &mut Draft) {
-        while let Some(index) = self.pending.ready.probe.pop_first() {
-            self.pending.looks[index].asking.probe = true;
-            let Some((check, spec)) = self.next_probe(index) else { continue };
-            let action = Action::Probe { server: self.server_id(index), spec };
-            debug_assert!(action.cost_class() == CostClass::Free, "probes cost nothing");
+        let due: Vec<usize> = self.pending.ready.probe.iter().copied().collect();
+        for index in due {
+            match self.next_probe(index) {
+                Some((_, action)) if action.cost_class() != CostClass::Free => {}
+                Some(_) => self.send_probe(draft, index),
+                None => {
+                    self.pending.ready.probe.remove(&index);
+                    self.pending.looks[index].asking.probe = true;
+                }
+            }
+        }
+    }
+
+    fn send_probe(&mut self, draft: &mut Draft, index: usize) {
+        self.pending.ready.probe.remove(&index);
+        self.pending.looks[index].asking.probe = true;
+        if let Some((check, action)) = self.next_probe(index) {
             self.send(draft, Purpose::Probe { target: index, check }, action);
         }
     }
 
-    /// The first check from outside that has not passed yet.
-    pub(super) fn next_probe(&self, index: usize) -> Option<(usize, crate::domain::ProbeSpec)> {
+    /// The first check that needs a request of its own and has not passed yet.
+    pub(super) fn next_probe(&self, index: usize) -> Option<(usize, Action)> {
         let passed = &self.pending.looks[index].passed;
-        let (check, port) = self.treatment(index).verify.iter().enumerate().find_map(
-            |(number, check)| match check {
-                Check::Tcp { port, .. } if !passed.contains(&number) => Some((number, *port)),
-                Check::Tcp { .. } | Check::Fresh | Check::Unchanged => None,
-            },
-        )?;
+        let mut open = self.treatment(index).verify.iter().enumerate();
+        open.find_map(|(number, check)| match check {
+            Check::Tcp { port, .. } if !passed.contains(&number) => {
+                Some((number, self.connection(index, *port)))
+            }
+            Check::PasswordReady { .. } if !passed.contains(&number) => {
+                Some((number, Action::ShowPassword { server: self.server_id(index) }))
+            }
+            Check::Tcp { .. } | Check::PasswordReady { .. } | Check::Fresh | Check::Unchanged => {
+                None
+            }
+        })
+    }
+
+    /// A look whether that port of a server accepts connections.
+    fn connection(&self, index: usize, port: u16) -> Action {
         let addresses = &self.plan.targets[index].found.addresses;
         let floating = addresses.iter().find(|a| a.kind == crate::domain::AddressKind::Floating);
         let addr = floating.or(addresses.first()).map_or(String::new(), |a| a.addr.clone());
-        Some((check, crate::domain::ProbeSpec::Tcp { addr, port }))
+        let spec = crate::domain::ProbeSpec::Tcp { addr, port };
+        Action::Probe { server: self.server_id(index), spec }
     }
 
     /// When a request that is ready could be sent, for lack of a token or after trouble.
@@ -333,7 +362,10 @@ impl Engine {
             && ready.reinstall.is_empty());
         let survey = pending.preflight.as_ref().filter(|preflight| !preflight.due.is_empty());
         let sweep = pending.sweep.as_ref().is_some_and(|sweep| !sweep.pages.is_empty());
-        let single = !(ready.job.is_empty() && ready.trace.is_empty() && ready.volumes.is_empty());
+        let single = !(ready.job.is_empty()
+            && ready.trace.is_empty()
+            && ready.probe.is_empty()
+            && ready.volumes.is_empty());
         let volumes = pending.volumes.as_ref().is_some_and(|read| read.next.is_some());
         let looks = !ready.look.is_empty() && pending.sweep.is_none();
         let watch = self.is_watching() && pending.sweep.is_none();

@@ -5,7 +5,7 @@ use crate::domain::{Answer, Deed, Ending, Event, Fault, FaultClass, Millis, Repl
 use super::core::{Draft, Engine};
 use super::failure;
 use super::pending::{BySweep, Purpose, Traced};
-use super::preflight::read_policy;
+use super::preflight::{may_repeat, read_policy};
 use super::retry::{delay, mix};
 use super::state::{self, State};
 
@@ -54,6 +54,12 @@ impl Engine {
             }
             (Purpose::Probe { target, check }, Ok(Answer::Probe(report))) => {
                 self.probed(draft, *target, *check, report);
+            }
+            (Purpose::Probe { target, check }, Ok(Answer::Password(seen))) => {
+                self.password_seen(draft, (*target, *check), Ok(seen));
+            }
+            (Purpose::Probe { target, check }, Err(fault)) if !may_repeat(&fault) => {
+                self.password_seen(draft, (*target, *check), Err(&fault));
             }
             (Purpose::Traces(index), Err(fault)) if fault.class == FaultClass::Forbidden => {
                 let traced = Traced::Unreadable(fault.to_string());

@@ -31,6 +31,7 @@ mod state;
 mod turn;
 mod verify;
 mod wants;
+mod wave;
 mod wipe;
 
 pub use core::{Engine, Start};

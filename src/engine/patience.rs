@@ -49,7 +49,7 @@ impl Engine {
 
     fn longest_check(&self, index: usize) -> Millis {
         let within = self.treatment(index).verify.iter().map(|check| match check {
-            Check::Tcp { within, .. } => *within,
+            Check::Tcp { within, .. } | Check::PasswordReady { within } => *within,
             Check::Fresh | Check::Unchanged => Millis(0),
         });
         within.max().unwrap_or_default()

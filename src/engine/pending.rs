@@ -228,6 +228,8 @@ pub(super) struct Preflight {
     pub(super) not_before: Time,
     /// Troubles in a row.
     pub(super) troubles: u32,
+    /// The fleet whose next wave is looked at; `None`: the whole plan, before the first stop.
+    pub(super) fleet: Option<usize>,
 }
 
 /// Everything in the air.
@@ -258,6 +260,10 @@ pub(super) struct Pending {
     pub(super) watches: u32,
     pub(super) volumes: Option<VolumeRead>,
     pub(super) preflight: Option<Preflight>,
+    /// The wave of each fleet that was looked at last, and when.
+    pub(super) looked: Vec<Option<(usize, Time)>>,
+    /// Reinstalls that the quota had room for at that look.
+    pub(super) room: Option<u32>,
     /// After trouble with reads: not before.
     pub(super) reads_at: Time,
     pub(super) read_troubles: u32,
@@ -294,6 +300,8 @@ impl Pending {
             watches: 0,
             volumes: None,
             preflight: None,
+            looked: vec![None; fleets],
+            room: None,
             reads_at: Time(0),
             read_troubles: 0,
             since_read: 0,

@@ -18,7 +18,8 @@ impl Engine {
         let mut survey = Survey::for_plan(&self.plan);
         let due = survey.next();
         let not_before = draft.now.at;
-        self.pending.preflight = Some(Preflight { survey, due, not_before, troubles: 0 });
+        let fleet = None;
+        self.pending.preflight = Some(Preflight { survey, due, not_before, troubles: 0, fleet });
     }
 
     pub(super) fn survey_replied(&mut self, draft: &mut Draft, action: &Action, reply: Reply) {
@@ -38,7 +39,13 @@ impl Engine {
             }
             Err(fault) => preflight.survey.fail(action, &fault),
         };
-        if let Err(refusal) = taken {
+        if let Some(fleet) = preflight.fleet {
+            let readable = taken.is_ok();
+            preflight.due.extend(preflight.survey.next());
+            if !readable || preflight.survey.is_done() {
+                self.end_wave_look(draft, fleet, readable);
+            }
+        } else if let Err(refusal) = taken {
             self.refuse_run(draft, vec![refusal.to_string()]);
         } else {
             preflight.due.extend(preflight.survey.next());
@@ -58,6 +65,7 @@ impl Engine {
         let room = inventory.quota.as_ref().and_then(|quota| self.room(quota));
         self.pending.total = u32::try_from(inventory.servers.len()).unwrap_or(u32::MAX);
         self.note_first_sight(&inventory);
+        self.pending.looked.fill(Some((0, draft.now.at)));
         self.record(draft, Event::PreflightPassed { room });
         for (server, rule) in found.protected {
             self.end(draft, server, Ending::Protected, Some(failure::protected(&rule)));
@@ -78,7 +86,7 @@ impl Engine {
 
     /// New system disks that the quota has room for: each wipe needs one while the old one is still
     /// there (`storage-image-kms.md`, section 1).
-    fn room(&self, quota: &Quota) -> Option<u32> {
+    pub(super) fn room(&self, quota: &Quota) -> Option<u32> {
         let largest =
             self.plan.targets.values().map(|t| t.wiped.size_gib).max().unwrap_or(1).max(1);
         let kinds = self.plan.targets.values().map(|target| &target.wiped.kind);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Encryption, Ending, Event, Login, Millis, ProbeReport, Server, Time, Volume, VolumeId,
+    Encryption, Ending, Event, Fault, Login, Millis, PasswordLook, ProbeReport, Server, Time,
+    Volume, VolumeId,
 };
 use crate::playbook::Check;
 
@@ -16,6 +17,9 @@ use super::state::State;
 
 /// Between two tries of a check from outside.
 const PROBE_EVERY: Millis = Millis::secs(5);
+
+/// Between two looks for a password: they cost requests, and it takes minutes to come.
+const PASSWORD_EVERY: Millis = Millis::secs(30);
 
 /// A disk may be missing from so many lists before it counts.
 const UNLISTED: u32 = 3;
@@ -35,7 +39,7 @@ impl Engine {
                     (!waits).then_some(number)
                 }),
                 Check::Unchanged => self.is_unchanged(index, server).map(|()| Some(number)),
-                Check::Tcp { .. } => Ok(None),
+                Check::Tcp { .. } | Check::PasswordReady { .. } => Ok(None),
             };
             match trouble {
                 Ok(passed) => self.pending.looks[index].passed.extend(passed),
@@ -164,12 +168,13 @@ impl Engine {
         detail: String,
     ) {
         let State::Verifying { since, .. } = self.facts.targets[index].state else { return };
-        let within = match self.treatment(index).verify[check] {
-            Check::Tcp { within, .. } => within,
+        let (within, every) = match self.treatment(index).verify[check] {
+            Check::Tcp { within, .. } => (within, PROBE_EVERY),
+            Check::PasswordReady { within } => (within, PASSWORD_EVERY),
             Check::Fresh | Check::Unchanged => return,
         };
         if draft.now.at < since + within {
-            let again = draft.now.at + PROBE_EVERY;
+            let again = draft.now.at + every;
             self.look_later(index, |look| look.probe_at = Some(again));
         } else {
             let name = self.treatment(index).verify[check].name();
@@ -204,6 +209,23 @@ impl Engine {
         for index in read.waiting {
             self.verify_volume(draft, index, &read.found);
         }
+    }
+
+    /// Whether the new password can be fetched, or why nobody can say.
+    pub(super) fn password_seen(
+        &mut self,
+        draft: &mut Draft,
+        (index, check): (usize, usize),
+        seen: Result<PasswordLook, &Fault>,
+    ) {
+        let report = match seen {
+            Ok(PasswordLook::There) => ProbeReport::Passed,
+            Ok(PasswordLook::NotYet) => {
+                ProbeReport::Failed { detail: "there is no password to fetch yet".to_owned() }
+            }
+            Err(fault) => ProbeReport::Failed { detail: fault.to_string() },
+        };
+        self.probed(draft, index, check, report);
     }
 
     pub(super) fn probed(

@@ -157,6 +157,7 @@ impl<'a> Draft<'a> {
                     leave_running: judged.leave_running,
                     because: (chosen.because, chosen.place),
                     wiped: judged.wiped,
+                    snapshots: judged.snapshots,
                     kept: judged.kept,
                 };
                 planned.push(server.id.clone());
@@ -326,10 +327,31 @@ impl<'a> Draft<'a> {
         }
         warnings.extend(self.inventory.unread.iter().map(|unread| unread.warning().to_owned()));
         warnings.extend(room.warning());
+        warnings.extend(lost_snapshots(&self.targets));
         let notes = self.judge.notes.iter();
         warnings.extend(notes.map(|(text, n)| format!("{text} ({})", count(*n, "server"))));
         warnings
     }
+}
+
+/// Snapshots that go with their system disks (`storage-image-kms.md`, section 3).
+fn lost_snapshots(targets: &IndexMap<ServerId, Target>) -> Option<String> {
+    let losing: Vec<&Target> =
+        targets.values().filter(|target| !target.snapshots.is_empty()).collect();
+    let all: usize = losing.iter().map(|target| target.snapshots.len()).sum();
+    let names = |target: &&Target| {
+        let names: Vec<&String> = target.snapshots.values().collect();
+        format!("{} ({})", target.found.name, crate::domain::list_some(&names, 3))
+    };
+    let servers: Vec<String> = losing.iter().map(names).collect();
+    (all > 0).then(|| {
+        format!(
+            "{} of system disks will be deleted, as a reinstall always does, and cannot be a way \
+             back: {}",
+            count(all, "snapshot"),
+            crate::domain::list_some(&servers, 5)
+        )
+    })
 }
 
 fn left_out_by_exclusion(fleet: &FleetSpec, excluded: Excluded<'_>) -> LeftOut {

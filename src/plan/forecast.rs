@@ -21,6 +21,8 @@ const JOB: Millis = Millis::secs(90);
 const CHECKS: Millis = Millis::secs(30);
 /// While something is awaited, the whole project is listed about so often.
 const SWEEP_EVERY: Millis = Millis::secs(30);
+/// Before each wave but the first, the quota and, mostly, one image are looked at.
+const LOOKS: u64 = 2;
 /// Servers on a page of that list.
 const PAGE: u64 = 1_000;
 
@@ -40,7 +42,8 @@ pub(super) fn forecast(plan: &Plan, room: &Room) -> Forecast {
             (wave.servers.len() as u64).div_ceil(u64::from(plan.limits.stop_batch.max(1)))
         });
     let sweeps = duration.0.div_ceil(SWEEP_EVERY.0) * servers.div_ceil(PAGE);
-    let requests = 2 * servers + stops.sum::<u64>() + sweeps;
+    let later = plan.fleets.values().map(|fleet| fleet.waves.len().saturating_sub(1) as u64);
+    let requests = 2 * servers + stops.sum::<u64>() + sweeps + LOOKS * later.sum::<u64>();
     let by_rate = Millis(requests * 60_000 / u64::from(plan.limits.api.per_minute.max(1)));
     let binds = binds(plan, room, by_rate > duration);
     Forecast { requests, duration: duration.max(by_rate), binds, peak: peak(plan) }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, Volume, VolumeId,
+    AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, Snapshot, Volume, VolumeId,
 };
 
 /// What was read of a cloud. [`Survey`](super::Survey) makes one; tests write one down.
@@ -13,6 +13,8 @@ pub struct Inventory {
     pub servers: Vec<Server>,
     /// The disks of the servers in question.
     pub volumes: IndexMap<VolumeId, Volume>,
+    /// Snapshots of their system disks: a reinstall deletes them with the disk.
+    pub snapshots: Vec<Snapshot>,
     /// Their images; `None`: deleted, or no longer shared with us.
     pub images: IndexMap<ImageId, Option<Image>>,
     /// The key pairs in question; `None`: the acting user cannot see it.
@@ -34,6 +36,8 @@ pub enum Unread {
     Quota,
     /// KMS keys.
     Keys,
+    /// Snapshots of disks.
+    Snapshots,
     /// The listing changed under our hands, several times.
     SomeServers,
 }
@@ -49,6 +53,10 @@ impl Unread {
             }
             Self::Keys => {
                 "KMS keys could not be read (not allowed): whether they are enabled is not known"
+            }
+            Self::Snapshots => {
+                "snapshots of disks could not be listed (not allowed): those of the system disks \
+                 will be deleted unseen"
             }
             Self::SomeServers => {
                 "the list of servers changed while it was read: servers made or deleted just now \

@@ -9,7 +9,7 @@ use crate::domain::{
     AgencyState, Encryption, Image, InstallCall, KeyState, KmsKey, Login, PinnedFile,
     ReinstallRequest, Server, VolumeId,
 };
-use crate::playbook::{EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Treatment};
+use crate::playbook::{Check, EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Treatment};
 
 use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread};
 
@@ -28,6 +28,8 @@ pub(super) struct Judged {
     pub(super) reinstall: ReinstallRequest,
     pub(super) leave_running: bool,
     pub(super) wiped: Disk,
+    /// Snapshots of the system disk: id and name.
+    pub(super) snapshots: IndexMap<String, String>,
     pub(super) kept: Vec<Disk>,
 }
 
@@ -40,6 +42,9 @@ pub(super) struct Judge<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) notes: Notes,
 }
+
+/// The tag that the cloud itself puts on bare metal servers (`ecs.md`, section 2).
+const BARE_METAL: &str = "__type_baremetal";
 
 type Finding<T> = Result<T, Obstacle>;
 
@@ -64,13 +69,16 @@ impl<'a> Judge<'a> {
         treatment: &Treatment,
     ) -> Result<Judged, Vec<Obstacle>> {
         let mut wrong = Vec::new();
-        for finding in [at_rest(server), not_frozen(server), from_image(server), flavor(server)] {
-            keep(finding, &mut wrong);
+        for look in [at_rest, not_frozen, not_bare_metal, from_image, flavor] {
+            keep(look(server), &mut wrong);
         }
         let disk = keep(self.system_disk(server), &mut wrong);
         let image = keep(self.image(server), &mut wrong);
+        keep(image.map_or(Ok(()), |image| market(server, image)), &mut wrong);
         let spec = &treatment.reinstall;
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
+        let login = request.as_ref().map(|request| &request.login);
+        keep(password_comes(treatment, image, login), &mut wrong);
         let old = disk.as_ref().map(|disk| disk.key.as_deref());
         let sealed = image.and_then(|image| image.key.as_deref());
         let encryption = old.and_then(|old| keep(self.encryption(old, sealed, spec), &mut wrong));
@@ -79,6 +87,7 @@ impl<'a> Judge<'a> {
                 found: fingerprint(server, disk.id.clone()),
                 reinstall: ReinstallRequest { encryption, ..request },
                 leave_running: leave_running(spec.leave, server),
+                snapshots: self.snapshots(&disk.id),
                 wiped: disk,
                 kept: server.data_volumes().map(|id| self.disk(id)).collect(),
             }),
@@ -122,6 +131,12 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// X9: a reinstall deletes the snapshots of the system disk, so they are no way back.
+    fn snapshots(&self, disk: &VolumeId) -> IndexMap<String, String> {
+        let mine = self.inventory.snapshots.iter().filter(|snapshot| snapshot.volume == *disk);
+        mine.map(|snapshot| (snapshot.id.clone(), snapshot.name.clone())).collect()
+    }
+
     /// C4: still there, still shared with us, and usable.
     fn image(&self, server: &Server) -> Finding<&'a Image> {
         let name = server.image_name.as_deref().unwrap_or("unnamed");
@@ -143,6 +158,14 @@ impl<'a> Judge<'a> {
         if !image.registered {
             let cause = format!("its image {} is not registered", image.name);
             return obstacle("Ecs.0032", cause, "the image's owner has to register it");
+        }
+        if image.whole_server && image.backup.is_none() {
+            return obstacle(
+                "Ecs.0034",
+                format!("its image {} is a full-ECS image whose backup is missing", image.name),
+                "the image's owner has to make it anew from a backup that is still there; else \
+                 change the OS",
+            );
         }
         Ok(image)
     }
@@ -306,6 +329,12 @@ impl<'a> Judge<'a> {
         let id = self.usable_key(wanted)?;
         match self.inventory.agency {
             Some(AgencyState::Granted) => {}
+            Some(AgencyState::Powerless) => self.note(
+                "the agency EVSAccessKMS has no role for KMS that can be seen in this project; if \
+                 it inherits none either, the cloud answers Ecs.0025, and a user with Security \
+                 Administrator rights has to grant it"
+                    .to_owned(),
+            ),
             Some(AgencyState::Missing) => {
                 return obstacle(
                     "Ecs.0025",
@@ -386,6 +415,28 @@ fn not_frozen(server: &Server) -> Finding<()> {
     obstacle("Ecs.0030", "it is frozen", help)
 }
 
+/// X4: a bare metal server has a reinstall of its own, in another service.
+fn not_bare_metal(server: &Server) -> Finding<()> {
+    if !server.tags.contains_key(BARE_METAL) {
+        return Ok(());
+    }
+    let help = "take it out with `exclude`; the Bare Metal Server console reinstalls it";
+    obstacle("X4", "it is a bare metal server", help)
+}
+
+/// X10: the market binds a server that is paid by the month or the year to its image's licence.
+fn market(server: &Server, image: &Image) -> Finding<()> {
+    if !server.prepaid || image.kind != "market" {
+        return Ok(());
+    }
+    obstacle(
+        "Ecs.0510",
+        format!("it is paid by the month or year, and its image {} is of the market", image.name),
+        "take it out with `exclude`; whoever pays for it can change its billing or its OS in the \
+         console",
+    )
+}
+
 /// A reinstall is not documented for servers made from an ISO image.
 fn from_image(server: &Server) -> Finding<()> {
     if !server.from_iso {
@@ -426,11 +477,41 @@ fn byol(spec: &ReinstallSpec, image: &Image) -> Finding<bool> {
 }
 
 /// SLES, Oracle Linux, RHEL: the platform tells, and for SUSE the version that it is not openSUSE.
+/// On Huawei Cloud the image says it itself, with a charge of its own.
 fn is_billed(image: &Image) -> bool {
+    if image.charged {
+        return true;
+    }
     match image.platform.as_str() {
         "Oracle Linux" | "Red Hat" => true,
         "SUSE" => !image.os_version.to_ascii_lowercase().contains("opensuse"),
         _ => false,
+    }
+}
+
+/// N6: only Windows has a password to fetch, and only for whoever has the private key.
+fn password_comes(
+    treatment: &Treatment,
+    image: Option<&Image>,
+    login: Option<&Login>,
+) -> Finding<()> {
+    let asked = treatment.verify.iter().any(|check| matches!(check, Check::PasswordReady { .. }));
+    let (true, Some(image)) = (asked, image) else { return Ok(()) };
+    if !image.os_type.eq_ignore_ascii_case("windows") {
+        return obstacle(
+            "N6",
+            format!("its image {} is no Windows: there will be no password to fetch", image.name),
+            "take `password_ready` out of `verify` for this server; on Linux, log in with the key, \
+             and check with `tcp`",
+        );
+    }
+    match login {
+        Some(Login::Password(_) | Login::UserData) => obstacle(
+            "N6",
+            "without a key pair there is no password to fetch: it is encrypted for that key",
+            "write `reinstall.key_name`, or take `password_ready` out of `verify` for this server",
+        ),
+        Some(Login::KeyPair { .. }) | None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Encryption, InstallCall, Jitter, Login, Millis, RetryPolicy, ServerId, StopMode, Timestamp,
-    list_some,
+    count, list_some,
 };
 use crate::playbook::Check;
 
@@ -52,7 +52,7 @@ pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String>
             on_off(found.running),
             on_off(target.leave_running)
         ),
-        format!("  wiped {}", disk(&target.wiped)),
+        format!("  wiped {}{}", disk(&target.wiped), snapshots(target)),
         format!("  kept  {} · {}", disks(&target.kept), addresses(target)),
     ]
 }
@@ -87,6 +87,14 @@ fn new_key(encryption: &Encryption) -> String {
 fn disk(disk: &Disk) -> String {
     let encrypted = if disk.key.is_some() { ", encrypted" } else { "" };
     format!("{} ({} GiB {}{encrypted})", disk.id, thousands(disk.size_gib), disk.kind)
+}
+
+fn snapshots(target: &Target) -> String {
+    if target.snapshots.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&String> = target.snapshots.values().collect();
+    format!(" · with {}: {}", count(names.len(), "snapshot"), list_some(&names, SHOWN))
 }
 
 fn disks(kept: &[Disk]) -> String {
@@ -144,6 +152,7 @@ fn check(check: &Check) -> String {
         Check::Fresh => "fresh".to_owned(),
         Check::Unchanged => "unchanged".to_owned(),
         Check::Tcp { port, within } => format!("tcp {port} within {within}"),
+        Check::PasswordReady { within } => format!("password_ready within {within}"),
     }
 }
 

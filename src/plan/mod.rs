@@ -40,6 +40,6 @@ pub use model::{
     PLAN_FORMAT, Pace, Plan, PlannedFleet, PlannedTreatment, Provider, Step, Target, Wave,
 };
 pub use narrowing::Narrowing;
-pub use recheck::{Protection, Recheck, differences, protection, recheck};
+pub use recheck::{Protection, Recheck, differences, protection, recheck, recheck_image};
 pub use schema::schema;
 pub use survey::Survey;

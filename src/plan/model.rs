@@ -176,6 +176,9 @@ pub struct Target {
     pub because: (String, Place),
     /// The system disk: wiped.
     pub wiped: Disk,
+    /// Its snapshots, by id: deleted with it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub snapshots: IndexMap<String, String>,
     /// The data disks: kept.
     pub kept: Vec<Disk>,
 }

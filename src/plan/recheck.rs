@@ -7,8 +7,8 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Address, AgencyState, Encryption, KeyState, Login, Server, ServerId, Timestamp, VolumeId,
-    count, tag_matches,
+    Address, AgencyState, Encryption, ImageId, KeyState, Login, Server, ServerId, Timestamp,
+    VolumeId, count, tag_matches,
 };
 
 use super::{CheckedPlan, Fingerprint, Inventory, Target, Unread};
@@ -82,6 +82,7 @@ pub fn recheck(plan: &CheckedPlan, inventory: &Inventory) -> Recheck {
         }
         let mut found = differences(&target.found, server);
         untouched(target, server, inventory, &mut found);
+        new_snapshots(target, inventory, &mut found);
         if !found.is_empty() {
             recheck.drifted.push((id.clone(), found));
         }
@@ -118,6 +119,15 @@ fn untouched(target: &Target, server: &Server, inventory: &Inventory, found: &mu
         && volume.status != "in-use"
     {
         found.push(format!("system disk {} is `{}`, not `in-use`", volume.id, volume.status));
+    }
+}
+
+/// Somebody who made a snapshot since then may take it for a way back; it would be deleted.
+fn new_snapshots(target: &Target, inventory: &Inventory, found: &mut Vec<String>) {
+    let disk = &target.found.system_volume;
+    let mine = inventory.snapshots.iter().filter(|snapshot| snapshot.volume == *disk);
+    for new in mine.filter(|snapshot| !target.snapshots.contains_key(&snapshot.id)) {
+        found.push(format!("its system disk has a new snapshot {} ({})", new.name, new.id));
     }
 }
 
@@ -180,22 +190,34 @@ fn same_items<'a, T: Ord + 'a>(
         && sorted.iter().all(|known| items.clone().any(|item| item == known))
 }
 
+/// Why an image of the plan cannot be installed any more, with the code that the cloud would give.
+#[must_use]
+pub fn recheck_image(
+    plan: &CheckedPlan,
+    inventory: &Inventory,
+    id: &ImageId,
+) -> Option<(&'static str, String)> {
+    let name = plan.images.get(id).map_or("", |note| note.name.as_str());
+    match inventory.images.get(id).and_then(Option::as_ref) {
+        Some(image) if image.status == "active" && image.registered => None,
+        Some(image) => {
+            let status = &image.status;
+            let why =
+                format!("image {name} ({id}) is `{status}` and not usable: its owner can mend it");
+            Some(("Ecs.0032", why))
+        }
+        None => {
+            let why = format!("image {name} ({id}) is gone, or no longer shared with you");
+            Some(("Ecs.0031", why))
+        }
+    }
+}
+
 /// Images, key pairs, KMS keys, agency, quota: shared by many servers, so that one of them gone
 /// stops the run before it begins.
 fn refused(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>) {
-    for (id, note) in &plan.images {
-        match inventory.images.get(id).and_then(Option::as_ref) {
-            Some(image) if image.status == "active" && image.registered => {}
-            Some(image) => refused.push(format!(
-                "Ecs.0032: image {} ({id}) is `{}` and not usable: its owner can mend it",
-                note.name, image.status
-            )),
-            None => refused.push(format!(
-                "Ecs.0031: image {} ({id}) is gone, or no longer shared with you",
-                note.name
-            )),
-        }
-    }
+    let images = plan.images.keys().filter_map(|id| recheck_image(plan, inventory, id));
+    refused.extend(images.map(|(code, why)| format!("{code}: {why}")));
     let mut key_pairs: IndexMap<&str, usize> = IndexMap::new();
     let mut keys: IndexMap<&str, usize> = IndexMap::new();
     for target in plan.targets.values() {

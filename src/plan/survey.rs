@@ -3,7 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    Action, AgencyState, Answer, Fault, FaultClass, ImageId, Server, ServerId, Volume, VolumeId,
+    Action, AgencyState, Answer, Fault, FaultClass, ImageId, Server, ServerId, Snapshot, Volume,
+    VolumeId,
 };
 use crate::fleet::Refusal;
 use crate::playbook::Playbook;
@@ -51,6 +52,8 @@ enum Purpose<'p> {
     Draw(&'p Playbook, &'p Narrowing),
     /// A last look at the servers of a plan, which are known.
     Recheck(IndexSet<ServerId>),
+    /// The same before a wave: only what other people can take away meanwhile.
+    Wave,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +115,9 @@ impl<'p> Survey<'p> {
             (Action::ListVolumes { offset, .. }, Answer::Volumes(volumes)) => {
                 self.take_volumes(*offset, volumes);
             }
+            (Action::ListSnapshots { offset, .. }, Answer::Snapshots(snapshots)) => {
+                self.take_snapshots(*offset, snapshots);
+            }
             (Action::ShowQuota, Answer::Quota(quota)) => self.inventory.quota = Some(quota),
             (Action::ShowImage { image }, Answer::Image(found)) => {
                 self.inventory.images.insert(image.clone(), found.map(|image| *image));
@@ -121,7 +127,13 @@ impl<'p> Survey<'p> {
             }
             (Action::ShowKey { .. }, Answer::Key(found)) => self.inventory.keys.extend(found),
             (Action::ListKeys, Answer::Keys(keys)) => self.inventory.keys.extend(keys),
-            (Action::ShowAgency, Answer::Agency(state)) => self.inventory.agency = Some(state),
+            (Action::ShowAgency, Answer::Agency { state, id }) => {
+                self.inventory.agency = Some(state);
+                self.due.extend(id.map(|agency| Action::ListAgencyRoles { agency }));
+            }
+            (Action::ListAgencyRoles { .. }, Answer::AgencyRoles(roles)) => {
+                self.take_roles(roles.as_deref());
+            }
             (action, answer) => return Err(odd_answer(action, &answer)),
         }
         self.advance();
@@ -133,7 +145,8 @@ impl<'p> Survey<'p> {
     pub fn fail(&mut self, action: &Action, fault: &Fault) -> Result<(), Refusal> {
         use FaultClass::{Forbidden, NotFound};
         match (action, fault.class) {
-            (Action::ShowServer { .. } | Action::ShowKey { .. }, NotFound) => {}
+            (Action::ShowServer { .. } | Action::ShowKey { .. }, NotFound)
+            | (Action::ListAgencyRoles { .. }, NotFound | Forbidden) => {}
             (Action::ShowImage { image }, NotFound) => {
                 self.inventory.images.insert(image.clone(), None);
             }
@@ -141,6 +154,9 @@ impl<'p> Survey<'p> {
                 self.inventory.key_pairs.insert(name.clone(), None);
             }
             (Action::ShowQuota, NotFound | Forbidden) => self.unread(Unread::Quota),
+            (Action::ListSnapshots { .. }, NotFound | Forbidden) => {
+                self.unread(Unread::Snapshots);
+            }
             (Action::ShowKey { .. } | Action::ListKeys, Forbidden) => self.unread(Unread::Keys),
             (Action::ShowAgency, NotFound | Forbidden) => {
                 self.inventory.agency = Some(AgencyState::Unknown);
@@ -218,12 +234,30 @@ impl<'p> Survey<'p> {
         }
     }
 
+    fn take_snapshots(&mut self, offset: u32, snapshots: Vec<Snapshot>) {
+        if snapshots.len() >= PAGE as usize {
+            self.due.push(Action::ListSnapshots { offset: offset + PAGE, limit: PAGE });
+        }
+        let wiped = |snapshot: &Snapshot| self.wants.wiped.contains(&snapshot.volume);
+        self.inventory.snapshots.extend(snapshots.into_iter().filter(wiped));
+    }
+
+    /// An agency without a role for KMS does not help. Which role it has to be is not documented,
+    /// so any that names KMS will do.
+    fn take_roles(&mut self, roles: Option<&[String]>) {
+        let names_kms = |role: &String| role.to_ascii_lowercase().contains("kms");
+        if roles.is_some_and(|roles| !roles.iter().any(names_kms)) {
+            self.inventory.agency = Some(AgencyState::Powerless);
+        }
+    }
+
     /// Goes on to the next stage that has something to ask, once all of this one is answered.
     fn advance(&mut self) {
         while self.due.is_empty() && self.open.is_empty() && self.stage != Stage::Done {
             self.stage = match self.stage {
                 Stage::Servers => self.after_servers(),
                 Stage::Missing => self.begin_parts(),
+                Stage::Parts if matches!(self.purpose, Purpose::Wave) => Stage::Done,
                 Stage::Parts => self.begin_keys(),
                 Stage::Keys | Stage::Done => Stage::Done,
             };
@@ -252,7 +286,7 @@ impl<'p> Survey<'p> {
                 self.due.push(Action::ListServers { page: 1, limit: PAGE });
                 Stage::Servers
             }
-            Purpose::Draw(..) => self.begin_parts(),
+            Purpose::Draw(..) | Purpose::Wave => self.begin_parts(),
         }
     }
 
@@ -266,6 +300,7 @@ impl<'p> Survey<'p> {
             self.wants = wants;
         }
         self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
+        self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
         self.due.push(Action::ShowQuota);
         let images = self.wants.images.iter().cloned();
         self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
@@ -303,6 +338,21 @@ impl Survey<'static> {
         let targets = plan.targets.keys().cloned().collect();
         Self::begin(Purpose::Recheck(targets), Wants::of_plan(plan))
     }
+
+    /// A look before these servers of a plan are stopped, at what may have gone since: the room for
+    /// new disks, and each of their images once. What it gives goes to
+    /// [`recheck_image`](super::recheck_image).
+    #[must_use]
+    pub fn for_wave<'s>(plan: &Plan, servers: impl Iterator<Item = &'s ServerId>) -> Self {
+        let targets = servers.filter_map(|server| plan.targets.get(server));
+        let images: IndexSet<&ImageId> = targets.map(|target| &target.found.image).collect();
+        let mut survey = Self::begin(Purpose::Wave, Wants::default());
+        survey.stage = Stage::Parts;
+        survey.due = vec![Action::ShowQuota];
+        let show = |image: &ImageId| Action::ShowImage { image: image.clone() };
+        survey.due.extend(images.into_iter().map(show));
+        survey
+    }
 }
 
 /// Ids of KMS keys have 36 characters and no slash (`storage-image-kms.md`, section 7); anything
@@ -335,13 +385,16 @@ fn deed(action: &Action) -> String {
         Action::ListServers { .. } => "list the servers".to_owned(),
         Action::ShowServer { server } => format!("look at server {server}"),
         Action::ListVolumes { .. } => "list the disks".to_owned(),
+        Action::ListSnapshots { .. } => "list the snapshots of disks".to_owned(),
         Action::ShowQuota => "read the EVS quota".to_owned(),
         Action::ShowImage { image } => format!("look at image {image}"),
         Action::ShowKeyPair { name } => format!("look at key pair {name}"),
         Action::ShowKey { key } => format!("look at KMS key {key}"),
         Action::ListKeys => "list the KMS keys".to_owned(),
         Action::ShowAgency => "look at the agency EVSAccessKMS".to_owned(),
+        Action::ListAgencyRoles { .. } => "look at the roles of the agency EVSAccessKMS".to_owned(),
         Action::ShowJob { .. }
+        | Action::ShowPassword { .. }
         | Action::ListTraces { .. }
         | Action::Probe { .. }
         | Action::Stop { .. }

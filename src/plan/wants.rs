@@ -13,6 +13,8 @@ use super::{Narrowing, Plan};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wants {
     pub(super) volumes: IndexSet<VolumeId>,
+    /// System disks: their snapshots go with them.
+    pub(super) wiped: IndexSet<VolumeId>,
     pub(super) images: IndexSet<ImageId>,
     pub(super) key_pairs: IndexSet<String>,
     /// KMS keys by id or alias.
@@ -45,6 +47,7 @@ impl Wants {
         let mut wants = Self { images: plan.images.keys().cloned().collect(), ..Self::default() };
         for target in plan.targets.values() {
             wants.volumes.insert(target.found.system_volume.clone());
+            wants.wiped.insert(target.found.system_volume.clone());
             if let Login::KeyPair { name, owner } = &target.reinstall.login
                 && *owner == plan.cloud.user_id
                 && !wants.key_pairs.contains(name)
@@ -62,6 +65,7 @@ impl Wants {
 
     fn add(&mut self, server: &Server, treatment: &Treatment) {
         self.volumes.extend(server.volumes.iter().map(|volume| volume.id.clone()));
+        self.wiped.extend(server.system_volume().cloned());
         if !self.images.contains(&server.image) {
             self.images.insert(server.image.clone());
         }

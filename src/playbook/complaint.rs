@@ -97,7 +97,9 @@ pub(super) fn word(key: &str, text: &str, words: &[&str]) -> Complaint {
                 shown(text)
             ),
             label: "only `current`",
-            help: "remove it, or write `image: current`: every server keeps its image".to_owned(),
+            help: "remove it, or write `image: current`: a reinstall uses the image that a server \
+                   has; another one is a change of OS (in the console: \"Change OS\")"
+                .to_owned(),
         };
     }
     Complaint {

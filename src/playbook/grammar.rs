@@ -497,8 +497,23 @@ static CHECK: Table = Table {
     name: "check",
     what: "an entry of `verify`",
     rule: Rule::OneOf,
-    keys: &[key("tcp", Shape::Map(&TCP), "A port accepts connections.")],
-    later: &["ssh", "http", "command", "stable_for", "password_ready"],
+    keys: &[
+        key("tcp", Shape::Map(&TCP), "A port accepts connections."),
+        key(
+            "password_ready",
+            Shape::Map(&PASSWORD_READY),
+            "Windows with a key pair: the new password can be fetched.",
+        ),
+    ],
+    later: &["ssh", "http", "command", "stable_for"],
+};
+
+static PASSWORD_READY: Table = Table {
+    name: "password_ready",
+    what: "`password_ready`",
+    rule: Rule::Any,
+    keys: &[key("within", Shape::Duration, "It may take so long; default 15m.")],
+    later: &[],
 };
 
 static TCP: Table = Table {

@@ -376,6 +376,11 @@ pub enum Check {
         /// It may take so long.
         within: Millis,
     },
+    /// The new password of a Windows server can be fetched.
+    PasswordReady {
+        /// It may take so long.
+        within: Millis,
+    },
 }
 
 impl Check {
@@ -386,6 +391,7 @@ impl Check {
             Self::Fresh => "fresh",
             Self::Unchanged => "unchanged",
             Self::Tcp { .. } => "tcp",
+            Self::PasswordReady { .. } => "password_ready",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Everything here was checked against the grammar. A value that does not fit was told already and
 //! is left out, so that the other problems of the file still come to light.
 
-use crate::domain::{Jitter, SecretRef, SecretSource, StopMode};
+use crate::domain::{Jitter, Millis, SecretRef, SecretSource, StopMode};
 use crate::yaml::{Node, Scalar, Value};
 
 use super::lower::Desk;
@@ -146,24 +146,31 @@ fn policy(map: Option<&Node>) -> PolicyPatch {
 }
 
 /// How long a port may take where the check does not say: a first boot with cloud-init.
-const WITHIN: crate::domain::Millis = crate::domain::Millis::mins(10);
+const WITHIN: Millis = Millis::mins(10);
+
+/// How long the password of a Windows server may take: five to ten minutes are usual after a start
+/// (`ecs.md`, section 10).
+const INJECTED: Millis = Millis::mins(15);
 
 fn check(node: &Node) -> Option<CheckItem> {
     let check = match text(node) {
         Some("defaults") => return Some(CheckItem::Inherited),
         Some("fresh") => Check::Fresh,
         Some("unchanged") => Check::Unchanged,
-        _ => {
-            let tcp = node.get("tcp")?;
-            let port = u16::try_from(number(tcp.get("port")?)?).ok()?;
-            let within = match tcp.get("within") {
-                Some(within) => scalars::duration(text(within)?)?,
-                None => WITHIN,
-            };
-            Check::Tcp { port, within }
-        }
+        _ => match (node.get("tcp"), node.get("password_ready")) {
+            (Some(tcp), _) => {
+                let port = u16::try_from(number(tcp.get("port")?)?).ok()?;
+                Check::Tcp { port, within: within(tcp, WITHIN)? }
+            }
+            (None, Some(ready)) => Check::PasswordReady { within: within(ready, INJECTED)? },
+            (None, None) => return None,
+        },
     };
     Some(CheckItem::Check(check))
+}
+
+fn within(check: &Node, usual: Millis) -> Option<Millis> {
+    check.get("within").map_or(Some(usual), |within| scalars::duration(text(within)?))
 }
 
 /// Reads the key `strategy` of a fleet or of `defaults`.

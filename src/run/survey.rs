@@ -133,12 +133,17 @@ fn describe(action: &Action) -> String {
         Action::ShowServer { server } => format!("look at server {server}"),
         Action::ShowJob { job } => format!("look at job {job}"),
         Action::ListVolumes { .. } => "list the disks".to_owned(),
+        Action::ListSnapshots { .. } => "list the snapshots of disks".to_owned(),
         Action::ShowQuota => "look at the disk quota".to_owned(),
         Action::ShowImage { image } => format!("look at image {image}"),
         Action::ShowKeyPair { name } => format!("look at key pair {name}"),
         Action::ShowKey { key } => format!("look at KMS key {key}"),
         Action::ListKeys => "list the KMS keys".to_owned(),
         Action::ShowAgency => "look whether EVS may use KMS".to_owned(),
+        Action::ListAgencyRoles { .. } => "look what EVS may do with KMS".to_owned(),
+        Action::ShowPassword { server } => {
+            format!("look whether server {server} has a password to fetch")
+        }
         Action::ListTraces { server, .. } => format!("list the audit log of server {server}"),
         Action::Probe { server, .. } => format!("probe server {server}"),
     }

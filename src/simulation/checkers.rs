@@ -290,10 +290,13 @@ impl Watchers {
             Action::Reinstall { server, .. }
             | Action::ShowServer { server }
             | Action::ListTraces { server, .. }
+            | Action::ShowPassword { server }
             | Action::Probe { server, .. } => vec![server.clone()],
             Action::ListServers { .. }
             | Action::ShowJob { .. }
             | Action::ListVolumes { .. }
+            | Action::ListSnapshots { .. }
+            | Action::ListAgencyRoles { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
             | Action::ShowKeyPair { .. }

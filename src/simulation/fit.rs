@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{ImageId, Server, ServerId, UserId};
 use crate::fleet::Selector;
-use crate::playbook::{EncryptionSpec, FleetSpec, Hosts, LoginSpec, Playbook, Treatment};
+use crate::playbook::{Check, EncryptionSpec, FleetSpec, Hosts, LoginSpec, Playbook, Treatment};
 use crate::simulator::{ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, WorldSpec};
 
 /// Servers for an entry of `hosts` in a fleet that does not say how many it expects.
@@ -22,6 +22,9 @@ const USUAL: usize = 4;
 const TRIES: usize = 200;
 /// An image whose operating system is billed, for fleets that name a licence.
 const BILLED: &str = "Standard_SUSE_15_latest";
+
+/// The image of servers whose password is fetched.
+const WINDOWS: &str = "Standard_Windows_2022_latest";
 
 /// The world of that playbook; the same for the same seed.
 #[must_use]
@@ -260,6 +263,7 @@ impl<'p> Fitting<'p> {
             tags: BTreeMap::new(),
             os_type: None,
             from_iso: false,
+            prepaid: false,
             volumes: Vec::new(),
             addresses: Vec::new(),
             created: None,
@@ -268,8 +272,8 @@ impl<'p> Fitting<'p> {
     }
 
     fn group(&self, draft: &Draft) -> ServerGroup {
-        let fleet = draft.fleet.and_then(|n| self.playbook.fleets.get_index(n));
-        let billed = fleet.is_some_and(|(_, it)| it.treatment.reinstall.license.is_some());
+        let fleet = draft.fleet.and_then(|n| self.playbook.fleets.get_index(n)).map(|(_, it)| it);
+        let billed = fleet.is_some_and(|it| it.treatment.reinstall.license.is_some());
         let usual = ServerGroup::default();
         // The same for the same server, whatever else is in the world.
         let mut rng = self.rng.clone();
@@ -279,12 +283,23 @@ impl<'p> Fitting<'p> {
             ids: if draft.has_id { vec![draft.server.id.to_string()] } else { Vec::new() },
             tags: draft.server.tags.clone(),
             zones: vec![draft.server.az.clone()],
-            image: if billed { BILLED.to_owned() } else { usual.image },
+            image: match (fetches_password(fleet), billed) {
+                (true, _) => WINDOWS.to_owned(),
+                (false, true) => BILLED.to_owned(),
+                (false, false) => usual.image,
+            },
+            os_type: if fetches_password(fleet) { "Windows".to_owned() } else { usual.os_type },
             floating: rng.random_bool(0.2),
             data_gib: vec![100; rng.random_range(0..3)],
             ..usual
         }
     }
+}
+
+/// Whether the servers of a fleet have to run Windows: a password is fetched for them.
+fn fetches_password(fleet: Option<&FleetSpec>) -> bool {
+    let mut checks = fleet.into_iter().flat_map(|fleet| &fleet.treatment.verify);
+    checks.any(|check| matches!(check, Check::PasswordReady { .. }))
 }
 
 /// Selectors of a fleet's entries.
@@ -400,6 +415,17 @@ fn images(playbook: &Playbook) -> Vec<ImageSpec> {
             name: BILLED.to_owned(),
             platform: "SUSE".to_owned(),
             os_version: "SUSE Linux Enterprise Server 15 SP5 64bit".to_owned(),
+            ..ImageSpec::default()
+        });
+    }
+    for fleet in playbook.fleets.values().filter(|fleet| fetches_password(Some(fleet))) {
+        images.retain(|image| image.name != WINDOWS);
+        images.push(ImageSpec {
+            name: WINDOWS.to_owned(),
+            os_type: "Windows".to_owned(),
+            platform: "Windows".to_owned(),
+            os_version: "Windows Server 2022 Standard 64bit".to_owned(),
+            charged: fleet.treatment.reinstall.license.is_some(),
             ..ImageSpec::default()
         });
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::machine::Machine;
+use super::password::Password;
 use super::spec::{ImageSpec, ServerGroup, WorldSpec};
 use super::stats::ReinstallCount;
 use super::world::World;
@@ -70,6 +71,8 @@ impl World {
             os_version: spec.os_version.clone(),
             cloud_init: spec.cloud_init,
             whole_server: spec.whole_server,
+            backup: spec.backup.clone(),
+            charged: spec.charged,
             key: spec.encrypted.as_deref().map(|key| self.key_id(key)),
             min_disk_gib: spec.min_disk_gib,
         }
@@ -101,6 +104,7 @@ impl World {
                 tags: group.tags.clone(),
                 os_type: Some(group.os_type.clone()),
                 from_iso: group.from_iso,
+                prepaid: group.prepaid,
                 volumes: Vec::new(),
                 addresses: self.addresses(index, group),
                 created: Some(created),
@@ -112,6 +116,7 @@ impl World {
             data: Vec::new(),
             task: None,
             injecting_until: None,
+            password: Password::Stored,
             gone: false,
             last_failed: false,
             count: ReinstallCount::default(),
@@ -132,11 +137,13 @@ impl World {
             let disk = self.disk(group, &machine.server.id, (group.system_gib, created));
             let key = group.encrypted.as_deref().map(|key| self.key_id(key));
             let disk = Volume { status: group.system_status.clone(), key, ..disk };
+            self.add_snapshots(&disk, group.system_snapshots);
             machine.server.volumes.push(attached(&disk, 0));
             machine.system = Some(self.add_disk(disk));
         }
         for (n, gib) in group.data_gib.iter().enumerate() {
             let disk = self.disk(group, &machine.server.id, (*gib, created));
+            self.add_snapshots(&disk, group.data_snapshots);
             machine.server.volumes.push(attached(&disk, n + 1));
             machine.data.push(self.add_disk(disk));
         }

@@ -232,7 +232,7 @@ impl World {
 
     fn check_encryption(&self, key: Option<&String>) -> Result<(), ApiError> {
         let Some(key) = key else { return Ok(()) };
-        if self.agency == AgencyState::Missing {
+        if matches!(self.agency, AgencyState::Missing | AgencyState::Powerless) {
             return Err(refusal(NO_AGENCY));
         }
         let usable = |it: &crate::domain::KmsKey| it.id == *key && it.state == KeyState::Enabled;
@@ -419,70 +419,13 @@ failings! {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trial::{answer, calm, ids, job, reinstall_of, shown, status, stop_of};
     use super::super::{Faults, Knobs, Span, WorldSpec};
     use super::*;
-    use crate::domain::{Action, Answer, Encryption, JobStatus, Login, ReinstallRequest, UserId};
-
-    fn calm() -> Knobs {
-        Knobs {
-            stop_soft: Span::exactly(20.0),
-            stop_hard: Span::exactly(5.0),
-            start: Span::exactly(15.0),
-            reinstall: Span::exactly(100.0),
-            trace_visible: Span::exactly(4.0),
-            ..Knobs::default()
-        }
-    }
+    use crate::domain::{Action, Answer, JobStatus};
 
     fn world(spec: WorldSpec, faults: Faults) -> World {
         World::new(&WorldSpec { knobs: calm(), ..spec }, faults, 1)
-    }
-
-    fn ids(world: &World) -> Vec<ServerId> {
-        world.servers().map(|server| server.id.clone()).collect()
-    }
-
-    fn answer(world: &mut World, seconds: u64, action: &Action) -> Result<Answer, String> {
-        let served = world.serve(Millis::secs(seconds), action);
-        served.reply.expect("an answer").map_err(|fault| fault.code)
-    }
-
-    fn reinstall_of(world: &World, server: &ServerId) -> Action {
-        let account = world.account();
-        let login = Login::KeyPair {
-            name: account.key_name.clone(),
-            owner: UserId::new(account.user_id.clone()),
-        };
-        let encryption = Encryption::None;
-        let (call, user_data, byol) = (InstallCall::V2, None, false);
-        let request = ReinstallRequest { call, login, user_data, byol, encryption };
-        Action::Reinstall { server: server.clone(), request: Box::new(request) }
-    }
-
-    fn job(world: &mut World, seconds: u64, action: &Action) -> JobId {
-        match answer(world, seconds, action) {
-            Ok(Answer::Accepted { job }) => job,
-            other => panic!("not accepted: {other:?}"),
-        }
-    }
-
-    fn status(world: &mut World, seconds: u64, job: &JobId) -> JobStatus {
-        match answer(world, seconds, &Action::ShowJob { job: job.clone() }) {
-            Ok(Answer::Job(job)) => job.status,
-            other => panic!("no job: {other:?}"),
-        }
-    }
-
-    fn stop_of(server: &ServerId, mode: StopMode) -> Action {
-        Action::Stop { servers: vec![server.clone()], mode }
-    }
-
-    /// Status and task of the server as `ShowServer` says.
-    fn shown(world: &mut World, seconds: u64, server: &ServerId) -> (String, Option<String>) {
-        match answer(world, seconds, &Action::ShowServer { server: server.clone() }) {
-            Ok(Answer::Server(server)) => (server.status, server.task_state),
-            other => panic!("no server: {other:?}"),
-        }
     }
 
     #[test]

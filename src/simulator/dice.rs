@@ -43,6 +43,13 @@ impl Dice {
         format!("{head:08x}-{x:04x}-4{y:03x}-8{:03x}-{tail:012x}", (b >> 48) & 0x0fff)
     }
 
+    /// That many bytes.
+    pub(super) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// An id of 32 hex digits.
     pub(super) fn hex(&mut self) -> String {
         format!("{:016x}{:016x}", self.0.next_u64(), self.0.next_u64())

@@ -6,9 +6,12 @@ use super::faults::Hears;
 use super::jobs::TheJob;
 use super::world::World;
 use crate::domain::{
-    Action, Answer, Encryption, Fault, FaultClass, Job, JobStatus, Login, Millis, ProbeReport,
-    ReinstallRequest, Reply, SubJob,
+    Action, AgencyState, Answer, Encryption, Fault, FaultClass, Job, JobStatus, Login, Millis,
+    PasswordLook, ProbeReport, ReinstallRequest, Reply, Snapshot, SubJob,
 };
+
+/// Id of the agency through which EVS uses KMS.
+pub(super) const AGENCY: &str = "0a6e0000000000000000000000000001";
 
 /// How a request was served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +68,15 @@ impl World {
             | Action::ShowServer { .. }
             | Action::ShowJob { .. }
             | Action::ListVolumes { .. }
+            | Action::ListSnapshots { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
             | Action::ShowKeyPair { .. }
             | Action::ShowKey { .. }
             | Action::ListKeys
             | Action::ShowAgency
+            | Action::ListAgencyRoles { .. }
+            | Action::ShowPassword { .. }
             | Action::ListTraces { .. } => self.look(now, action),
         }
     }
@@ -99,7 +105,15 @@ impl World {
             Action::ShowKeyPair { name } => Answer::KeyPair(self.show_key_pair(name).cloned()),
             Action::ShowKey { key } => Answer::Key(self.show_key(key).ok().cloned()),
             Action::ListKeys => Answer::Keys(self.keys.clone()),
-            Action::ShowAgency => Answer::Agency(self.agency),
+            Action::ListSnapshots { offset, limit } => {
+                Answer::Snapshots(self.shown_snapshots(now, *offset, *limit))
+            }
+            Action::ShowAgency => self.shown_agency(),
+            Action::ListAgencyRoles { .. } => Answer::AgencyRoles(Some(self.agency_roles())),
+            Action::ShowPassword { server } => {
+                let none = self.server_password(now, server)?.is_empty();
+                Answer::Password(if none { PasswordLook::NotYet } else { PasswordLook::There })
+            }
             Action::ListTraces { server, since } => {
                 Answer::Traces(self.list_traces(now, server, *since).cloned().collect())
             }
@@ -110,6 +124,33 @@ impl World {
                 return Err(ApiError::new(400, "Ecs.0000", "This is not a look."));
             }
         })
+    }
+
+    fn shown_snapshots(&self, now: Millis, offset: u32, limit: u32) -> Vec<Snapshot> {
+        let page = self.snapshots(None).into_iter().skip(offset as usize).take(limit as usize);
+        page.map(|it| Snapshot {
+            id: it.id.clone(),
+            name: it.name.clone(),
+            volume: it.volume.clone(),
+            status: it.status(now).to_owned(),
+        })
+        .collect()
+    }
+
+    fn shown_agency(&self) -> Answer {
+        let (state, there) = match self.agency {
+            AgencyState::Granted | AgencyState::Powerless => (AgencyState::Granted, true),
+            state @ (AgencyState::Missing | AgencyState::Unknown) => (state, false),
+        };
+        Answer::Agency { state, id: there.then(|| AGENCY.to_owned()) }
+    }
+
+    /// What the agency may do in the project, by name.
+    pub(super) fn agency_roles(&self) -> Vec<String> {
+        match self.agency {
+            AgencyState::Granted => vec!["KMS Administrator".to_owned()],
+            AgencyState::Powerless | AgencyState::Missing | AgencyState::Unknown => Vec::new(),
+        }
     }
 
     fn shown_job(&self, now: Millis, job: &TheJob) -> Job {
@@ -161,12 +202,15 @@ fn operation(action: &Action) -> &'static str {
         Action::ShowServer { .. } => "show_server",
         Action::ShowJob { .. } => "show_job",
         Action::ListVolumes { .. } => "list_volumes",
+        Action::ListSnapshots { .. } => "list_snapshots",
         Action::ShowQuota => "show_quota",
         Action::ShowImage { .. } => "show_image",
         Action::ShowKeyPair { .. } => "show_key_pair",
         Action::ShowKey { .. } => "show_key",
         Action::ListKeys => "list_keys",
         Action::ShowAgency => "show_agency",
+        Action::ListAgencyRoles { .. } => "list_agency_roles",
+        Action::ShowPassword { .. } => "show_password",
         Action::ListTraces { .. } => "list_traces",
         Action::Probe { .. } => "probe",
     }

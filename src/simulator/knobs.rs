@@ -77,7 +77,7 @@ pub enum MixedBatch {
     Succeeds,
 }
 
-/// The knobs. Every length is simulated time.
+/// The knobs. Every length is simulated time, but for the life of a token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, each of them a yes or no")]
@@ -92,6 +92,10 @@ pub struct Knobs {
     pub reinstall: Span,
     /// Password or key are injected after a reinstall.
     pub injection: Span,
+    /// A Windows password can be fetched, counted from the start behind a reinstall.
+    pub password: Span,
+    /// A snapshot of a disk is made.
+    pub snapshot: Span,
     /// A request is answered.
     pub latency: Span,
     /// A client waits for an answer that is lost before it gives up.
@@ -124,8 +128,13 @@ pub struct Knobs {
     pub single_job_parts: bool,
     /// The server is started at the end of a reinstall.
     pub starts_after_reinstall: bool,
+    /// Until the new Windows password is there, the old one is still shown.
+    pub password_stays: bool,
     /// Throttling answers carry `Retry-After`.
     pub retry_after: bool,
+    /// A token lives so many seconds of the wall clock: no speed divides them (`auth.md`,
+    /// section 2).
+    pub token_life: u32,
 }
 
 impl Default for Knobs {
@@ -136,6 +145,8 @@ impl Default for Knobs {
             start: Span(10.0, 20.0),
             reinstall: Span(60.0, 120.0),
             injection: Span::exactly(90.0),
+            password: Span(300.0, 600.0),
+            snapshot: Span(2.0, 10.0),
             latency: Span(0.02, 0.2),
             timeout: Span::exactly(60.0),
             job_visible: Span::exactly(0.0),
@@ -152,7 +163,9 @@ impl Default for Knobs {
             mixed_batch: MixedBatch::Fails,
             single_job_parts: false,
             starts_after_reinstall: true,
+            password_stays: false,
             retry_after: false,
+            token_life: 24 * 3_600,
         }
     }
 }

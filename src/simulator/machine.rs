@@ -1,5 +1,6 @@
 //! One server of a simulated cloud, with what only the cloud knows of it.
 
+use super::password::Password;
 use super::stats::ReinstallCount;
 use crate::domain::{Millis, Server, Timestamp};
 
@@ -20,6 +21,8 @@ pub(super) struct Machine {
     pub(super) task: Option<Task>,
     /// Until when password or key are injected.
     pub(super) injecting_until: Option<Millis>,
+    /// When its password can be fetched.
+    pub(super) password: Password,
     /// Somebody deleted it.
     pub(super) gone: bool,
     /// Its last reinstall failed.

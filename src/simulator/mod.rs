@@ -20,9 +20,13 @@ mod knobs;
 mod looks;
 mod machine;
 mod meddle;
+mod password;
+mod snapshots;
 mod spec;
 mod stats;
 mod tasks;
+#[cfg(test)]
+mod trial;
 mod world;
 
 pub use account::{Account, clouds_yaml, first_line};

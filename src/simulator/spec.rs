@@ -76,12 +76,18 @@ pub struct ServerGroup {
     pub frozen: bool,
     /// Made from an ISO image.
     pub from_iso: bool,
+    /// Paid by the month or the year.
+    pub prepaid: bool,
     /// An elastic address each.
     pub floating: bool,
     /// Size of the system disk in GiB; 0: no system disk.
     pub system_gib: u64,
     /// Sizes of the data disks in GiB.
     pub data_gib: Vec<u64>,
+    /// Snapshots of the system disk.
+    pub system_snapshots: u32,
+    /// Snapshots of each data disk.
+    pub data_snapshots: u32,
     /// Type of the disks.
     pub disk_type: String,
     /// Status of the system disk.
@@ -107,9 +113,12 @@ impl Default for ServerGroup {
             locked: false,
             frozen: false,
             from_iso: false,
+            prepaid: false,
             floating: false,
             system_gib: 40,
             data_gib: vec![100],
+            system_snapshots: 0,
+            data_snapshots: 0,
             disk_type: "SSD".to_owned(),
             system_status: "in-use".to_owned(),
             encrypted: None,
@@ -166,6 +175,10 @@ pub struct ImageSpec {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
+    /// Id of the backup that a full-ECS image rests on.
+    pub backup: Option<String>,
+    /// It carries a charge of its own (`__account_code`).
+    pub charged: bool,
     /// Deleted, or no longer shared: servers still name it.
     pub gone: bool,
     /// Id or alias of the KMS key of an encrypted image.
@@ -187,6 +200,8 @@ impl Default for ImageSpec {
             os_version: "Ubuntu 24.04 server 64bit".to_owned(),
             cloud_init: true,
             whole_server: false,
+            backup: None,
+            charged: false,
             gone: false,
             encrypted: None,
             min_disk_gib: 4,
@@ -267,6 +282,9 @@ pub enum SpecError {
     /// A range that is none.
     #[error("knob `{0}` must be a range of seconds such as [60, 120]")]
     Span(&'static str),
+    /// A token that nobody could use.
+    #[error("knob `token_life` must be at least 1 second")]
+    TokenLife,
     /// Too many servers.
     #[error("a world of {0} servers is too large; at most 100000")]
     Size(u64),
@@ -307,6 +325,9 @@ impl WorldSpec {
             self.check_key(&image.name, image.encrypted.as_ref())?;
         }
         self.check_ids()?;
+        if self.knobs.token_life == 0 {
+            return Err(SpecError::TokenLife);
+        }
         match self.knobs.spans().into_iter().find(|(_, span)| !span.is_valid()) {
             Some((name, _)) => Err(SpecError::Span(name)),
             None => Ok(()),
@@ -366,13 +387,15 @@ impl KeySpec {
 }
 
 impl Knobs {
-    fn spans(&self) -> [(&'static str, Span); 10] {
+    fn spans(&self) -> [(&'static str, Span); 12] {
         [
             ("stop_soft", self.stop_soft),
             ("stop_hard", self.stop_hard),
             ("start", self.start),
             ("reinstall", self.reinstall),
             ("injection", self.injection),
+            ("password", self.password),
+            ("snapshot", self.snapshot),
             ("latency", self.latency),
             ("timeout", self.timeout),
             ("job_visible", self.job_visible),
@@ -396,6 +419,7 @@ mod tests {
             ("servers: [{ zones: [] }]", "at least one zone"),
             ("servers: [{ count: 100001 }]", "too large"),
             ("knobs: { reinstall: [9, 1] }", "knob `reinstall`"),
+            ("knobs: { token_life: 0 }", "knob `token_life`"),
             ("servers: [{ colour: red }]", "colour"),
         ];
         for (text, reason) in cases {

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::jobs::Failing;
 use super::knobs::Span;
 use super::machine::{Stale, TaskKind};
+use super::password::Password;
 use super::world::World;
 use crate::domain::{Attachment, Millis, Server, ServerId, Timestamp, Volume, VolumeId};
 
@@ -99,6 +100,9 @@ impl World {
         let server = self.change(at, index);
         status.clone_into(&mut server.status);
         server.task_state = None;
+        if status == "ACTIVE" && self.machines[index].password == Password::AwaitsStart {
+            self.password_begins(at, index);
+        }
         self.end_parts(at, &task.parts, Ok(()));
     }
 
@@ -147,6 +151,7 @@ impl World {
         let mut released = 0;
         let disk = &mut self.disks[slot];
         self.disk_by_id.remove(&disk.id);
+        self.snapshots.remove(&disk.id);
         if let Some(task) = &mut self.machines[index].task
             && let TaskKind::Reinstall(system) = &mut task.kind
         {
@@ -177,9 +182,13 @@ impl World {
         server.key_name = system.key_name;
         let machine = &mut self.machines[index];
         machine.injecting_until = Some(until);
+        machine.password = Password::AwaitsStart;
         machine.last_failed = false;
         machine.launched = wall;
         machine.count.completed += 1;
+        if starts {
+            self.password_begins(at, index);
+        }
         self.in_flight -= 1;
         self.drop_helper(system.helper.as_ref());
         self.end_parts(at, &task.parts, Ok(()));

@@ -10,6 +10,7 @@ use super::faults::{Fate, Faults, Hears, Request};
 use super::jobs::TheJob;
 use super::knobs::Knobs;
 use super::machine::Machine;
+use super::snapshots::Snapshot;
 use super::spec::{QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
@@ -39,6 +40,8 @@ pub struct World {
     pub(super) helper_ids: BTreeSet<ServerId>,
     pub(super) disks: Vec<Volume>,
     pub(super) disk_by_id: BTreeMap<VolumeId, usize>,
+    /// Snapshots of disks, the oldest first.
+    pub(super) snapshots: BTreeMap<VolumeId, Vec<Snapshot>>,
     pub(super) images: BTreeMap<ImageId, Image>,
     pub(super) key_pairs: Vec<KeyPair>,
     pub(super) keys: Vec<KmsKey>,
@@ -80,6 +83,7 @@ impl World {
             helper_ids: BTreeSet::new(),
             disks: Vec::new(),
             disk_by_id: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             images: BTreeMap::new(),
             key_pairs: Vec::new(),
             keys: Vec::new(),

@@ -247,25 +247,29 @@ fn an_encrypted_image_gives_an_encrypted_disk_whatever_the_old_one_was() {
 
 #[test]
 fn the_forecast_names_the_limit_that_makes_the_run_as_long_as_it_is() {
-    let check =
-        |change: fn(&mut Playbook, &mut Inventory), expected: &str, abreast: u32, peak: u32| {
-            let mut web = fleet("web", 4, &["web-*"]);
-            web.strategy = Strategy {
-                canary: 0,
-                serial: vec![Size::Share(Share(100))],
-                max_unavailable: Size::Count(9),
-                max_failures: 2,
-                ..Strategy::default()
-            };
-            let (mut playbook, mut world) = (playbook(vec![web]), inventory(web_and_db(20, 0)));
-            change(&mut playbook, &mut world);
-            let forecast = drawn(&playbook, &world).unwrap().forecast;
-            assert_eq!((forecast.binds.as_str(), forecast.peak), (expected, peak));
-            let rounds = 20_u64.div_ceil(u64::from(abreast));
-            assert!(forecast.duration >= Millis::secs(rounds * 330), "{}", forecast.duration);
-            let sweeps = forecast.duration.0 / 30_000;
-            assert!((40..=65 + sweeps).contains(&forecast.requests), "{}", forecast.requests);
+    let check = |change: fn(&mut Playbook, &mut Inventory),
+                 expected: &str,
+                 abreast: u32,
+                 peak: u32| {
+        let mut web = fleet("web", 4, &["web-*"]);
+        web.strategy = Strategy {
+            canary: 0,
+            serial: vec![Size::Share(Share(100))],
+            max_unavailable: Size::Count(9),
+            max_failures: 2,
+            ..Strategy::default()
         };
+        let (mut playbook, mut world) = (playbook(vec![web]), inventory(web_and_db(20, 0)));
+        change(&mut playbook, &mut world);
+        let plan = drawn(&playbook, &world).unwrap();
+        let (forecast, waves) = (plan.forecast, plan.fleets["web"].waves.len() as u64);
+        assert_eq!((forecast.binds.as_str(), forecast.peak), (expected, peak));
+        let rounds = 20_u64.div_ceil(u64::from(abreast));
+        assert!(forecast.duration >= Millis::secs(rounds * 330), "{}", forecast.duration);
+        let sweeps = forecast.duration.0 / 30_000;
+        let looks = 2 * (waves - 1);
+        assert!((40..=65 + sweeps + looks).contains(&forecast.requests), "{}", forecast.requests);
+    };
     check(|_, _| {}, "strict_budget with max_failures of fleet `web`: 3 at once", 3, 3);
     let lenient: fn(&mut Playbook, &mut Inventory) =
         |playbook, _| playbook.fleets["web"].strategy.strict_budget = false;

@@ -4,7 +4,9 @@ use refleet::domain::{Action, AgencyState, Answer, Fault, FaultClass, Server};
 use refleet::plan::{Inventory, Narrowing, Refusal, Survey, Unread, check};
 use refleet::playbook::{EncryptionSpec, Playbook};
 
-use crate::world::{answer, drawn, fleet, inventory, kms_key, playbook, server, web_and_db};
+use crate::world::{
+    answer, drawn, fleet, inventory, kms_key, playbook, server, snapshot, web_and_db,
+};
 
 /// Drives a survey to its end; returns it with everything that it asked.
 fn read<'p>(mut survey: Survey<'p>, cloud: &Inventory) -> (Survey<'p>, Vec<String>) {
@@ -24,6 +26,8 @@ fn short(action: &Action) -> String {
     match action {
         Action::ListServers { page, .. } => format!("servers {page}"),
         Action::ListVolumes { offset, .. } => format!("volumes {offset}"),
+        Action::ListSnapshots { offset, .. } => format!("snapshots {offset}"),
+        Action::ListAgencyRoles { .. } => "roles".to_owned(),
         Action::ShowServer { server } => format!("server {server}"),
         Action::ShowImage { image } => format!("image {image}"),
         Action::ShowKeyPair { name } => format!("key pair {name}"),
@@ -33,6 +37,7 @@ fn short(action: &Action) -> String {
         | Action::ShowAgency
         | Action::ShowJob { .. }
         | Action::ListTraces { .. }
+        | Action::ShowPassword { .. }
         | Action::Probe { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
@@ -52,7 +57,9 @@ fn each_thing_is_read_once_and_only_for_the_servers_in_question() {
     let mut cloud = inventory(web_and_db(3, 2));
     cloud.servers[3].image = "img-other".into();
     let (read, asked) = survey_of(&playbook, &cloud);
-    assert_eq!(asked, ["servers 1", "volumes 0", "ShowQuota", "image img-ubuntu", "key pair ops"]);
+    let once =
+        ["servers 1", "volumes 0", "snapshots 0", "ShowQuota", "image img-ubuntu", "key pair ops"];
+    assert_eq!(asked, once);
     assert_eq!(read.servers.len(), 5, "all servers can be named");
     assert_eq!(read.volumes.len(), 6, "disks of the three web servers");
     assert_eq!(drawn(&playbook, &read).unwrap(), drawn(&playbook, &cloud).unwrap());
@@ -63,9 +70,13 @@ fn long_lists_are_read_page_by_page_until_all_is_known() {
     let servers: Vec<Server> = (1..=2_500).map(|n| server(n, &format!("web-{n:04}"))).collect();
     let mut web = fleet("web", 4, &["web-*"]);
     web.strategy.written = true;
-    let (read, asked) = survey_of(&playbook(vec![web]), &inventory(servers));
+    let mut cloud = inventory(servers);
+    cloud.snapshots = (0..2_300).map(|n| snapshot(n, &format!("v-{n:04}-sys"))).collect();
+    let (read, asked) = survey_of(&playbook(vec![web]), &cloud);
+    assert_eq!(read.snapshots.len(), 2_299, "those of system disks in question");
     assert_eq!(asked[..4], ["servers 1", "servers 2", "servers 3", "volumes 0"]);
     assert_eq!(asked.iter().filter(|asked| asked.starts_with("volumes")).count(), 5);
+    assert_eq!(asked.iter().filter(|asked| asked.starts_with("snapshots")).count(), 3);
     assert_eq!((read.servers.len(), read.volumes.len()), (2_500, 5_000));
 }
 
@@ -97,7 +108,7 @@ fn the_key_of_an_encrypted_disk_is_read_once_the_disk_is_known() {
     let mut cloud = inventory(web_and_db(2, 0));
     cloud.volumes.get_mut("v-0001-sys").unwrap().key = Some(key.to_owned());
     let (read, asked) = survey_of(&playbook(vec![fleet("web", 4, &["web-*"])]), &cloud);
-    assert_eq!(asked[5..], ["key 0d0466b0", "ShowAgency"]);
+    assert_eq!(asked[6..], ["key 0d0466b0", "ShowAgency", "roles"]);
     assert_eq!(read.keys, [kms_key(key, "evs/default")]);
     assert_eq!(read.agency, Some(AgencyState::Granted));
 }
@@ -107,7 +118,7 @@ fn an_alias_is_looked_up_in_the_list_of_keys() {
     let mut web = fleet("web", 4, &["web-*"]);
     web.treatment.reinstall.encryption = EncryptionSpec::KmsKey("evs/default".to_owned());
     let (_, asked) = survey_of(&playbook(vec![web]), &inventory(web_and_db(2, 0)));
-    assert_eq!(asked[5..], ["ListKeys", "ShowAgency"]);
+    assert_eq!(asked[6..], ["ListKeys", "ShowAgency", "roles"]);
 }
 
 #[test]
@@ -157,6 +168,8 @@ fn what_may_not_be_read_is_unknown_where_the_plan_can_do_without() {
     let read = failing("ShowQuota", Forbidden).unwrap();
     assert_eq!((read.quota, read.unread), (None, vec![Unread::Quota]));
     assert_eq!(failing("ShowAgency", Forbidden).unwrap().agency, Some(AgencyState::Unknown));
+    assert_eq!(failing("roles", Forbidden).unwrap().agency, Some(AgencyState::Granted));
+    assert_eq!(failing("snapshots", Forbidden).unwrap().unread, [Unread::Snapshots]);
     assert_eq!(failing("ListKeys", Forbidden).unwrap().unread, [Unread::Keys]);
     assert_eq!(failing("image", NotFound).unwrap().images["img-ubuntu"], None);
     assert_eq!(failing("key pair", NotFound).unwrap().key_pairs["ops"], None);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use refleet::domain::{
     Action, Address, AddressKind, AgencyState, Answer, Attachment, Image, KeyPair, KeyState,
-    KmsKey, Origin, Place, Quota, QuotaLine, Server, Timestamp, Volume,
+    KmsKey, Origin, Place, Quota, QuotaLine, Server, Snapshot, Timestamp, Volume,
 };
 use refleet::fleet::Selector;
 use refleet::plan::{CloudIdentity, Inventory, Narrowing, Plan, Provider, Refusal, draw};
@@ -37,6 +37,7 @@ pub(crate) fn server(number: usize, name: &str) -> Server {
         tags: BTreeMap::from([("role".to_owned(), "web".to_owned())]),
         os_type: Some("Linux".to_owned()),
         from_iso: false,
+        prepaid: false,
         volumes: vec![attachment(number, "sys"), attachment(number, "data")],
         addresses: vec![Address {
             addr: format!("10.0.{}.{}", number / 250, number % 250),
@@ -68,6 +69,8 @@ pub(crate) fn image(id: &str) -> Image {
         os_version: "Ubuntu 24.04 server 64bit".to_owned(),
         cloud_init: true,
         whole_server: false,
+        backup: None,
+        charged: false,
         key: None,
         min_disk_gib: 10,
     }
@@ -81,6 +84,16 @@ pub(crate) fn key_pair(name: &str) -> KeyPair {
 /// An enabled KMS key.
 pub(crate) fn kms_key(id: &str, alias: &str) -> KmsKey {
     KmsKey { id: id.to_owned(), alias: alias.to_owned(), state: KeyState::Enabled }
+}
+
+/// A snapshot of that disk.
+pub(crate) fn snapshot(number: usize, volume: &str) -> Snapshot {
+    Snapshot {
+        id: format!("snap-{number:04}"),
+        name: format!("before-{number}"),
+        volume: volume.into(),
+        status: "available".to_owned(),
+    }
 }
 
 /// A project with these servers, and all that they rest on in order.
@@ -102,6 +115,7 @@ pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
     let no_limit = QuotaLine { limit: None, used: 12 };
     Inventory {
         volumes: volumes.collect(),
+        snapshots: Vec::new(),
         servers,
         images: [("img-ubuntu".into(), Some(image("img-ubuntu")))].into_iter().collect(),
         key_pairs: [("ops".to_owned(), Some(key_pair("ops")))].into_iter().collect(),
@@ -202,9 +216,24 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         Action::ShowKey { key } => Answer::Key(inventory.key(key).cloned()),
         Action::ListKeys => Answer::Keys(inventory.keys.clone()),
         Action::ShowQuota => Answer::Quota(inventory.quota.clone().unwrap()),
-        Action::ShowAgency => Answer::Agency(inventory.agency.unwrap()),
+        Action::ListSnapshots { offset, limit } => {
+            Answer::Snapshots(page_of(&inventory.snapshots, *offset, *limit))
+        }
+        Action::ShowAgency => Answer::Agency {
+            state: match inventory.agency.unwrap() {
+                AgencyState::Powerless | AgencyState::Granted => AgencyState::Granted,
+                state @ (AgencyState::Missing | AgencyState::Unknown) => state,
+            },
+            id: Some("agency-1".to_owned()),
+        },
+        Action::ListAgencyRoles { .. } => {
+            let granted = inventory.agency == Some(AgencyState::Granted);
+            let role = if granted { "KMS Administrator" } else { "Server Administrator" };
+            Answer::AgencyRoles(Some(vec![role.to_owned()]))
+        }
         other @ (Action::ShowJob { .. }
         | Action::ListTraces { .. }
+        | Action::ShowPassword { .. }
         | Action::Probe { .. }
         | Action::Stop { .. }
         | Action::Start { .. }

@@ -27,6 +27,11 @@ impl Cloud {
         Self::with(WorldSpec::healthy(servers), Faults::default(), 1.0).await
     }
 
+    /// The world of that file, where nothing goes wrong.
+    pub(crate) async fn of(text: &str) -> Self {
+        Self::with(WorldSpec::from_yaml(text).expect(text), Faults::default(), 1.0).await
+    }
+
     pub(crate) async fn with(spec: WorldSpec, faults: Faults, speed: f64) -> Self {
         let _perhaps_already = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(AtomicI64::new(1_800_000_000_000));
@@ -99,6 +104,11 @@ impl Cloud {
         json_of(answer).await
     }
 
+    /// What is told to anybody.
+    pub(crate) async fn get_public(&self, path: &str) -> Value {
+        json_of(self.bare(path, None).await).await
+    }
+
     async fn send(&self, path: &str, body: String) -> reqwest::Result<Response> {
         let request = self.client.post(self.url(path)).header("X-Auth-Token", &self.token);
         request.body(body).send().await
@@ -110,6 +120,12 @@ impl Cloud {
         let body = json_of(answer).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
+    }
+
+    /// Status and body, whatever they are.
+    pub(crate) async fn try_post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let answer = self.send(path, body.to_string()).await.expect("an answer");
+        (answer.status().as_u16(), json_of(answer).await)
     }
 
     pub(crate) async fn set_faults(&self, faults: &str) {

@@ -10,7 +10,7 @@ use http::Response;
 use refleet::cloud::huawei::answer;
 use refleet::domain::{
     Action, Address, AddressKind, AgencyState, Answer, FaultClass, ImageId, JobId, JobStatus,
-    KeyState, QuotaLine, Reply, ServerId, StopMode, Timestamp, VolumeId,
+    KeyState, PasswordLook, QuotaLine, Reply, ServerId, StopMode, Timestamp, VolumeId,
 };
 use serde_json::{Map, Value, json};
 
@@ -285,16 +285,60 @@ fn kms_keys_are_read_in_both_shapes() {
 
 #[test]
 fn not_being_allowed_to_look_for_an_agency_is_not_a_no() {
-    let state = |status, body| match reply(&Action::ShowAgency, status, body) {
-        Ok(Answer::Agency(state)) => state,
+    let seen = |status, body| match reply(&Action::ShowAgency, status, body) {
+        Ok(Answer::Agency { state, id }) => (state, id),
         other => panic!("{other:?}"),
     };
-    assert_eq!(state(200, r#"{"agencies":[{"name":"EVSAccessKMS"}]}"#), AgencyState::Granted);
-    assert_eq!(state(200, r#"{"agencies":[]}"#), AgencyState::Missing);
-    assert_eq!(state(200, r#"{"agencies":[{"name":"other"}]}"#), AgencyState::Missing);
+    let there = r#"{"agencies":[{"id":"a1","name":"EVSAccessKMS"}]}"#;
+    assert_eq!(seen(200, there), (AgencyState::Granted, Some("a1".to_owned())));
+    assert_eq!(seen(200, r#"{"agencies":[]}"#), (AgencyState::Missing, None));
+    assert_eq!(seen(200, r#"{"agencies":[{"name":"other"}]}"#), (AgencyState::Missing, None));
     let refused = r#"{"error":{"code":403,"message":"no","title":"Forbidden"}}"#;
-    assert_eq!(state(403, refused), AgencyState::Unknown);
+    assert_eq!(seen(403, refused), (AgencyState::Unknown, None));
     assert!(reply(&Action::ShowAgency, 503, "").is_err());
+}
+
+#[test]
+fn roles_of_an_agency_are_read_by_the_names_that_people_know() {
+    let ask = Action::ListAgencyRoles { agency: "a1".to_owned() };
+    let seen = |status, body| match reply(&ask, status, body) {
+        Ok(Answer::AgencyRoles(roles)) => roles,
+        other => panic!("{other:?}"),
+    };
+    let body = r#"{"roles":[{"id":"1","name":"kms_adm","display_name":"KMS Administrator"},
+        {"id":"2","name":"te_admin"},{"id":"3"}]}"#;
+    let names = ["KMS Administrator (kms_adm)".to_owned(), "te_admin".to_owned()];
+    assert_eq!(seen(200, body), Some(names.to_vec()));
+    assert_eq!(seen(200, r#"{"roles":[]}"#), Some(Vec::new()));
+    for status in [401, 403, 404] {
+        assert_eq!(seen(status, "{}"), None, "{status}: not allowed to look is not a no");
+    }
+    assert!(reply(&ask, 503, "").is_err());
+}
+
+#[test]
+fn snapshots_name_their_disk() {
+    let ask = Action::ListSnapshots { offset: 0, limit: 1_000 };
+    let body = r#"{"snapshots":[{"id":"s1","name":"before","volume_id":"v1","status":"available",
+        "size":40,"created_at":"2026-01-02T03:04:05.123456"}],"count":1}"#;
+    let Ok(Answer::Snapshots(found)) = reply(&ask, 200, body) else { panic!("no snapshots") };
+    assert_eq!((found[0].id.as_str(), found[0].volume.as_str()), ("s1", "v1"));
+    assert_eq!(reply(&ask, 200, r#"{"snapshots":[]}"#), Ok(Answer::Snapshots(Vec::new())));
+    let lost = reply(&ask, 200, r#"{"snapshots":[{"id":"s1"}]}"#);
+    assert!(lost.is_err(), "half a list is no list");
+}
+
+#[test]
+fn of_a_windows_password_only_its_being_there_is_read() {
+    let ask = Action::ShowPassword { server: "s".into() };
+    let ciphertext = "UmVhbGx5IGEgY2lwaGVydGV4dA==";
+    let there = reply(&ask, 200, &format!(r#"{{"password":"{ciphertext}"}}"#));
+    assert_eq!(there, Ok(Answer::Password(PasswordLook::There)));
+    assert!(!format!("{there:?}").contains(ciphertext));
+    for body in [r#"{"password":""}"#, r#"{"password":null}"#] {
+        assert_eq!(reply(&ask, 200, body), Ok(Answer::Password(PasswordLook::NotYet)), "{body}");
+    }
+    assert!(reply(&ask, 404, "{}").is_err());
 }
 
 #[test]
@@ -369,6 +413,8 @@ fn answers_made_from_the_sdks_fields_are_read() {
         ("ecs.list_servers_details", LISTING),
         ("ecs.show_server", show("text")),
         ("evs.list_volumes", VOLUMES),
+        ("evs.list_snapshots", Action::ListSnapshots { offset: 0, limit: 1_000 }),
+        ("ecs.show_server_password", Action::ShowPassword { server: "text".into() }),
         ("evs.cinder_list_quotas", Action::ShowQuota),
         ("ims.list_images", Action::ShowImage { image: "text".into() }),
         ("ecs.nova_show_keypair", Action::ShowKeyPair { name: "text".to_owned() }),
@@ -386,7 +432,12 @@ fn answers_made_from_the_sdks_fields_are_read() {
         }
         // Nothing in it: an answer or a fault, but never a made-up thing.
         match reply(&action, 200, &made(call, Style::Nulls)) {
-            Ok(Answer::Image(None) | Answer::KeyPair(None) | Answer::Key(None)) => {}
+            Ok(
+                Answer::Image(None)
+                | Answer::KeyPair(None)
+                | Answer::Key(None)
+                | Answer::Password(PasswordLook::NotYet),
+            ) => {}
             Ok(other) => panic!("{call}: {other:?}"),
             Err(fault) => assert_eq!(fault.class, FaultClass::Transient, "{call}: {fault}"),
         }

@@ -94,7 +94,10 @@ async fn keys_sign_every_request_and_their_owner_is_looked_up() {
     assert_eq!((who.user_id.clone(), who.user_name.as_str()), (UserId::from("u7"), "AK1"));
     assert_eq!((who.region.as_str(), who.project_id.as_str()), ("eu-de", "p1"));
     assert!(cloud.call(show()).await.is_ok());
-    assert_eq!(cloud.call(Action::ShowAgency).await, Ok(Answer::Agency(AgencyState::Missing)));
+    assert_eq!(
+        cloud.call(Action::ShowAgency).await,
+        Ok(Answer::Agency { state: AgencyState::Missing, id: None })
+    );
     let seen = net.seen();
     assert_eq!(seen[0].uri(), "https://iam.example.test/v3/projects?name=eu-de_prod");
     let [.., show, agency] = &seen[..] else { panic!("too few requests") };
@@ -189,8 +192,9 @@ async fn agencies_are_asked_for_with_a_token_of_the_account() {
         }
         assert_eq!(header(request, "x-auth-token"), "ACCOUNT");
         assert_eq!(request.uri().query(), Some("domain_id=d1&name=EVSAccessKMS"));
-        say(200, &json!({"agencies": [{"name": "EVSAccessKMS"}]}))
+        say(200, &json!({"agencies": [{"id": "a1", "name": "EVSAccessKMS"}]}))
     });
     let cloud = connect(PASSWORD, &net).await.expect("a cloud");
-    assert_eq!(cloud.call(Action::ShowAgency).await, Ok(Answer::Agency(AgencyState::Granted)));
+    let seen = Answer::Agency { state: AgencyState::Granted, id: Some("a1".to_owned()) };
+    assert_eq!(cloud.call(Action::ShowAgency).await, Ok(seen));
 }

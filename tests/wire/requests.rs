@@ -99,6 +99,7 @@ fn servers_are_stopped_and_started_as_the_sdk_does() {
 fn disks_images_and_keys_are_asked_for_as_the_sdk_does() {
     check("evs.ListVolumes", &Action::ListVolumes { offset: 14, limit: 7 }, &[]);
     check("evs.CinderListQuotas", &Action::ShowQuota, &[]);
+    check("ecs.ShowServerPassword", &Action::ShowPassword { server: server() }, &[]);
     let image = ImageId::from("6513270e-269e-4d37-b2a7-4de452e6b438");
     check("ims.ListImages", &Action::ShowImage { image }, &[]);
     check("ecs.NovaShowKeypair", &Action::ShowKeyPair { name: "kp-ops".to_owned() }, &[]);
@@ -235,6 +236,13 @@ fn open_telekom_cloud_is_asked_in_the_forms_that_it_documents() {
     assert_eq!(volumes.path, format!("/v2/{PROJECT}/os-vendor-volumes/detail"));
     let quota = draft(Action::ShowQuota);
     assert_eq!(quota.path, format!("/v3/{PROJECT}/os-quota-sets/{PROJECT}"));
+    let snapshots = draft(Action::ListSnapshots { offset: 1000, limit: 1000 });
+    assert_eq!(snapshots.path, format!("/v2/{PROJECT}/cloudsnapshots/detail"));
+    assert!(snapshots.query.contains(&("offset".to_owned(), "1000".to_owned())));
+    let password = draft(Action::ShowPassword { server: server() });
+    assert_eq!(password.path, format!("/v2.1/{PROJECT}/servers/{SERVER}/os-server-password"));
+    let roles = draft(Action::ListAgencyRoles { agency: "a/1".to_owned() });
+    assert_eq!(roles.path, format!("/v3.0/OS-AGENCY/projects/{PROJECT}/agencies/a%2F1/roles"));
     let agency = draft(Action::ShowAgency);
     assert_eq!(agency.path, "/v3.0/OS-AGENCY/agencies");
     let traces = draft(Action::ListTraces { server: server(), since: Timestamp(5) });

@@ -267,7 +267,7 @@ async fn agencies_are_asked_for_with_one_token_of_the_account() {
     let cloud = connect(PASSWORD, &net).await.expect("a cloud");
     for _ in 0..3 {
         let granted = cloud.call(Action::ShowAgency).await;
-        assert_eq!(granted, Ok(Answer::Agency(AgencyState::Granted)));
+        assert_eq!(granted, Ok(Answer::Agency { state: AgencyState::Granted, id: None }));
         assert!(cloud.call(show()).await.is_ok());
     }
     assert_eq!(logins(&net), 2, "one for each scope");
@@ -286,7 +286,7 @@ async fn an_account_that_may_not_be_asked_about_does_not_end_the_session() {
     let cloud = connect(PASSWORD, &net).await.expect("a cloud");
     for _ in 0..2 {
         let unknown = cloud.call(Action::ShowAgency).await;
-        assert_eq!(unknown, Ok(Answer::Agency(AgencyState::Unknown)));
+        assert_eq!(unknown, Ok(Answer::Agency { state: AgencyState::Unknown, id: None }));
         assert!(cloud.call(show()).await.is_ok());
     }
     assert_eq!(logins(&net), 2, "what was refused is not tried again");
@@ -324,7 +324,7 @@ async fn after_one_refused_signature_nothing_more_is_sent() {
         assert_eq!(cloud.call(action).await.expect_err("it is refused"), first);
     }
     let agency = cloud.call(Action::ShowAgency).await;
-    assert_eq!(agency, Ok(Answer::Agency(AgencyState::Unknown)));
+    assert_eq!(agency, Ok(Answer::Agency { state: AgencyState::Unknown, id: None }));
     assert_eq!((net.count(SHOW), net.seen().len()), (1, before));
 }
 
@@ -338,7 +338,7 @@ async fn a_service_that_does_not_let_a_user_ask_is_no_refused_signature() {
     });
     let cloud = connect(KEYS, &net).await.expect("a cloud");
     let agency = cloud.call(Action::ShowAgency).await;
-    assert_eq!(agency, Ok(Answer::Agency(AgencyState::Unknown)));
+    assert_eq!(agency, Ok(Answer::Agency { state: AgencyState::Unknown, id: None }));
     assert!(cloud.call(show()).await.is_ok());
 }
 

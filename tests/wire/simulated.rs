@@ -10,7 +10,7 @@ use refleet::cloud::http::HttpTransport;
 use refleet::cloud::huawei::{ConnectError, HuaweiCloud, Secrets};
 use refleet::domain::{
     Action, AgencyState, Answer, Encryption, FaultClass, InstallCall, JobId, JobStatus, Login,
-    PinnedFile, ReinstallRequest, SecretRef, Server, StopMode, Timestamp, UserId,
+    PasswordLook, PinnedFile, ReinstallRequest, SecretRef, Server, StopMode, Timestamp, UserId,
 };
 use refleet::simulator::http::{Options, Running, serve};
 use refleet::simulator::{Faults, WorldSpec};
@@ -149,10 +149,18 @@ async fn every_question_is_understood() {
         let reply = cloud.call(Action::ShowKey { key: "no-such-key".to_owned() }).await;
         assert_eq!(reply, Ok(Answer::Key(None)));
         let reply = cloud.call(Action::ShowAgency).await;
-        assert!(
-            matches!(reply, Ok(Answer::Agency(AgencyState::Granted | AgencyState::Missing))),
-            "{reply:?}"
+        let Ok(Answer::Agency { state: AgencyState::Granted, id: Some(agency) }) = reply else {
+            panic!("{reply:?}")
+        };
+        let reply = cloud.call(Action::ListAgencyRoles { agency }).await;
+        assert_eq!(
+            reply,
+            Ok(Answer::AgencyRoles(Some(vec!["KMS Administrator (kms_adm)".to_owned()])))
         );
+        let reply = cloud.call(Action::ListSnapshots { offset: 0, limit: 1000 }).await;
+        assert_eq!(reply, Ok(Answer::Snapshots(Vec::new())));
+        let reply = cloud.call(Action::ShowPassword { server: one.id.clone() }).await;
+        assert_eq!(reply, Ok(Answer::Password(PasswordLook::NotYet)), "it runs Linux");
         let nobody = cloud.call(Action::ShowServer { server: "nobody".into() }).await;
         assert_eq!(nobody.expect_err("nobody").class, FaultClass::NotFound);
     }

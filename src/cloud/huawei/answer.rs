@@ -43,6 +43,11 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
             all(page.volumes, wire::Volume::into_domain, "a volume without an id")
                 .map(Answer::Volumes)
         }
+        Action::ListSnapshots { .. } => {
+            let page: wire::Snapshots = read(response)?;
+            all(page.snapshots, wire::Snapshot::into_domain, "a snapshot without an id or a disk")
+                .map(Answer::Snapshots)
+        }
         Action::ShowQuota => {
             let quota: wire::QuotaSet = read(response)?;
             quota.into_domain().map(Answer::Quota).ok_or_else(|| missing("no quota"))
@@ -52,6 +57,8 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
         | Action::ShowKey { .. }
         | Action::ListKeys
         | Action::ShowAgency
+        | Action::ListAgencyRoles { .. }
+        | Action::ShowPassword { .. }
         | Action::ListTraces { .. } => beside_servers(action, response),
         Action::Probe { .. } => Err(fault::of_answer(CostClass::Free, response)),
     }
@@ -78,6 +85,11 @@ fn beside_servers(action: &Action, response: &Response<Bytes>) -> Reply {
             all(list.key_details, wire::Key::into_domain, "a key without an id").map(Answer::Keys)
         }
         Action::ShowAgency => agency(response),
+        Action::ListAgencyRoles { .. } => agency_roles(response),
+        Action::ShowPassword { .. } => {
+            let shown: wire::OnePassword = read(response)?;
+            Ok(Answer::Password(shown.look()))
+        }
         Action::ListTraces { .. } => {
             let list: wire::Traces = read(response)?;
             let mut traces: Vec<_> =
@@ -92,6 +104,7 @@ fn beside_servers(action: &Action, response: &Response<Bytes>) -> Reply {
         | Action::ShowServer { .. }
         | Action::ShowJob { .. }
         | Action::ListVolumes { .. }
+        | Action::ListSnapshots { .. }
         | Action::ShowQuota
         | Action::ShowImage { .. }
         | Action::Probe { .. } => Err(fault::of_answer(action.cost_class(), response)),
@@ -132,15 +145,28 @@ fn shown_image(image: &ImageId, response: &Response<Bytes>) -> Reply {
 }
 
 /// Most operators may not look, and that is not a "no" (`storage-image-kms.md`, section 8).
+fn may_not_look(response: &Response<Bytes>) -> bool {
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]
+        .contains(&response.status())
+}
+
 fn agency(response: &Response<Bytes>) -> Reply {
-    let unknown = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
-    if unknown.contains(&response.status()) {
-        return Ok(Answer::Agency(AgencyState::Unknown));
+    if may_not_look(response) {
+        return Ok(Answer::Agency { state: AgencyState::Unknown, id: None });
     }
     let list: wire::Agencies = read(response)?;
-    let granted = list.agencies.iter().any(|agency| agency.name.as_str() == "EVSAccessKMS");
-    let state = if granted { AgencyState::Granted } else { AgencyState::Missing };
-    Ok(Answer::Agency(state))
+    let found = list.agencies.into_iter().find(|agency| agency.name.as_str() == "EVSAccessKMS");
+    let state = if found.is_some() { AgencyState::Granted } else { AgencyState::Missing };
+    Ok(Answer::Agency { state, id: found.and_then(|agency| agency.id.some()) })
+}
+
+fn agency_roles(response: &Response<Bytes>) -> Reply {
+    if may_not_look(response) {
+        return Ok(Answer::AgencyRoles(None));
+    }
+    let list: wire::Roles = read(response)?;
+    let names = list.roles.into_iter().filter_map(wire::Role::name).collect();
+    Ok(Answer::AgencyRoles(Some(names)))
 }
 
 /// The body of a good answer to a request that changes nothing.

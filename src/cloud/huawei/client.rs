@@ -104,10 +104,9 @@ impl HuaweiCloud {
         let payload = self.payload(action)?;
         let draft = request(action, &self.site, &payload, self.line.now())?;
         let exchanged = self.session.exchange(action.cost_class(), draft, &self.line).await;
+        let of_agency = matches!(action, Action::ShowAgency | Action::ListAgencyRoles { .. });
         let response = match exchanged {
-            Err(fault) if *action == Action::ShowAgency && is_no_permission(&fault) => {
-                return Ok(Answer::Agency(AgencyState::Unknown));
-            }
+            Err(fault) if of_agency && is_no_permission(&fault) => return Ok(not_shown(action)),
             other => other?,
         };
         super::answer(action, &response).map_err(|fault| match &payload.password {
@@ -134,6 +133,15 @@ impl HuaweiCloud {
 impl Cloud for HuaweiCloud {
     async fn call(&self, action: Action) -> Reply {
         self.attempt(&action).await
+    }
+}
+
+/// What is known of the agency by somebody who may not look.
+fn not_shown(action: &Action) -> Answer {
+    if matches!(action, Action::ShowAgency) {
+        Answer::Agency { state: AgencyState::Unknown, id: None }
+    } else {
+        Answer::AgencyRoles(None)
     }
 }
 

@@ -183,12 +183,22 @@ pub fn request(
         Action::ShowKeyPair { name } => {
             Draft::get(&at.ecs, format!("/v2.1/{p}/os-keypairs/{}", segment(name)), &[])
         }
+        Action::ShowPassword { server } => {
+            let servers = match site.provider {
+                Provider::Otc => format!("/v2.1/{p}/servers"),
+                Provider::Huawei => ecs("cloudservers"),
+            };
+            let server = segment(server.as_str());
+            Draft::get(&at.ecs, format!("{servers}/{server}/os-server-password"), &[])
+        }
         Action::ListVolumes { .. }
+        | Action::ListSnapshots { .. }
         | Action::ShowQuota
         | Action::ShowImage { .. }
         | Action::ShowKey { .. }
         | Action::ListKeys
         | Action::ShowAgency
+        | Action::ListAgencyRoles { .. }
         | Action::ListTraces { .. } => beside_servers(action, site, now)?,
         Action::Probe { .. } => {
             return Err(invalid(
@@ -212,6 +222,11 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
             let query = [("limit", limit.as_str()), ("offset", offset.as_str())];
             Draft::get(&at.evs, format!("/v2/{p}/{kind}/detail"), &query)
         }
+        Action::ListSnapshots { offset, limit } => {
+            let (limit, offset) = (limit.to_string(), offset.to_string());
+            let query = [("limit", limit.as_str()), ("offset", offset.as_str())];
+            Draft::get(&at.evs, format!("/v2/{p}/cloudsnapshots/detail"), &query)
+        }
         Action::ShowQuota => {
             let version = match site.provider {
                 Provider::Otc => "v3",
@@ -228,17 +243,10 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
         Action::ListKeys => {
             Draft::post(&at.kms, format!("/v1.0/{p}/kms/list-keys"), &json!({"limit": "1000"}))
         }
-        Action::ShowAgency => {
-            let domain = site.domain_id.as_deref().ok_or_else(|| {
-                fault::ours(
-                    FaultClass::Forbidden,
-                    "refleet.domain",
-                    "the id of the account is not known".to_owned(),
-                )
-            })?;
-            let query = [("domain_id", domain), ("name", "EVSAccessKMS")];
-            let path = "/v3.0/OS-AGENCY/agencies".to_owned();
-            Draft::get(&at.iam, path, &query).scoped(Scope::Account)
+        Action::ShowAgency => agency(site)?,
+        Action::ListAgencyRoles { agency } => {
+            let path = format!("/v3.0/OS-AGENCY/projects/{p}/agencies/{}/roles", segment(agency));
+            Draft::get(&at.iam, path, &[]).scoped(Scope::Account)
         }
         Action::ListTraces { server, since } => {
             let (from, to) = (since.0.to_string(), now.0.to_string());
@@ -260,10 +268,25 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
         | Action::ShowServer { .. }
         | Action::ShowJob { .. }
         | Action::ShowKeyPair { .. }
+        | Action::ShowPassword { .. }
         | Action::Probe { .. } => {
             return Err(invalid("refleet.request", "not a request to this service".to_owned()));
         }
     })
+}
+
+/// The agency is looked for in the account, by its name.
+fn agency(site: &Site) -> Result<Draft, Fault> {
+    let domain = site.domain_id.as_deref().ok_or_else(|| {
+        fault::ours(
+            FaultClass::Forbidden,
+            "refleet.domain",
+            "the id of the account is not known".to_owned(),
+        )
+    })?;
+    let query = [("domain_id", domain), ("name", "EVSAccessKMS")];
+    let path = "/v3.0/OS-AGENCY/agencies".to_owned();
+    Ok(Draft::get(&site.endpoints.iam, path, &query).scoped(Scope::Account))
 }
 
 /// The body of a reinstall (`ecs.md`, section 6.1). What is wrong with it is said before it is sent.

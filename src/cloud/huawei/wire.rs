@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::super::lenient::{Text, object_or_default, or_default};
 use crate::domain::{
-    self, Address, AddressKind, Attachment, ImageId, JobId, JobStatus, KeyState, QuotaLine,
-    ServerId, SubJob, Timestamp, UserId, VolumeId,
+    self, Address, AddressKind, Attachment, ImageId, JobId, JobStatus, KeyState, PasswordLook,
+    QuotaLine, ServerId, SubJob, Timestamp, UserId, VolumeId,
 };
 
 #[derive(Default, Deserialize)]
@@ -90,6 +90,7 @@ struct ServerMetadata {
     #[serde(rename = "EcmResStatus")]
     resource_status: Text,
     virtual_env_type: Text,
+    charging_mode: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,6 +138,7 @@ impl Server {
             tags: self.tags.into_iter().filter_map(Tag::into_pair).collect(),
             os_type: self.metadata.os_type.some(),
             from_iso: self.metadata.virtual_env_type.as_str() == "IsoImage",
+            prepaid: self.metadata.charging_mode.as_str() == "1",
             volumes: self.volumes.into_iter().filter_map(AttachedVolume::into_domain).collect(),
             addresses,
             created: self.created.moment(),
@@ -296,6 +298,32 @@ impl Volume {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Snapshots {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) snapshots: Vec<Snapshot>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Snapshot {
+    id: Text,
+    name: Text,
+    volume_id: Text,
+    status: Text,
+}
+
+impl Snapshot {
+    pub(super) fn into_domain(self) -> Option<domain::Snapshot> {
+        Some(domain::Snapshot {
+            id: self.id.some()?,
+            name: self.name.or_empty(),
+            volume: VolumeId::new(self.volume_id.some()?),
+            status: self.status.or_empty(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
 pub(super) struct QuotaSet {
     quota_set: BTreeMap<String, QuotaValue>,
 }
@@ -370,6 +398,10 @@ pub(super) struct Image {
     no_cloud_init: Text,
     #[serde(rename = "__whole_image")]
     whole_server: Text,
+    #[serde(rename = "__backup_id")]
+    backup: Text,
+    #[serde(rename = "__account_code")]
+    account_code: Text,
     #[serde(rename = "__system__cmkid")]
     key: Text,
     min_disk: Text,
@@ -393,6 +425,8 @@ impl Image {
             // The name says the opposite of what it means (section 5).
             cloud_init: !self.no_cloud_init.is_yes(),
             whole_server: self.whole_server.is_yes(),
+            backup: self.backup.some(),
+            charged: self.account_code.is_some(),
             key: self.key.some(),
             min_disk_gib: self.min_disk.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
         })
@@ -486,7 +520,43 @@ pub(super) struct Agencies {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Agency {
+    pub(super) id: Text,
     pub(super) name: Text,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Roles {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) roles: Vec<Role>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Role {
+    name: Text,
+    display_name: Text,
+}
+
+impl Role {
+    /// What people call it; both names may be there.
+    pub(super) fn name(self) -> Option<String> {
+        match (self.display_name.some(), self.name.some()) {
+            (Some(shown), Some(name)) => Some(format!("{shown} ({name})")),
+            (shown, name) => shown.or(name),
+        }
+    }
+}
+
+/// Read for whether there is one, and for nothing else: the ciphertext ends here.
+#[derive(Deserialize)]
+pub(super) struct OnePassword {
+    password: Text,
+}
+
+impl OnePassword {
+    pub(super) fn look(self) -> PasswordLook {
+        if self.password.is_some() { PasswordLook::There } else { PasswordLook::NotYet }
+    }
 }
 
 #[derive(Deserialize)]

@@ -9,8 +9,6 @@ use super::message::Incoming;
 use crate::cloud::sign::{self, Arrived, SignatureError};
 use crate::domain::{Millis, Timestamp};
 
-/// How long a token lives.
-pub(super) const TOKEN_LIFE: Millis = Millis::mins(24 * 60);
 /// Failed signatures in a row before the access key is locked, and for how long.
 const LOCK: (u32, Millis) = (5, Millis::mins(5));
 
@@ -42,19 +40,22 @@ pub(super) struct Gate {
     failures: u32,
     locked_until: Option<Timestamp>,
     lock: Millis,
+    /// How long a token lives.
+    life: Millis,
 }
 
 impl Gate {
-    /// Nobody was let in yet. The lock of an access key is a duration, so `speed` divides it.
-    pub(super) fn new(seed: u64, lock: impl Fn(Millis) -> Millis) -> Self {
+    /// Nobody was let in yet. The lock of an access key is a duration, so `speed` divides it; the
+    /// life of a token is not.
+    pub(super) fn new(seed: u64, life: Millis, lock: impl Fn(Millis) -> Millis) -> Self {
         let (tokens, dice) = (BTreeMap::new(), Dice::new(seed, 2));
-        Self { tokens, dice, failures: 0, locked_until: None, lock: lock(LOCK.1) }
+        Self { tokens, dice, failures: 0, locked_until: None, lock: lock(LOCK.1), life }
     }
 
     /// A new token.
     pub(super) fn issue(&mut self, now: Timestamp, scope: Scope) -> (String, Token) {
         let text = format!("SIM{}{}", self.dice.hex(), self.dice.hex());
-        let token = Token { issued: now, expires: now + TOKEN_LIFE, scope };
+        let token = Token { issued: now, expires: now + self.life, scope };
         self.tokens.insert(text.clone(), token.clone());
         (text, token)
     }

@@ -58,7 +58,8 @@ impl Front {
         let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
         let begin = clock();
         let world = World::new(&spec, faults.clone(), seed).beginning(begin, speed);
-        let gate = Gate::new(seed, |length| divided(length, speed));
+        let life = Millis::secs(u64::from(spec.knobs.token_life));
+        let gate = Gate::new(seed, life, |length| divided(length, speed));
         let written = Vec::new();
         Self { world, gate, written, root, speed, spec, faults, seed, clock, begin, requests: 0 }
     }
@@ -172,7 +173,7 @@ impl Front {
             Call::Servers(call) => servers::answer(self, now.at, (request, call)),
             Call::Power(call) => power::answer(&mut self.world, now.at, (request, call)),
             Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
-            Call::Storage(call) => storage::answer(&self.world, request, call),
+            Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),
             Call::Keys(call) => keys::answer(&self.world, request, call),
             Call::Traces => audit::answer(&self.world, now, request),

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::account::Account;
+use super::super::direct::AGENCY;
 use super::super::error::{ApiError, Shape};
 use super::auth::{Scope, Token};
 use super::front::{Front, Now};
@@ -45,6 +46,7 @@ pub(super) fn answer(
         }
         IdentityCall::Credential(_) => return Err(keystone(404, "Could not find credential.")),
         IdentityCall::Agencies => return agencies(front),
+        IdentityCall::AgencyRoles(agency) => return agency_roles(front, agency),
     })
 }
 
@@ -164,13 +166,33 @@ fn projects(account: &Account, request: &Incoming) -> Value {
 
 fn agencies(front: &Front) -> Result<Outgoing, ApiError> {
     let account = front.account();
-    let agency = json!({"id": "0a6e0000000000000000000000000001", "name": "EVSAccessKMS",
+    let agency = json!({"id": AGENCY, "name": "EVSAccessKMS",
         "domain_id": account.domain_id, "trust_domain_id": "op_svc_evs_id",
         "trust_domain_name": "op_svc_evs", "duration": "FOREVER", "expire_time": null,
         "create_time": "2025-01-01T00:00:00.000000", "description": ""});
     match front.world.agency {
-        AgencyState::Granted => Ok(Outgoing::ok(&json!({"agencies": [agency]}))),
+        AgencyState::Granted | AgencyState::Powerless => {
+            Ok(Outgoing::ok(&json!({"agencies": [agency]})))
+        }
         AgencyState::Missing => Ok(Outgoing::ok(&json!({"agencies": []}))),
+        AgencyState::Unknown => Err(keystone(403, "You are not authorized.")),
+    }
+}
+
+fn agency_roles(front: &Front, agency: &str) -> Result<Outgoing, ApiError> {
+    match front.world.agency {
+        AgencyState::Granted | AgencyState::Powerless if agency == AGENCY => {
+            let roles = front.world.agency_roles();
+            let role = |name: &String| {
+                json!({"id": "r-kms", "name": "kms_adm", "display_name": name,
+                "type": "AX", "catalog": "KMS", "description": "", "links": {}, "policy": {}})
+            };
+            let roles: Vec<Value> = roles.iter().map(role).collect();
+            Ok(Outgoing::ok(&json!({"roles": roles, "links": {}})))
+        }
+        AgencyState::Granted | AgencyState::Powerless | AgencyState::Missing => {
+            Err(keystone(404, "Could not find agency."))
+        }
         AgencyState::Unknown => Err(keystone(403, "You are not authorized.")),
     }
 }

@@ -67,6 +67,12 @@ fn written(world: &World, image: &Image) -> Value {
     if image.whole_server {
         body["__whole_image"] = json!(true);
     }
+    if let Some(backup) = &image.backup {
+        body["__backup_id"] = json!(backup);
+    }
+    if image.charged {
+        body["__account_code"] = json!("hws.resource.type.vm.image");
+    }
     if let Some(key) = &image.key {
         body["__system__cmkid"] = json!(key);
     }

@@ -46,6 +46,8 @@ pub(super) enum IdentityCall {
     Credential(String),
     /// Agencies.
     Agencies,
+    /// What an agency may do in the project.
+    AgencyRoles(String),
 }
 
 /// Servers, without changing them.
@@ -93,8 +95,12 @@ pub(super) enum StorageCall {
     ListVolumes,
     /// One disk.
     ShowVolume(VolumeId),
-    /// Snapshots of disks: there are none.
+    /// Snapshots of disks.
     Snapshots,
+    /// One snapshot.
+    ShowSnapshot(String),
+    /// A new snapshot.
+    CreateSnapshot,
     /// Vaults: there are none.
     Vaults,
     /// Backups: there are none.
@@ -130,7 +136,8 @@ pub(super) enum Realm {
     Public,
     /// A user; no trouble is simulated there.
     Identity,
-    /// A user with the project.
+    /// A user with the project. What puts something into storage is here too: the troubles of
+    /// servers do not concern it.
     Reading,
     /// The same, and it changes something.
     Mutating,
@@ -171,6 +178,9 @@ fn identity(method: &str, path: &[&str]) -> Option<IdentityCall> {
             IdentityCall::Credential((*key).to_owned())
         }
         ("GET", ["v3.0", "OS-AGENCY", "agencies"]) => IdentityCall::Agencies,
+        ("GET", ["v3.0", "OS-AGENCY", "projects", _, "agencies", agency, "roles"]) => {
+            IdentityCall::AgencyRoles((*agency).to_owned())
+        }
         _ => return None,
     })
 }
@@ -221,7 +231,7 @@ fn power(request: Request<'_>) -> Option<PowerCall> {
 }
 
 fn storage(request: Request<'_>) -> Option<StorageCall> {
-    let ("GET", version @ ("v2" | "v3"), rest) = request else { return None };
+    let ("GET", version @ ("v2" | "v3"), rest) = request else { return storing(request) };
     Some(match (version, rest) {
         (_, ["os-quota-sets", _]) => StorageCall::Quota,
         (_, ["cloudvolumes" | "os-vendor-volumes" | "volumes", "detail"]) => {
@@ -231,10 +241,21 @@ fn storage(request: Request<'_>) -> Option<StorageCall> {
             StorageCall::ShowVolume(VolumeId::from(*id))
         }
         (_, ["cloudsnapshots" | "snapshots", "detail"]) => StorageCall::Snapshots,
+        (_, ["cloudsnapshots" | "snapshots", id]) => StorageCall::ShowSnapshot((*id).to_owned()),
         ("v3", ["vaults"]) => StorageCall::Vaults,
         ("v3", ["backups"]) => StorageCall::Backups,
         _ => return None,
     })
+}
+
+/// What puts something into storage.
+fn storing(request: Request<'_>) -> Option<StorageCall> {
+    match request {
+        ("POST", "v2" | "v3", ["cloudsnapshots" | "snapshots"]) => {
+            Some(StorageCall::CreateSnapshot)
+        }
+        _ => None,
+    }
 }
 
 fn keys(request: Request<'_>) -> Option<KeyCall> {
@@ -285,7 +306,8 @@ impl Call {
                 | IdentityCall::Projects
                 | IdentityCall::Domains
                 | IdentityCall::Credential(_)
-                | IdentityCall::Agencies,
+                | IdentityCall::Agencies
+                | IdentityCall::AgencyRoles(_),
             ) => Realm::Identity,
             Self::Power(_) => Realm::Mutating,
             Self::Servers(_)
@@ -309,6 +331,7 @@ impl IdentityCall {
             Self::Domains => "list_domains",
             Self::Credential(_) => "show_credential",
             Self::Agencies => "show_agency",
+            Self::AgencyRoles(_) => "list_agency_roles",
         }
     }
 }
@@ -345,6 +368,8 @@ impl StorageCall {
             Self::ListVolumes => "list_volumes",
             Self::ShowVolume(_) => "show_volume",
             Self::Snapshots => "list_snapshots",
+            Self::ShowSnapshot(_) => "show_snapshot",
+            Self::CreateSnapshot => "create_snapshot",
             Self::Vaults => "list_vaults",
             Self::Backups => "list_backups",
         }

@@ -30,8 +30,7 @@ pub(super) fn answer(
             Outgoing::ok(&json!({"tags": tag_list(world.show_server(now, id)?)}))
         }
         ServerCall::Password(id) => {
-            let _exists = world.show_server(now, id)?;
-            Outgoing::ok(&json!({"password": ""}))
+            Outgoing::ok(&json!({"password": world.server_password(now, id)?}))
         }
         ServerCall::Limits => Outgoing::ok(&json!({"absolute": {"maxTotalInstances": 100_000,
             "totalInstancesUsed": world.listed_total(), "maxTotalCores": 1_000_000,
@@ -256,7 +255,7 @@ fn metadata(world: &World, server: &Server) -> Value {
         "metering.product_id": "",
         "os_bit": "64",
         "vpc_id": NETWORK,
-        "charging_mode": "0",
+        "charging_mode": if server.prepaid { "1" } else { "0" },
         "cascaded.instance_extrainfo": "pcibridge:2",
     });
     let optional = [

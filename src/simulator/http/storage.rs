@@ -1,19 +1,20 @@
-//! Disks, their quota, and the vaults and snapshots that are not there (`storage-image-kms.md`,
+//! Disks, their snapshots and quota, and the vaults that are not there (`storage-image-kms.md`,
 //! sections 1 to 4).
 
 use serde_json::{Value, json};
 
 use super::super::error::ApiError;
+use super::super::snapshots::Snapshot;
 use super::super::world::World;
 use super::message::{Incoming, MICROS, Outgoing, stamp};
 use super::route::StorageCall;
-use crate::domain::{QuotaLine, Volume};
+use crate::domain::{Millis, QuotaLine, Volume, VolumeId};
 
 /// Serves a call about disks.
 pub(super) fn answer(
-    world: &World,
-    request: &Incoming,
-    call: &StorageCall,
+    world: &mut World,
+    now: Millis,
+    (request, call): (&Incoming, &StorageCall),
 ) -> Result<Outgoing, ApiError> {
     Ok(Outgoing::ok(&match call {
         StorageCall::Quota => quota(world, request),
@@ -24,10 +25,66 @@ pub(super) fn answer(
             let slot = world.disk_by_id.get(id).ok_or_else(missing)?;
             json!({"volume": volume(world, &world.disks[*slot])})
         }
-        StorageCall::Snapshots => json!({"snapshots": []}),
+        StorageCall::Snapshots => snapshots(world, now, request)?,
+        StorageCall::ShowSnapshot(id) => {
+            json!({"snapshot": snapshot(world, now, world.show_snapshot(id)?)})
+        }
+        StorageCall::CreateSnapshot => return create_snapshot(world, now, request),
         StorageCall::Vaults => json!({"vaults": [], "count": 0}),
         StorageCall::Backups => json!({"backups": [], "count": 0, "limit": 1_000, "offset": 0}),
     }))
+}
+
+/// Filters and pages; `offset` is an index.
+fn snapshots(world: &World, now: Millis, request: &Incoming) -> Result<Value, ApiError> {
+    let limit = request.number("limit", 1_000).map_err(bad)? as usize;
+    let offset = request.number("offset", 0).map_err(bad)? as usize;
+    let volume = request.query("volume_id").map(VolumeId::new);
+    let wanted = |key: &str, have: &str| request.query(key).is_none_or(|it| it == have);
+    let mut found = world.snapshots(volume.as_ref());
+    found.retain(|it| {
+        wanted("id", &it.id) && wanted("name", &it.name) && wanted("status", it.status(now))
+    });
+    let page = found.iter().skip(offset).take(limit);
+    let page: Vec<Value> = page.map(|it| snapshot(world, now, it)).collect();
+    Ok(json!({"count": found.len(), "snapshots": page}))
+}
+
+fn create_snapshot(
+    world: &mut World,
+    now: Millis,
+    request: &Incoming,
+) -> Result<Outgoing, ApiError> {
+    let body = request.json()?;
+    let wanted = &body["snapshot"];
+    let missing = || ApiError::new(400, "EVS.1008", "volume_id is missing.");
+    let volume = VolumeId::from(wanted["volume_id"].as_str().ok_or_else(missing)?);
+    let name = wanted["name"].as_str().unwrap_or_default();
+    let made = world.create_snapshot(now, &volume, (name, wanted["description"].as_str()))?.clone();
+    let body = json!({"snapshot": snapshot(world, now, &made)});
+    Ok(Outgoing::raw(202, body.to_string()))
+}
+
+fn snapshot(world: &World, now: Millis, it: &Snapshot) -> Value {
+    let status = it.status(now);
+    json!({
+        "id": it.id,
+        "name": it.name,
+        "description": it.description,
+        "status": status,
+        "volume_id": it.volume.as_str(),
+        "size": it.size_gib,
+        "created_at": stamp(it.created, MICROS),
+        "updated_at": stamp(it.created, MICROS),
+        "metadata": {},
+        "os-extended-snapshot-attributes:project_id": world.account().project_id,
+        "os-extended-snapshot-attributes:progress":
+            if status == "available" { "100%" } else { "0%" },
+    })
+}
+
+fn bad(error: ApiError) -> ApiError {
+    ApiError { code: "EVS.1008", ..error }
 }
 
 /// With `usage=True` what is used is said too; otherwise there are only limits.
@@ -47,7 +104,7 @@ fn quota(world: &World, request: &Incoming) -> Value {
         "id": world.account().project_id,
         "volumes": line(shown.volumes, world.reserved.0),
         "gigabytes": line(shown.gigabytes, world.reserved.1),
-        "snapshots": line(none, 0),
+        "snapshots": line(QuotaLine { limit: None, used: world.snapshots(None).len() as u64 }, 0),
         "backups": line(none, 0),
         "backup_gigabytes": line(none, 0),
         "per_volume_gigabytes": line(none, 0),
@@ -55,7 +112,6 @@ fn quota(world: &World, request: &Incoming) -> Value {
 }
 
 fn list(world: &World, request: &Incoming) -> Result<Value, ApiError> {
-    let bad = |error: ApiError| ApiError { code: "EVS.1008", ..error };
     let limit = request.number("limit", 1_000).map_err(bad)?;
     let offset = request.number("offset", 0).map_err(bad)?;
     let Some(server) = request.query("server_id") else {
