@@ -124,7 +124,8 @@ impl Front {
         self.requests += 1;
         let request_id = self.request_id();
         let (outcome, sent) = self.served(now, request, &segments);
-        let mut answer = outcome.unwrap_or_else(|error| refused(&error, &request_id, self.speed));
+        let mut answer = outcome
+            .unwrap_or_else(|error| refused(&self.world.spelled(error), &request_id, self.speed));
         answer.headers.push(("X-Request-Id", request_id));
         (answer, sent)
     }
