@@ -104,6 +104,23 @@ impl Cloud {
         json_of(answer).await
     }
 
+    /// Any request with the token: its status and body.
+    pub(crate) async fn any(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> (u16, String) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.client.request(method, self.url(path));
+        request = request.header("X-Auth-Token", &self.token);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
     /// What is told to anybody.
     pub(crate) async fn get_public(&self, path: &str) -> Value {
         json_of(self.bare(path, None).await).await

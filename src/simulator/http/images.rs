@@ -17,9 +17,12 @@ pub(super) fn answer(
     match call {
         ImageCall::ListImages => {
             let (page, next) = page(world, request)?;
-            let marker = next.map(|image| image.id.as_str());
             let images: Vec<Value> = page.iter().map(|image| written(world, image)).collect();
-            Ok(Outgoing::ok(&json!({"images": images, "page_info": {"next_marker": marker}})))
+            let mut body = json!({"images": images});
+            if let (Some(last), Some(_)) = (page.last(), next) {
+                body["page_info"] = json!({"next_marker": last.id.as_str()});
+            }
+            Ok(Outgoing::ok(&body))
         }
         ImageCall::NativeImages => {
             let (page, next) = page(world, request)?;
