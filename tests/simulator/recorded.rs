@@ -191,7 +191,7 @@ async fn every_recorded_request_is_answered_with_the_fields_and_types_of_the_mod
     wrong.dedup();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(unneeded.is_empty(), "excuses that nothing needs: {unneeded:?}");
-    assert!(checked > 100, "only {checked} answers have a model");
+    assert!(checked > 90, "only {checked} answers have a model");
 }
 
 #[test]
