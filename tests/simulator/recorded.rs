@@ -1,6 +1,8 @@
 //! Every request that real clients were recorded with (`tests/wire/requests`), sent to the simulated
 //! cloud: it is answered, and the answer has the fields and JSON types of the SDK's models.
 
+#![expect(clippy::expect_used, reason = "a test may fail anywhere")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
