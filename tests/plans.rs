@@ -10,6 +10,9 @@ mod comparing;
 #[path = "plans/drawing.rs"]
 mod drawing;
 #[cfg(test)]
+#[path = "plans/seed.rs"]
+mod seed;
+#[cfg(test)]
 #[path = "plans/showing.rs"]
 mod showing;
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Server {
     pub os_type: Option<String>,
     /// Created from an ISO image: a reinstall is not documented for it.
     pub from_iso: bool,
+    /// Paid by the month or the year (`charging_mode`): markets tie such servers to their image.
+    pub prepaid: bool,
     /// Disks, the system disk among them unless it is detached right now.
     pub volumes: Vec<Attachment>,
     /// Addresses, sorted.
@@ -155,6 +157,10 @@ pub struct Image {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
+    /// The backup that a full-ECS image rests on.
+    pub backup: Option<String>,
+    /// The image carries a charge of its own (`__account_code`, Huawei Cloud).
+    pub charged: bool,
     /// The KMS key an encrypted image carries.
     pub key: Option<String>,
     /// GiB that a disk must have for it.

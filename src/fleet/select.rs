@@ -389,6 +389,7 @@ mod tests {
             tags: BTreeMap::from([("role".to_owned(), role.to_owned())]),
             os_type: None,
             from_iso: false,
+            prepaid: false,
             volumes: Vec::new(),
             addresses: Vec::new(),
             created: None,

@@ -260,6 +260,7 @@ impl<'p> Fitting<'p> {
             tags: BTreeMap::new(),
             os_type: None,
             from_iso: false,
+            prepaid: false,
             volumes: Vec::new(),
             addresses: Vec::new(),
             created: None,

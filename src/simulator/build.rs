@@ -28,6 +28,9 @@ impl World {
             let id = ImageId::new(image.id.clone().unwrap_or_else(|| self.dice.uuid()));
             image_ids.insert(image.name.as_str(), id.clone());
             image_ids.insert(image.id.as_deref().unwrap_or(&image.name), id.clone());
+            if image.whole_server {
+                self.image_backups.insert(id.clone(), image.backup_state);
+            }
             if !image.gone {
                 let made = self.image_of(&id, image);
                 self.images.insert(id, made);
@@ -74,6 +77,10 @@ impl World {
             os_version: spec.os_version.clone(),
             cloud_init: spec.cloud_init,
             whole_server: spec.whole_server,
+            backup: spec
+                .whole_server
+                .then(|| spec.backup.clone().unwrap_or_else(|| id.to_string())),
+            charged: spec.charged,
             key: spec.encrypted.as_deref().map(|key| self.key_id(key)),
             min_disk_gib: spec.min_disk_gib,
         }
@@ -105,6 +112,7 @@ impl World {
                 tags: group.tags.clone(),
                 os_type: Some(group.os_type.clone()),
                 from_iso: group.from_iso,
+                prepaid: group.prepaid,
                 volumes: Vec::new(),
                 addresses: self.addresses(index, group),
                 created: Some(created),

@@ -1,5 +1,6 @@
 //! The front for simulated time: our own actions in, our own answers out, nothing on a wire.
 
+use super::codes::{self, Means};
 use super::commands::{StopFirst, Wipe};
 use super::error::ApiError;
 use super::faults::Hears;
@@ -34,7 +35,7 @@ impl World {
         }
         let mutating = !action.is_repeatable();
         self.count(now, operation(action));
-        let fate = self.fate(now, mutating);
+        let fate = self.fate(now, operation(action), mutating);
         let outcome = fate.deed.then(|| self.carry_out(now, action));
         let mut after = self.dice.length(self.knobs.latency);
         let reply = match (fate.hears, outcome) {
@@ -143,6 +144,8 @@ fn wipe(request: &ReinstallRequest) -> Wipe {
         key_pair,
         password: matches!(request.login, Login::Password(_)),
         user_data: request.user_data.is_some(),
+        byol: request.byol,
+        new_image: None,
         disk_key: match &request.encryption {
             Encryption::None => None,
             Encryption::Key(key) => Some(key.clone()),
@@ -189,20 +192,19 @@ fn fault(error: &ApiError, mutating: bool) -> Fault {
     }
 }
 
+/// What the tables say of the code, else the status.
 fn class(error: &ApiError, mutating: bool) -> FaultClass {
-    match (error.code, error.status) {
+    let perhaps = if mutating { FaultClass::Lost } else { FaultClass::Transient };
+    match (codes::find(error.code).map(|code| code.means), error.status) {
         // Refused, says the table, but look again before it is sent again.
-        ("Common.0024", _) if mutating => FaultClass::Lost,
-        ("Common.0024" | "APIGW.0308" | "Common.1503", _) => FaultClass::Throttled,
-        ("Ecs.0603", _) => FaultClass::Busy,
-        ("Ecs.0021", _) => FaultClass::Quota,
-        ("Ecs.0100" | "Ecs.0101" | "Ecs.0105" | "Ecs.0030" | "Ecs.0605", _) => FaultClass::State,
-        ("Ecs.0073", _) | (_, 503) => FaultClass::Transient,
-        ("Ecs.0114" | "Common.0011", _) | (_, 404) => FaultClass::NotFound,
-        (_, 401) => FaultClass::Unauthorised,
-        (_, 403) => FaultClass::Forbidden,
-        (_, 500..) if mutating => FaultClass::Lost,
-        (_, 500..) => FaultClass::Transient,
-        _ => FaultClass::Invalid,
+        (_, 202) if mutating => FaultClass::Lost,
+        (Some(Means::Not(class)), _) => class,
+        (Some(Means::Perhaps), _) | (None, 200..=299 | 408 | 500..) => perhaps,
+        (None, 401) => FaultClass::Unauthorised,
+        (None, 403) => FaultClass::Forbidden,
+        (None, 404) => FaultClass::NotFound,
+        (None, 409) => FaultClass::State,
+        (None, 429) => FaultClass::Throttled,
+        (None, _) => FaultClass::Invalid,
     }
 }

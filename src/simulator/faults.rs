@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answers::{KnownCode, OPERATIONS, ScriptedAnswer, nearest};
 use super::dice::Dice;
 use super::error::{ApiError, Shape};
 use crate::domain::Millis;
@@ -20,7 +21,7 @@ pub struct RateLimit {
     pub seconds: u32,
 }
 
-/// Probabilities from 0 to 1, one for each kind of trouble.
+/// Probabilities from 0 to 1, one for each kind of trouble, and refusals by script.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
@@ -60,6 +61,10 @@ pub struct Faults {
     pub backup_skipped: f64,
     /// A backup fails in the end.
     pub backup_failure: f64,
+    /// Codes that failing reinstall jobs end with, one of them each time; none: by where it failed.
+    pub job_codes: Vec<KnownCode>,
+    /// Refusals by script; the first that fits is given.
+    pub answers: Vec<ScriptedAnswer>,
 }
 
 /// Why faults cannot be used.
@@ -76,6 +81,17 @@ pub enum FaultsError {
         /// What it says.
         value: f64,
     },
+    /// No such operation.
+    #[error("`{name}` is no operation{hint}")]
+    Operation {
+        /// What it says.
+        name: String,
+        /// The nearest.
+        hint: String,
+    },
+    /// No HTTP status.
+    #[error("`status` must be between 200 and 599, not {0}")]
+    Status(u16),
     /// A limit that lets nothing through.
     #[error("`limit` must allow at least 1 request in at least 1 second")]
     Limit,
@@ -151,8 +167,7 @@ impl Faults {
             job_failure: p,
             job_failure_after_swap: p,
             slow_stop: p,
-            backup_skipped: 0.0,
-            backup_failure: 0.0,
+            ..Self::default()
         }
     }
 
@@ -173,7 +188,7 @@ impl Faults {
         if self.limit.is_some_and(|limit| limit.requests == 0 || limit.seconds == 0) {
             return Err(FaultsError::Limit);
         }
-        Ok(())
+        self.answers.iter().try_for_each(check_answer)
     }
 
     fn rates(&self) -> [(&'static str, f64); 17] {
@@ -222,8 +237,7 @@ impl Faults {
             job_failure: rate(),
             job_failure_after_swap: rate(),
             slow_stop: rate(),
-            backup_skipped: 0.0,
-            backup_failure: 0.0,
+            ..Self::default()
         };
         if rng.random_bool(0.1) {
             faults.limit = Some(RateLimit { requests: rng.random_range(30..300), seconds: 60 });
@@ -278,6 +292,23 @@ impl Faults {
         }
         dice.chance(self.cut).then(|| Fate { deed: dice.chance(0.5), hears: Hears::Cut })
     }
+}
+
+fn check_answer(answer: &ScriptedAnswer) -> Result<(), FaultsError> {
+    if !(0.0..=1.0).contains(&answer.probability) {
+        let (key, value) = ("probability", answer.probability);
+        return Err(FaultsError::Probability { key, value });
+    }
+    if let Some(status) = answer.status.filter(|status| !(200..600).contains(status)) {
+        return Err(FaultsError::Status(status));
+    }
+    let name = answer.operation.as_str();
+    if !OPERATIONS.contains(&name) {
+        let near = nearest(name, OPERATIONS.into_iter());
+        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(FaultsError::Operation { name: name.to_owned(), hint });
+    }
+    Ok(())
 }
 
 /// What faults need to know of a request.

@@ -1,5 +1,7 @@
 //! Jobs of a simulated cloud and their parts.
 
+use super::codes;
+use super::knobs::JobTypes;
 use crate::domain::{JobId, JobStatus, Millis, ServerId};
 
 /// What a job does.
@@ -13,16 +15,19 @@ pub(super) enum JobKind {
     Reboot,
     /// Reinstalls a server.
     Reinstall,
+    /// Changes the OS of a server.
+    ChangeOs,
 }
 
 impl JobKind {
     /// As `job_type` says it; not documented (`product.md`, section 8).
-    pub(super) fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self, types: &JobTypes) -> &str {
         match self {
-            Self::Stop => "stopServer",
-            Self::Start => "startServer",
+            Self::Stop => &types.stop,
+            Self::Start => &types.start,
             Self::Reboot => "rebootServer",
-            Self::Reinstall => "reinstallOs",
+            Self::Reinstall => &types.reinstall,
+            Self::ChangeOs => &types.change_os,
         }
     }
 }
@@ -64,6 +69,14 @@ pub(super) struct Failing {
     pub(super) code: &'static str,
     /// The cloud's sentence.
     pub(super) reason: &'static str,
+}
+
+impl Failing {
+    /// The failure of that code.
+    pub(super) fn coded(code: &'static str) -> Self {
+        let reason = codes::find(code).map_or("", |it| it.message);
+        Self { code, reason }
+    }
 }
 
 impl Part {

@@ -8,7 +8,9 @@
 //! The world never refuses what a careful client would not do if the cloud takes it: it counts it.
 
 mod account;
+mod answers;
 mod build;
+mod codes;
 mod commands;
 mod dice;
 mod direct;
@@ -21,6 +23,7 @@ mod looks;
 mod machine;
 mod meddle;
 mod password;
+mod preconditions;
 mod reboot;
 mod snapshots;
 mod spec;
@@ -32,13 +35,16 @@ mod vaults;
 mod world;
 
 pub use account::{Account, clouds_yaml, first_line};
+pub use answers::{AnswerShape, KnownCode, ScriptedAnswer};
 pub use direct::Served;
 pub use faults::{Faults, RateLimit};
-pub use knobs::{BusyCode, IdleCall, Knobs, MixedBatch, Span};
+pub use knobs::{
+    AdminPassword, BusyCode, GatewayPrefix, IdleCall, JobTypes, Knobs, MixedBatch, Span, TaskStatus,
+};
 pub use meddle::Meddling;
 pub use spec::{
-    ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError, VaultSpec,
-    WorldSpec,
+    BackupState, ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError,
+    VaultSpec, WorldSpec,
 };
 pub use stats::{DeedSeen, ReinstallCount, RequestCount, Stats, Violation};
 pub use world::{EPOCH, World};

@@ -79,6 +79,8 @@ pub struct ServerGroup {
     pub frozen: bool,
     /// Made from an ISO image.
     pub from_iso: bool,
+    /// Paid by the month or the year.
+    pub prepaid: bool,
     /// An elastic address each.
     pub floating: bool,
     /// Size of the system disk in GiB; 0: no system disk.
@@ -114,6 +116,7 @@ impl Default for ServerGroup {
             locked: false,
             frozen: false,
             from_iso: false,
+            prepaid: false,
             floating: false,
             system_gib: 40,
             data_gib: vec![100],
@@ -175,6 +178,12 @@ pub struct ImageSpec {
     pub cloud_init: bool,
     /// A full-ECS image.
     pub whole_server: bool,
+    /// Id of the backup that a full-ECS image rests on; none: an id of its own.
+    pub backup: Option<String>,
+    /// What has become of that backup.
+    pub backup_state: BackupState,
+    /// The image carries a charge of its own (`__account_code`).
+    pub charged: bool,
     /// Deleted, or no longer shared: servers still name it.
     pub gone: bool,
     /// Id or alias of the KMS key of an encrypted image.
@@ -196,11 +205,27 @@ impl Default for ImageSpec {
             os_version: "Ubuntu 24.04 server 64bit".to_owned(),
             cloud_init: true,
             whole_server: false,
+            backup: None,
+            backup_state: BackupState::Ready,
+            charged: false,
             gone: false,
             encrypted: None,
             min_disk_gib: 4,
         }
     }
+}
+
+/// What has become of the backup behind a full-ECS image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// It can be used.
+    #[default]
+    Ready,
+    /// It cannot be used yet.
+    Preparing,
+    /// It is gone.
+    Gone,
 }
 
 /// A key pair.
@@ -272,6 +297,8 @@ pub struct QuotaSpec {
     pub volumes: Option<u64>,
     /// Their size together in GiB; none: no limit.
     pub gigabytes: Option<u64>,
+    /// Number of servers; none: no limit. It matters only with the knob `helper_counts`.
+    pub servers: Option<u64>,
 }
 
 /// Why a world cannot be.
@@ -338,6 +365,7 @@ impl WorldSpec {
         let quota = QuotaSpec {
             volumes: Some(u64::from(n) * 4 + 100),
             gigabytes: Some(u64::from(n) * 1_000 + 10_000),
+            servers: None,
         };
         Self { servers: vec![group], quota, ..Self::default() }
     }
@@ -435,12 +463,13 @@ impl KeySpec {
 }
 
 impl Knobs {
-    fn spans(&self) -> [(&'static str, Span); 13] {
+    fn spans(&self) -> [(&'static str, Span); 14] {
         [
             ("stop_soft", self.stop_soft),
             ("stop_hard", self.stop_hard),
             ("start", self.start),
             ("reinstall", self.reinstall),
+            ("change_os", self.change_os),
             ("injection", self.injection),
             ("password", self.password),
             ("snapshot", self.snapshot),

@@ -4,14 +4,16 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::account::Account;
+use super::answers::Progress;
+use super::codes;
 use super::dice::Dice;
 use super::error::ApiError;
 use super::faults::{Fate, Faults, Hears, Request};
 use super::jobs::TheJob;
-use super::knobs::Knobs;
+use super::knobs::{GatewayPrefix, Knobs};
 use super::machine::Machine;
 use super::snapshots::Snapshot;
-use super::spec::{QuotaSpec, WorldSpec};
+use super::spec::{BackupState, QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
 use super::vaults::{Backup, Checkpoint, Vault};
@@ -47,6 +49,8 @@ pub struct World {
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) backups: Vec<Backup>,
     pub(super) images: BTreeMap<ImageId, Image>,
+    /// What has become of the backups behind full-ECS images.
+    pub(super) image_backups: BTreeMap<ImageId, BackupState>,
     pub(super) key_pairs: Vec<KeyPair>,
     pub(super) keys: Vec<KmsKey>,
     pub(super) quota: QuotaSpec,
@@ -64,6 +68,8 @@ pub struct World {
     pub(super) in_flight: usize,
     pub(super) counters: Stats,
     pub(super) deeds: Vec<DeedSeen>,
+    /// How far the scripted answers have come.
+    pub(super) script: Vec<Progress>,
     /// The counted limit: where its window began, and requests since.
     window: (Millis, u32),
     epoch: Timestamp,
@@ -92,6 +98,7 @@ impl World {
             checkpoints: Vec::new(),
             backups: Vec::new(),
             images: BTreeMap::new(),
+            image_backups: BTreeMap::new(),
             key_pairs: Vec::new(),
             keys: Vec::new(),
             quota: spec.quota,
@@ -106,6 +113,7 @@ impl World {
             in_flight: 0,
             counters: Stats::default(),
             deeds: Vec::new(),
+            script: Vec::new(),
             window: (Millis(0), 0),
             epoch: EPOCH,
             speed: 1.0,
@@ -191,6 +199,7 @@ impl World {
     /// From now on this goes wrong.
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+        self.script.clear();
     }
 
     /// Counts a request. The world is advanced to `now`.
@@ -211,19 +220,31 @@ impl World {
     }
 
     /// Draws what becomes of a request.
-    pub(super) fn fate(&mut self, now: Millis, mutating: bool) -> Fate {
-        let fate = if let Some(error) = self.over_limit(now) {
+    pub(super) fn fate(&mut self, now: Millis, operation: &str, mutating: bool) -> Fate {
+        let fate = if let Some(scripted) = self.scripted(operation) {
+            scripted
+        } else if let Some(error) = self.over_limit(now) {
             Fate { deed: false, hears: Hears::Instead(error) }
         } else {
             let retry_after = self.knobs.retry_after;
             self.faults.fate(&mut self.luck, Request { mutating, retry_after })
         };
         if let Hears::Instead(error) = &fate.hears
-            && matches!(error.code, "APIGW.0308" | "Common.1503" | "Common.0024")
+            && matches!(error.code, "APIGW.0308" | "APIG.0308" | "Common.1503" | "Common.0024")
         {
             self.counters.requests.throttled += 1;
         }
         fate
+    }
+
+    /// The refusal as this cloud's gateway spells it.
+    pub(super) fn spelled(&self, error: ApiError) -> ApiError {
+        let number = error.code.strip_prefix("APIGW.");
+        let otc = number.filter(|_| self.knobs.gateway_prefix == GatewayPrefix::Apig);
+        match otc.and_then(|number| codes::find(&format!("APIG.{number}"))) {
+            Some(code) => ApiError { code: code.name, ..error },
+            None => error,
+        }
     }
 
     fn over_limit(&mut self, now: Millis) -> Option<ApiError> {

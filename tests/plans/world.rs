@@ -37,6 +37,7 @@ pub(crate) fn server(number: usize, name: &str) -> Server {
         tags: BTreeMap::from([("role".to_owned(), "web".to_owned())]),
         os_type: Some("Linux".to_owned()),
         from_iso: false,
+        prepaid: false,
         volumes: vec![attachment(number, "sys"), attachment(number, "data")],
         addresses: vec![Address {
             addr: format!("10.0.{}.{}", number / 250, number % 250),
@@ -68,6 +69,8 @@ pub(crate) fn image(id: &str) -> Image {
         os_version: "Ubuntu 24.04 server 64bit".to_owned(),
         cloud_init: true,
         whole_server: false,
+        backup: None,
+        charged: false,
         key: None,
         min_disk_gib: 10,
     }

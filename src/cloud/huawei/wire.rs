@@ -90,6 +90,7 @@ struct ServerMetadata {
     #[serde(rename = "EcmResStatus")]
     resource_status: Text,
     virtual_env_type: Text,
+    charging_mode: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,6 +138,7 @@ impl Server {
             tags: self.tags.into_iter().filter_map(Tag::into_pair).collect(),
             os_type: self.metadata.os_type.some(),
             from_iso: self.metadata.virtual_env_type.as_str() == "IsoImage",
+            prepaid: self.metadata.charging_mode.as_str() == "1",
             volumes: self.volumes.into_iter().filter_map(AttachedVolume::into_domain).collect(),
             addresses,
             created: self.created.moment(),
@@ -370,6 +372,10 @@ pub(super) struct Image {
     no_cloud_init: Text,
     #[serde(rename = "__whole_image")]
     whole_server: Text,
+    #[serde(rename = "__backup_id")]
+    backup: Text,
+    #[serde(rename = "__account_code")]
+    account_code: Text,
     #[serde(rename = "__system__cmkid")]
     key: Text,
     min_disk: Text,
@@ -393,6 +399,8 @@ impl Image {
             // The name says the opposite of what it means (section 5).
             cloud_init: !self.no_cloud_init.is_yes(),
             whole_server: self.whole_server.is_yes(),
+            backup: self.backup.some(),
+            charged: self.account_code.is_some(),
             key: self.key.some(),
             min_disk_gib: self.min_disk.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
         })

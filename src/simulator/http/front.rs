@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::account::Account;
 use super::super::error::{ApiError, Shape};
-use super::super::faults::Hears;
+use super::super::faults::{Fate, Hears};
 use super::super::world::World;
 use super::super::{Faults, WorldSpec};
 use super::auth::{Gate, Scope};
@@ -124,7 +124,8 @@ impl Front {
         self.requests += 1;
         let request_id = self.request_id();
         let (outcome, sent) = self.served(now, request, &segments);
-        let mut answer = outcome.unwrap_or_else(|error| refused(&error, &request_id, self.speed));
+        let mut answer = outcome
+            .unwrap_or_else(|error| refused(&self.world.spelled(error), &request_id, self.speed));
         answer.headers.push(("X-Request-Id", request_id));
         (answer, sent)
     }
@@ -142,18 +143,19 @@ impl Front {
             let error = ApiError::new(404, "APIGW.0101", message).shaped(Shape::Gateway);
             return (Err(error), Sent::Whole);
         };
-        self.world.count(now.at, power::operation(&call, request));
+        let operation = power::operation(&call, request);
+        self.world.count(now.at, operation);
         if let Err(error) = self.let_in(now, request, (&call, project.as_deref())) {
             return (Err(error), Sent::Whole);
         }
-        let mutating = match call.realm() {
+        let fate = match call.realm() {
             Realm::Public | Realm::Identity => {
-                return (self.carry_out(now, request, &call), Sent::Whole);
+                let unharmed = Fate { deed: true, hears: Hears::Answer };
+                self.world.scripted(operation).unwrap_or(unharmed)
             }
-            Realm::Reading => false,
-            Realm::Mutating => true,
+            Realm::Reading => self.world.fate(now.at, operation, false),
+            Realm::Mutating => self.world.fate(now.at, operation, true),
         };
-        let fate = self.world.fate(now.at, mutating);
         let outcome = if fate.deed {
             self.carry_out(now, request, &call)
         } else {

@@ -154,6 +154,10 @@ fn written(world: &World, image: &Image) -> Value {
     }
     if image.whole_server {
         body["__whole_image"] = json!(true);
+        body["__backup_id"] = json!(image.backup);
+    }
+    if image.charged {
+        body["__account_code"] = json!("charged");
     }
     if let Some(key) = &image.key {
         body["__system__cmkid"] = json!(key);

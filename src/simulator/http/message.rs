@@ -101,13 +101,25 @@ pub(super) fn refused(error: &ApiError, request_id: &str, speed: f64) -> Outgoin
         Shape::Native => {
             json!({native(error.status): {"message": message, "code": error.status.to_string()}})
         }
-        Shape::Html => Value::Null,
+        Shape::Detailed => json!({"error": {"code": code, "message": message,
+            "details": [{"code": code, "message": message}]}}),
+        Shape::NativeEvs => {
+            json!({"badrequest": {"message": message, "code": error.status.to_string()}})
+        }
+        Shape::Batch => json!({"error": {"code": code, "message": message},
+            "internalError": [{"id": "", "error_code": code, "error_message": message}]}),
+        Shape::Flat => json!({"code": code, "message": message}),
+        Shape::Camel => json!({"errorCode": code, "errorMsg": message}),
+        Shape::Html | Shape::Empty => Value::Null,
     };
     let mut answer = Outgoing::raw(error.status, body.to_string());
     if error.shape == Shape::Html {
         let text = format!("{} {message}", error.status);
         answer.headers = vec![("Content-Type", "text/html".to_owned())];
         answer.body = format!("<html><head><title>{text}</title></head><body>{text}</body></html>");
+    }
+    if error.shape == Shape::Empty {
+        (answer.headers, answer.body) = (Vec::new(), String::new());
     }
     if let Some(wait) = error.retry_after {
         answer.headers.push(("Retry-After", real_seconds(wait, speed).to_string()));

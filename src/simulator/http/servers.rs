@@ -232,7 +232,7 @@ fn metadata(world: &World, server: &Server) -> Value {
         "metering.product_id": "",
         "os_bit": "64",
         "vpc_id": NETWORK,
-        "charging_mode": "0",
+        "charging_mode": if server.prepaid { "1" } else { "0" },
         "cascaded.instance_extrainfo": "pcibridge:2",
     });
     let optional = [
