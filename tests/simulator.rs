@@ -2,6 +2,8 @@
 
 #[path = "simulator/identity.rs"]
 mod identity;
+#[path = "simulator/recorded.rs"]
+mod recorded;
 #[path = "simulator/wire.rs"]
 mod wire;
 

@@ -209,6 +209,16 @@ impl World {
         *self.counters.requests.by_operation.entry(operation).or_default() += 1;
     }
 
+    /// Counts a request that is not known here.
+    pub(super) fn count_unknown(&mut self, now: Millis, method: &str, path: &str) {
+        self.count(now, "unknown");
+        let seen = &mut self.counters.requests.unknown;
+        let kind = format!("{method} {path}");
+        if seen.len() < 100 || seen.contains_key(&kind) {
+            *seen.entry(kind).or_default() += 1;
+        }
+    }
+
     /// Draws what becomes of a request.
     pub(super) fn fate(&mut self, now: Millis, operation: &str, mutating: bool) -> Fate {
         let fate = if let Some(scripted) = self.scripted(operation) {

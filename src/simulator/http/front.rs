@@ -137,7 +137,8 @@ impl Front {
         segments: &[String],
     ) -> (Result<Outgoing, ApiError>, Sent) {
         let Some((call, project)) = route(&request.method, segments) else {
-            self.world.count(now.at, "unknown");
+            let path = request.target.split('?').next().unwrap_or_default();
+            self.world.count_unknown(now.at, &request.method, path);
             let message = "The API does not exist or has not been published in the environment";
             let error = ApiError::new(404, "APIGW.0101", message).shaped(Shape::Gateway);
             return (Err(error), Sent::Whole);

@@ -355,10 +355,9 @@ impl PowerCall {
 impl StorageCall {
     fn operation(&self) -> &'static str {
         match self {
-            Self::Quota => "show_quota",
+            Self::Quota | Self::Limits => "show_quota",
             Self::ListVolumes => "list_volumes",
             Self::ShowVolume(_) => "show_volume",
-            Self::Limits => "show_quota",
             Self::Types => "list_volume_types",
             Self::DeleteSnapshot(_) => "delete_snapshot",
             Self::Snapshots => "list_snapshots",
