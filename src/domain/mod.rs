@@ -23,8 +23,8 @@ pub use action::{
     PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, StopMode,
 };
 pub use event::{
-    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Steering,
-    TargetOutline, Verdict,
+    Before, CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record,
+    Steering, TargetOutline, Verdict,
 };
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};
 pub use outcome::{Counts, Ending, Failure, Phase};
