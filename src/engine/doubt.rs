@@ -171,6 +171,17 @@ impl Engine {
         true
     }
 
+    /// What the audit log said, without the job that the cloud forgot: there is nothing to ask it for.
+    fn askable(&self, index: usize, traced: Option<&(Time, Traced)>) -> Option<(Time, Traced)> {
+        let forgotten = self.facts.targets[index].forgotten.as_ref();
+        traced.map(|(asked, said)| match said {
+            Traced::Taken(Some(job)) if Some(job) == forgotten => (*asked, Traced::Taken(None)),
+            Traced::Taken(_) | Traced::Absent | Traced::Refused(_) | Traced::Unreadable(_) => {
+                (*asked, said.clone())
+            }
+        })
+    }
+
     fn judge(&mut self, draft: &mut Draft, index: usize) {
         let State::Reinstalling(sent) = &self.facts.targets[index].state else { return };
         let (known, since) = match sent {
@@ -179,13 +190,8 @@ impl Engine {
             Sent::Submitting { .. } | Sent::Running { job: Some(_), .. } => return,
         };
         let look = &self.pending.looks[index];
-        let weighed = match weigh(look.sight, look.traced.as_ref(), since.1) {
-            // The audit log keeps what the cloud forgot: there is nothing to ask that job for.
-            Weighed::Happened(job) if job == self.facts.targets[index].forgotten => {
-                Weighed::Happened(None)
-            }
-            weighed => weighed,
-        };
+        let traced = self.askable(index, look.traced.as_ref());
+        let weighed = weigh(look.sight, traced.as_ref(), since.1);
         let evidence = vec![in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref())];
         let server = self.server_id(index);
         let deed = Deed::Reinstall;
@@ -244,42 +250,5 @@ pub(super) fn in_words(sight: Option<Sight>, traced: Option<&(Time, Traced)>) ->
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_of_the_table() {
-        let from = Time(100);
-        let taken = |job: Option<&str>| Traced::Taken(job.map(JobId::from));
-        let rows = [
-            (None, early(taken(Some("j"))), Weighed::Happened(Some("j".into()))),
-            (late(Sight::Untouched), early(taken(Some("j"))), Weighed::Happened(Some("j".into()))),
-            (early(Sight::Done), None, Weighed::Finished),
-            (early(Sight::Done), late(Traced::Absent), Weighed::Finished),
-            (early(Sight::AtWork), None, Weighed::Happened(None)),
-            (early(Sight::AtWork), late(Traced::Absent), Weighed::Happened(None)),
-            (late(Sight::Untouched), early(taken(None)), Weighed::Happened(None)),
-            (late(Sight::Untouched), late(Traced::Absent), Weighed::DidNot),
-            (late(Sight::Untouched), late(Traced::Refused(400)), Weighed::DidNot),
-            (late(Sight::Untouched), late(Traced::Unreadable(String::new())), Weighed::DidNot),
-            (early(Sight::Untouched), late(Traced::Absent), Weighed::Wait),
-            (late(Sight::Untouched), early(Traced::Absent), Weighed::Wait),
-            (late(Sight::Untouched), None, Weighed::Wait),
-            (None, late(Traced::Absent), Weighed::Wait),
-            (None, None, Weighed::Wait),
-        ];
-        for (sight, traced, expected) in rows {
-            assert_eq!(weigh(sight, traced.as_ref(), from), expected, "{sight:?} {traced:?}");
-        }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "as the table has it")]
-    fn early<T>(what: T) -> Option<(Time, T)> {
-        Some((Time(99), what))
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "as the table has it")]
-    fn late<T>(what: T) -> Option<(Time, T)> {
-        Some((Time(100), what))
-    }
-}
+#[path = "doubt_tests.rs"]
+mod tests;

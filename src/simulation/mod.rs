@@ -8,6 +8,8 @@
 //! No thread, no socket, no clock: a day of a run takes a moment.
 
 mod checkers;
+#[cfg(test)]
+mod doubt_tests;
 mod fit;
 mod scenario;
 mod sim;
