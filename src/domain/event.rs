@@ -136,6 +136,17 @@ pub struct TargetOutline {
     pub name: String,
 }
 
+/// A server as a look showed it right before a wipe was sent: what a lost answer is looked up
+/// against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Before {
+    /// Its system disk.
+    pub disk: VolumeId,
+    /// When it was last changed, as the cloud counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
+}
+
 /// What a look after a lost answer came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -283,6 +294,9 @@ pub enum Event {
         deed: Deed,
         /// To which servers.
         servers: Vec<ServerId>,
+        /// A reinstall: the server as it was right before it. Older journals lack it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Before>,
     },
     /// The cloud took the request.
     Accepted {

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, Millis,
-    Outline, Record, ServerId, Time, Timestamp, Verdict,
+    Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
+    Millis, Outline, Record, ServerId, Time, Timestamp, Verdict,
 };
 use crate::plan::CheckedPlan;
 
-use super::state::State;
+use super::state::{Sent, State};
 
 /// A record that cannot follow the ones before it: not a journal of ours, or not of this plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,8 +84,12 @@ pub(crate) struct TargetFacts {
     pub(crate) failed_checks: u32,
     /// How often the request that is due was put off, by class of retry policy.
     pub(crate) put_off: PutOffs,
-    /// When the last reinstall was sent, as the world counts: where the audit log is searched from.
+    /// When the last reinstall was sent, as the world counts.
     pub(crate) sent_wall: Timestamp,
+    /// The server as it was right before that; `None`: none was sent, or the journal is too old.
+    pub(crate) before: Option<Before>,
+    /// The job of that reinstall, once the cloud does not know it any more.
+    pub(crate) forgotten: Option<JobId>,
 }
 
 /// How often a request was put off.
@@ -134,6 +138,8 @@ impl Facts {
             failed_checks: 0,
             put_off: PutOffs::default(),
             sent_wall: Timestamp::default(),
+            before: None,
+            forgotten: None,
         });
         let fleets = plan.fleets.values().map(|_| FleetFacts {
             wave: 0,
@@ -334,7 +340,7 @@ impl TargetFacts {
     /// What a record says of this server beside its state.
     fn note(&mut self, record: &Record) {
         match &record.event {
-            Event::Intended { deed, .. } => match deed {
+            Event::Intended { deed, before, .. } => match deed {
                 Deed::Stop | Deed::ForceStop => {
                     self.touched = true;
                     self.forced = *deed == Deed::ForceStop;
@@ -343,6 +349,8 @@ impl TargetFacts {
                     self.wiped_before = self.wiped;
                     self.wiped = true;
                     self.sent_wall = record.wall;
+                    self.before.clone_from(before);
+                    self.forgotten = None;
                 }
                 Deed::Start => {}
             },
@@ -350,6 +358,11 @@ impl TargetFacts {
             Event::PutOff { class, deed, .. } => {
                 self.count_put_off(*class);
                 self.note_not_done(*deed);
+            }
+            Event::Resolved { verdict: Verdict::Happened { job: None }, .. } => {
+                if let State::Reinstalling(Sent::Running { job: Some(job), .. }) = &self.state {
+                    self.forgotten = Some(job.clone());
+                }
             }
             Event::Refused { deed, .. }
             | Event::Resolved { deed, verdict: Verdict::DidNot, .. } => {

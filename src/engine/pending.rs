@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    Action, CallId, Deed, FleetName, JobId, Millis, ServerId, Time, Volume, VolumeId,
+    Action, Before, CallId, Deed, FleetName, JobId, Millis, ServerId, Time, Volume, VolumeId,
 };
 use crate::plan::{CheckedPlan, Survey};
 
@@ -83,6 +83,8 @@ pub(super) struct Look {
     pub(super) job_looks: u32,
     /// It has one of the slots for reinstalls.
     pub(super) granted: bool,
+    /// What the comparison right before its wipe saw.
+    pub(super) before: Option<Before>,
     /// What the last look said of its power.
     pub(super) power: Option<SeenPower>,
     /// The job failed; whether the disk was wiped is being looked at.

@@ -366,7 +366,7 @@ mod tests {
     }
 
     fn intent(deed: Deed) -> Event {
-        Event::Intended { call: CallId(7), deed, servers: servers() }
+        Event::Intended { call: CallId(7), deed, servers: servers(), before: None }
     }
 
     fn put_off(deed: Deed) -> Event {

@@ -18,7 +18,7 @@ fn place(line: u32) -> Place {
     Place { file: "test.yaml".into(), line }
 }
 
-fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
+pub(super) fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
     let selector = Selector::try_new(None, Some(glob), None, None).unwrap();
     let hosts = vec![HostEntry { place: place(1), hosts: Hosts::Matching(selector) }];
     let mut fleet = FleetSpec::new(name.into(), place(1), hosts);
@@ -26,7 +26,7 @@ fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
     fleet
 }
 
-fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
+pub(super) fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
     Playbook {
         name: "test".to_owned(),
         cloud: "simulator".to_owned(),
