@@ -243,6 +243,22 @@ pub enum CloseCause {
     Refused,
 }
 
+/// Why a run pauses: it has not ended, and goes on when it is resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCause {
+    /// The cloud does not accept us any more: whatever was sent next would be refused, and signed
+    /// requests that fail lock an access key (`auth.md`).
+    LockedOut {
+        /// The cloud's code.
+        code: String,
+        /// The cloud's sentence.
+        detail: String,
+        /// Who can mend it, and how.
+        help: String,
+    },
+}
+
 /// One fact of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -454,6 +470,12 @@ pub enum Event {
     Closing {
         /// Why.
         cause: CloseCause,
+    },
+    /// The run waits for a person, with nothing in flight to it. Every server stays as it is, and its
+    /// claims hold. Only `Resumed` may follow.
+    Paused {
+        /// Why.
+        cause: PauseCause,
     },
     /// The run ended. Always the last event.
     RunEnded {

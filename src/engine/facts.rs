@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
-    Millis, Outline, Record, ServerId, Time, Timestamp, Verdict,
+    Millis, Outline, PauseCause, Record, ServerId, Time, Timestamp, Verdict,
 };
 use crate::plan::CheckedPlan;
 
@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) preflight: Option<Option<u32>>,
     /// Nothing new starts, for this reason.
     pub(crate) closing: Option<CloseCause>,
+    /// It waits for a person, for this reason.
+    pub(crate) paused: Option<PauseCause>,
     /// The run ended.
     pub(crate) ended: bool,
     /// Requests a minute, after a cut.
@@ -157,6 +159,7 @@ impl Facts {
             next_call: 1,
             preflight: None,
             closing: None,
+            paused: None,
             ended: false,
             per_minute: None,
             took: Vec::new(),
@@ -182,6 +185,9 @@ impl Facts {
         }
         if self.ended {
             return Err(illegal("the run had ended".to_owned()));
+        }
+        if self.paused.is_some() && record.event != Event::Resumed {
+            return Err(illegal("the run was paused, and nobody resumed it".to_owned()));
         }
         if self.outline.is_none() != matches!(record.event, Event::RunStarted { .. }) {
             return Err(illegal("a run starts once, and first".to_owned()));
@@ -223,11 +229,12 @@ impl Facts {
             }
             Event::RateCut { per_minute } => self.per_minute = Some(*per_minute),
             Event::Closing { cause } => self.closing = Some(cause.clone()),
+            Event::Paused { cause } => self.paused = Some(cause.clone()),
             Event::RunEnded { .. } => self.ended = true,
-            Event::Resumed
+            Event::Resumed => self.paused = None,
+            Event::Accepted { .. }
             | Event::PreflightRefused { .. }
             | Event::Started { .. }
-            | Event::Accepted { .. }
             | Event::PutOff { .. }
             | Event::Refused { .. }
             | Event::Lost { .. }
@@ -396,6 +403,7 @@ impl TargetFacts {
             | Event::RateCut { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }
     }
@@ -413,10 +421,10 @@ impl TargetFacts {
         match class {
             FaultClass::Throttled => self.put_off.throttled += 1,
             FaultClass::Busy | FaultClass::State => self.put_off.busy += 1,
+            // Put off only because we were shut out: that says nothing about the request.
+            FaultClass::Unauthorised | FaultClass::Forbidden => {}
             FaultClass::Transient
             | FaultClass::Lost
-            | FaultClass::Unauthorised
-            | FaultClass::Forbidden
             | FaultClass::NotFound
             | FaultClass::Quota
             | FaultClass::Invalid => self.put_off.transient += 1,
@@ -460,6 +468,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
+        | Event::Paused { .. }
         | Event::RunEnded { .. } => &[],
     }
 }

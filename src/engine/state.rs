@@ -235,6 +235,7 @@ impl State {
             | Event::RateCut { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Paused { .. }
             | Event::RunEnded { .. } => self.clone(),
         })
     }
