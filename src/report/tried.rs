@@ -1,0 +1,151 @@
+//! What was tried with one server, step by step, cut into attempts. Start with [`tried`].
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::{Deed, Event, JobEnd, JobId, Millis, Record, Seen, Timestamp, Verdict};
+
+use super::lines::verdict_text;
+
+/// Something that was done or seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// When.
+    #[serde(serialize_with = "utc")]
+    pub at: Timestamp,
+    /// What.
+    pub what: String,
+    /// The job that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// The cloud's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Steps that belong together: what came before the first reinstall, or one attempt at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Chapter {
+    /// Counted from 1; 0 is what came before the first.
+    pub attempt: u32,
+    /// In the order in which they were written down.
+    pub steps: Vec<Step>,
+}
+
+/// What these records of one server tell. An attempt ends with its job: a reinstall that was put
+/// off and sent again is still the same one.
+pub(super) fn tried(records: &[Record]) -> Vec<Chapter> {
+    let mut chapters = vec![Chapter::default()];
+    let mut next = 1;
+    for record in records {
+        let attempt = chapters.last().map_or(0, |chapter| chapter.attempt);
+        let wipe = matches!(&record.event, Event::Intended { deed: Deed::Reinstall, .. });
+        if wipe && attempt < next {
+            chapters.push(Chapter { attempt: next, steps: Vec::new() });
+        }
+        if matches!(&record.event, Event::JobEnded { .. }) {
+            next += 1;
+        }
+        if let Some(chapter) = chapters.last_mut() {
+            chapter.steps.extend(step(record).into_iter().chain(looked(record)));
+        }
+    }
+    chapters.retain(|chapter| !chapter.steps.is_empty());
+    chapters
+}
+
+fn step(record: &Record) -> Option<Step> {
+    let (what, job, request_id) = match &record.event {
+        Event::Accepted { deed, job, request_id, .. } => {
+            (format!("{deed}: accepted"), Some(job), request_id.as_ref())
+        }
+        Event::PutOff { deed, detail, request_id, .. } => {
+            (format!("{deed}: refused for now: {detail}"), None, request_id.as_ref())
+        }
+        Event::Refused { deed, detail, request_id, .. } => {
+            (format!("{deed}: refused: {detail}"), None, request_id.as_ref())
+        }
+        Event::Lost { deed, detail, request_id, .. } => {
+            (format!("{deed}: its answer was lost: {detail}"), None, request_id.as_ref())
+        }
+        Event::Resolved { deed, verdict, evidence, .. } => {
+            let job = if let Verdict::Happened { job } = verdict { job.as_ref() } else { None };
+            let verdict = verdict_text(verdict);
+            (format!("looked up: the {deed} {verdict} ({})", evidence.join("; ")), job, None)
+        }
+        Event::JobEnded { job, end, took, .. } => (end_text(end, *took), job.as_ref(), None),
+        event => (plain(event)?, None, None),
+    };
+    let (job, request_id) = (job.cloned(), request_id.cloned());
+    Some(Step { at: record.wall, what, job, request_id })
+}
+
+/// Steps without an id.
+fn plain(event: &Event) -> Option<String> {
+    let text = match event {
+        Event::Resumed => "refleet went on after an interruption",
+        Event::Intended { deed, .. } => return Some(format!("{deed}: sent")),
+        Event::Stopped { .. } => "seen stopped",
+        Event::Validated { .. } => "compared with its plan: still the same server",
+        Event::Settled { .. } => "its first boot was waited for",
+        Event::CheckFailed { check, detail, .. } => {
+            return Some(format!("check `{check}` failed: {detail}"));
+        }
+        Event::Passed { .. } => "every check passed",
+        Event::Ended { ending, .. } => return Some(format!("ended: {ending}")),
+        Event::StartedBack { .. } => "started again, not wiped",
+        Event::NotStartedBack { detail, .. } => {
+            return Some(format!("stays off, could not be started: {detail}"));
+        }
+        Event::RunStarted { .. }
+        | Event::PreflightPassed { .. }
+        | Event::PreflightRefused { .. }
+        | Event::WaveOpened { .. }
+        | Event::WaveClosed { .. }
+        | Event::Started { .. }
+        | Event::Accepted { .. }
+        | Event::PutOff { .. }
+        | Event::Refused { .. }
+        | Event::Lost { .. }
+        | Event::Resolved { .. }
+        | Event::JobEnded { .. }
+        | Event::RateCut { .. }
+        | Event::Steered { .. }
+        | Event::Closing { .. }
+        | Event::RunEnded { .. } => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn end_text(end: &JobEnd, took: Millis) -> String {
+    match end {
+        JobEnd::Succeeded { .. } => format!("reinstall: job done after {took}"),
+        JobEnd::Failed { code, reason, .. } => {
+            format!("reinstall: job failed after {took} with {code}: {reason}")
+        }
+    }
+}
+
+/// What a look after a failed job showed is a step of its own.
+fn looked(record: &Record) -> Option<Step> {
+    let Event::JobEnded { end: JobEnd::Failed { seen: Some(seen), .. }, .. } = &record.event else {
+        return None;
+    };
+    let what = format!("seen afterwards: {}", seen_text(seen));
+    Some(Step { at: record.wall, what, job: None, request_id: None })
+}
+
+/// A server as it was seen, in a line.
+pub(super) fn seen_text(seen: &Seen) -> String {
+    let task = seen.task_state.as_deref().map(|task| format!(" ({task})")).unwrap_or_default();
+    let disk = match &seen.system_volume {
+        Some(volume) => format!("system disk {volume}"),
+        None => "no system disk".to_owned(),
+    };
+    let fault = seen.fault.as_deref().map(|fault| format!(", fault: {fault}")).unwrap_or_default();
+    format!("{}{task} with {disk}{fault}", seen.status)
+}
+
+/// A moment as the text for people has it, for programs too: to the second, in UTC.
+pub(super) fn utc<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
