@@ -55,22 +55,31 @@ impl Support {
             || format!("It is {} and has not ended.", self.phase),
             |ending| format!("refleet left it as {ending}."),
         );
-        let disk = match &self.after {
+        let disk = match self.after.as_ref().filter(|_| self.asks()) {
             Some(after) if after.wiped => {
                 " Its system disk may be gone: the old one was not seen in its place afterwards."
             }
             Some(_) => " Its old system disk was still in its place afterwards.",
             None => "",
         };
-        match (self.failed.is_empty(), self.ending()) {
-            (false, _) => {
-                format!("The reinstall of this server's OS failed {times}. {ended}{disk}")
-            }
-            (true, Some(Ending::Unknown)) => format!(
+        if !self.failed.is_empty() {
+            format!("The reinstall of this server's OS failed {times}. {ended}{disk}")
+        } else if self.asks() {
+            format!(
                 "The answer to the reinstall of this server's OS was lost, and nothing shows whether \
                  it happened. {ended}"
-            ),
-            (true, _) => format!("No reinstall of this server's OS failed. {ended}"),
+            )
+        } else {
+            format!("No reinstall of this server's OS failed. {ended}")
+        }
+    }
+
+    /// Whether there is something that only the cloud's support can mend or say.
+    fn asks(&self) -> bool {
+        match self.ending() {
+            Some(Ending::NeedsSupport | Ending::Unknown) => true,
+            Some(Ending::Failed | Ending::Drifted) => !self.failed.is_empty(),
+            Some(Ending::Verified | Ending::Protected | Ending::Skipped) | None => false,
         }
     }
 
@@ -120,7 +129,7 @@ impl Support {
     }
 
     fn write_wishes(&self, out: &mut String) -> fmt::Result {
-        if self.failed.is_empty() && self.ending() != Some(Ending::Unknown) {
+        if !self.asks() {
             return writeln!(out, "What we ask for\n  (nothing that refleet knows of)");
         }
         let jobs: Vec<&str> = self
@@ -176,18 +185,50 @@ fn write_chapter(out: &mut String, chapter: &Chapter) -> fmt::Result {
         attempt => writeln!(out, "Attempt {attempt}")?,
     }
     for Step { at, what, job, request_id } in &chapter.steps {
-        write!(out, "  {at}  {what}")?;
-        if let Some(job) = job {
-            write!(out, ", job {job}")?;
-        }
-        if let Some(request) = request_id {
-            write!(out, ", request {request}")?;
-        }
-        writeln!(out)?;
+        let job = job.as_ref().map(|job| format!("job {job}"));
+        let request = request_id.as_ref().map(|request| format!("request {request}"));
+        let ids: Vec<String> = job.into_iter().chain(request).collect();
+        let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+        writeln!(out, "  {at}  {what}{ids}")?;
     }
     writeln!(out)
 }
 
 fn line(out: &mut String, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(out, "  {name:<12}{value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::Record;
+
+    use super::*;
+
+    fn case(journal: &str, server: &str) -> Support {
+        let records: Vec<Record> =
+            journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Support::of(&records, &server.into(), None).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_server_that_nobody_has_to_mend_is_told_without_a_wish() {
+        let all = include_str!("../../tests/journals/v1/all-kinds.jsonl");
+        insta::assert_snapshot!("verified_letter", case(all, "srv-a").letter());
+        let drifted = case(all, "srv-c").letter();
+        assert!(drifted.contains("refleet left it as drifted."), "{drifted}");
+        assert!(drifted.contains("(nothing that refleet knows of)"), "{drifted}");
+        let pending = case(all, "srv-d").letter();
+        assert!(pending.contains("It is pending and has not ended."), "{pending}");
+    }
+
+    #[test]
+    fn a_server_in_doubt_asks_whether_it_happened() {
+        let chaos = include_str!("../../tests/journals/v1/chaos.jsonl");
+        let servers = ["srv-0", "srv-1", "srv-2", "srv-3", "srv-4", "srv-5"];
+        let unknown = servers.map(|server| case(chaos, server));
+        let unknown = unknown.iter().find(|case| case.ending() == Some(Ending::Unknown)).unwrap();
+        let letter = unknown.letter();
+        assert!(letter.contains("nothing shows whether it happened"), "{letter}");
+        assert!(letter.contains("1. Tell us whether the reinstall happened"), "{letter}");
+    }
 }

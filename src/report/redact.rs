@@ -116,8 +116,9 @@ const TELLTALES: &[&str] = &[
     "api key",
 ];
 
-/// What user data and key files begin with.
-const BEGINNINGS: &[&str] = &["#cloud-config", "#!/", "-----begin", "content-type: multipart"];
+/// What user data, key files and our own words for where a secret is begin with.
+const BEGINNINGS: &[&str] =
+    &["#cloud-config", "#!/", "-----begin", "content-type: multipart", "environment variable "];
 
 /// A text without what may be a secret, and on one line.
 pub(super) fn scrub(text: &str) -> String {
@@ -167,10 +168,17 @@ fn value_behind(lower: &str, end: usize) -> Option<usize> {
 
 /// A word that is a path of this machine, a token, or an address with a login in it.
 fn hides_something(word: &str) -> bool {
-    let path = ["/", "~/", "./", "../"].iter().any(|start| word.starts_with(start));
-    let harmless = word.starts_with("/dev/") || word.starts_with("/v") || word == "/";
     let login = word.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    (path && !harmless) || login || word.split([':', '=', '.']).any(is_token)
+    login || word.split([':', '=']).any(is_path) || word.split([':', '=', '.']).any(is_token)
+}
+
+/// A path of a file; not one of a device or of the cloud's API, nor the rest of an address.
+fn is_path(word: &str) -> bool {
+    let api =
+        word.strip_prefix("/v").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let address = word.starts_with("//") && !word.starts_with("///");
+    let harmless = api || address || word.starts_with("/dev/") || word == "/";
+    !harmless && ["/", "~/", "./", "../"].iter().any(|start| word.starts_with(start))
 }
 
 /// Long, and of more kinds of characters than an id has: ids are hexadecimal, here and there with
@@ -196,11 +204,14 @@ mod tests {
         check("the password hunter2 is weak", "the password [redacted]");
         check("the password is hunter2", "the password [redacted]");
         check("the password is too weak", "the password is too weak");
+        check("from environment variable OPS_PW", "from [redacted]");
         check("X-Auth-Token=abc", "X-Auth-Token=[redacted]");
         check("cannot read secret file x: gone", "cannot read secret [redacted]");
         check("userdata #cloud-config\nusers: []", "userdata [redacted]");
         check("-----BEGIN RSA PRIVATE KEY-----\nabc", "[redacted]");
         check("no key in /home/ops/keys/id", "no key in [redacted]");
+        check("no file:///var/lib/ops", "no [redacted]");
+        check("no such file: ./ops.txt", "no such file: [redacted]");
         check("https://ops:pw@cloud.example/v1", "[redacted]");
         check("seen gAAAAABk3vYqZmFrZVRva2VuVGhhdElzTG9uZw==, twice", "seen [redacted], twice");
     }
@@ -214,6 +225,7 @@ mod tests {
             "POST /v2.1/0a1b2c/cloudservers/srv/reinstallos at /dev/vda",
             "the token has ended",
             "web-token-01",
+            "see https://ecs.eu-de.otc.t-systems.com/v1/0a1b at 10:20:30",
             "key pair ops-2026 is not visible to the acting user",
         ] {
             assert_eq!(scrub(text), text);

@@ -190,3 +190,41 @@ impl Support {
         Ok(vec![("events.jsonl", events), ("request.txt", request), ("server.json", server)])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream() -> Vec<Record> {
+        let text = include_str!("../../tests/journals/v1/all-kinds.jsonl");
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_server_is_meant_by_its_id_or_by_a_name_of_its_own() {
+        let mut records = stream();
+        assert_eq!(find(&records, "srv-b"), Meant::One("srv-b".into()));
+        assert_eq!(find(&records, "web-2"), Meant::One("srv-b".into()));
+        for wanted in ["srv", "web", "web-*", ""] {
+            assert_eq!(find(&records, wanted), Meant::Nobody, "{wanted}");
+        }
+        let Event::RunStarted { outline } = &mut records[0].event else { panic!("no outline") };
+        outline.fleets[0].waves[1][1].name = "web-2".to_owned();
+        outline.fleets[0].waves[1][2].name = "srv-b".to_owned();
+        assert_eq!(find(&records, "web-2"), Meant::Several(vec!["srv-b".into(), "srv-c".into()]));
+        assert_eq!(find(&records, "srv-b"), Meant::One("srv-b".into()), "an id goes first");
+    }
+
+    #[test]
+    fn the_records_are_those_of_the_server_and_name_no_other() {
+        let case = Support::of(&stream(), &"srv-b".into(), None).unwrap().unwrap();
+        let files = case.files().unwrap();
+        let text = String::from_utf8(files[0].1.clone()).unwrap();
+        for other in ["srv-a", "srv-c", "srv-d", "web-1", "web-3", "workflows/"] {
+            assert!(!text.contains(other), "{other} in {text}");
+        }
+        let kinds = ["run_started", "force_stop", "refused", "started_back"];
+        assert!(kinds.iter().all(|kind| text.contains(kind)), "{text}");
+        assert!(Support::of(&stream(), &"srv-x".into(), None).unwrap().is_none());
+    }
+}

@@ -68,9 +68,11 @@ fn step(record: &Record) -> Option<Step> {
             (format!("{deed}: its answer was lost: {detail}"), None, request_id.as_ref())
         }
         Event::Resolved { deed, verdict, evidence, .. } => {
-            let job = if let Verdict::Happened { job } = verdict { job.as_ref() } else { None };
-            let verdict = verdict_text(verdict);
-            (format!("looked up: the {deed} {verdict} ({})", evidence.join("; ")), job, None)
+            let (verdict, job) = match verdict {
+                Verdict::Happened { job } => ("happened".to_owned(), job.as_ref()),
+                Verdict::DidNot | Verdict::Unknown => (verdict_text(verdict), None),
+            };
+            (format!("looked up: the {deed} {verdict}: {}", evidence.join("; ")), job, None)
         }
         Event::JobEnded { job, end, took, .. } => (end_text(end, *took), job.as_ref(), None),
         event => (plain(event)?, None, None),
@@ -148,4 +150,35 @@ pub(super) fn seen_text(seen: &Seen) -> String {
 /// A moment as the text for people has it, for programs too: to the second, in UTC.
 pub(super) fn utc<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attempts and how many steps each has.
+    fn attempts(events: &[&str]) -> Vec<(u32, usize)> {
+        let records: Vec<Record> = events
+            .iter()
+            .map(|event| {
+                let line = format!(r#"{{"seq":1,"at":0,"wall":0,"event":{event}}}"#);
+                serde_json::from_str(&line).unwrap()
+            })
+            .collect();
+        tried(&records).iter().map(|chapter| (chapter.attempt, chapter.steps.len())).collect()
+    }
+
+    #[test]
+    fn an_attempt_ends_with_its_job_and_not_with_a_refusal() {
+        let stop = r#"{"event":"intended","call":1,"deed":"stop","servers":["a"]}"#;
+        let wipe = r#"{"event":"intended","call":2,"deed":"reinstall","servers":["a"]}"#;
+        let put_off = r#"{"event":"put_off","call":2,"deed":"reinstall","servers":["a"],
+            "class":"throttled","detail":"APIGW.0308: slow down","retry_at":1}"#;
+        let failed = r#"{"event":"job_ended","server":"a","job":"j","took":1,
+            "end":{"failed":{"code":"Ecs.1","reason":"r","wiped":true,"retry_at":null}}}"#;
+        assert_eq!(attempts(&[]), []);
+        assert_eq!(attempts(&[stop]), [(0, 1)]);
+        assert_eq!(attempts(&[stop, wipe, put_off, wipe, failed]), [(0, 1), (1, 4)]);
+        assert_eq!(attempts(&[wipe, failed, stop, wipe, failed]), [(1, 3), (2, 2)]);
+    }
 }
