@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::domain::{Ending, count};
+use crate::domain::{Ending, JobId, count};
 
 use super::Support;
 use super::support::Before;
@@ -55,8 +55,8 @@ impl Support {
             || format!("It is {} and has not ended.", self.phase),
             |ending| format!("refleet left it as {ending}."),
         );
-        let disk = match self.after.as_ref().filter(|_| self.asks()) {
-            Some(after) if after.wiped => {
+        let disk = match self.failed.last().filter(|_| self.asks()) {
+            Some(job) if job.wiped => {
                 " Its system disk may be gone: the old one was not seen in its place afterwards."
             }
             Some(_) => " Its old system disk was still in its place afterwards.",
@@ -113,7 +113,7 @@ impl Support {
         }
         match &self.after {
             Some(after) => {
-                line(out, "after", format!("{} ({})", seen_text(&after.seen), after.at))?
+                line(out, "after", format!("{} ({})", seen_text(&after.seen), after.at))?;
             }
             None => line(out, "after", "no look after a failed reinstall was recorded")?,
         }
@@ -136,7 +136,7 @@ impl Support {
             .failed
             .iter()
             .filter_map(|failed| failed.job.as_ref())
-            .map(|job| job.as_str())
+            .map(JobId::as_str)
             .collect();
         writeln!(out, "What we ask for")?;
         if jobs.is_empty() {

@@ -144,7 +144,7 @@ pub(super) fn scrub(text: &str) -> String {
 fn cut_at(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     let begun = BEGINNINGS.iter().filter_map(|beginning| lower.find(beginning));
-    let told = TELLTALES.iter().flat_map(|word| {
+    let told = TELLTALES.iter().filter_map(|word| {
         let ends = lower.match_indices(word).map(|(at, word)| at + word.len());
         ends.filter_map(|end| value_behind(&lower, end)).min()
     });

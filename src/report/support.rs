@@ -50,17 +50,15 @@ pub struct After {
     /// How.
     #[serde(flatten)]
     pub seen: Seen,
-    /// Whether the old system disk was no longer seen in its place.
-    pub wiped: bool,
 }
 
 impl After {
     fn of(record: &Record) -> Option<Self> {
-        let Event::JobEnded { end: JobEnd::Failed { seen, wiped, .. }, .. } = &record.event else {
+        let Event::JobEnded { end: JobEnd::Failed { seen, .. }, .. } = &record.event else {
             return None;
         };
         let seen = seen.as_deref()?.clone();
-        Some(Self { at: record.wall, seen, wiped: *wiped })
+        Some(Self { at: record.wall, seen })
     }
 }
 
@@ -76,16 +74,19 @@ pub struct FailedJob {
     pub code: String,
     /// The cloud's sentence.
     pub reason: String,
+    /// `false` only if the old system disk was seen in its place afterwards.
+    pub wiped: bool,
 }
 
 impl FailedJob {
     fn of(record: &Record) -> Option<Self> {
-        let Event::JobEnded { job, end: JobEnd::Failed { code, reason, .. }, .. } = &record.event
+        let Event::JobEnded { job, end: JobEnd::Failed { code, reason, wiped, .. }, .. } =
+            &record.event
         else {
             return None;
         };
-        let (at, job) = (record.wall, job.clone());
-        Some(Self { at, job, code: code.clone(), reason: reason.clone() })
+        let (code, reason) = (code.clone(), reason.clone());
+        Some(Self { at: record.wall, job: job.clone(), code, reason, wiped: *wiped })
     }
 }
 

@@ -54,49 +54,55 @@ pub(super) fn tried(records: &[Record]) -> Vec<Chapter> {
 }
 
 fn step(record: &Record) -> Option<Step> {
-    let (what, job, request_id) = match &record.event {
-        Event::Accepted { deed, job, request_id, .. } => {
-            (format!("{deed}: accepted"), Some(job), request_id.as_ref())
-        }
-        Event::PutOff { deed, detail, request_id, .. } => {
-            (format!("{deed}: refused for now: {detail}"), None, request_id.as_ref())
-        }
-        Event::Refused { deed, detail, request_id, .. } => {
-            (format!("{deed}: refused: {detail}"), None, request_id.as_ref())
-        }
-        Event::Lost { deed, detail, request_id, .. } => {
-            (format!("{deed}: its answer was lost: {detail}"), None, request_id.as_ref())
-        }
-        Event::Resolved { deed, verdict, evidence, .. } => {
-            let (verdict, job) = match verdict {
-                Verdict::Happened { job } => ("happened".to_owned(), job.as_ref()),
-                Verdict::DidNot | Verdict::Unknown => (verdict_text(verdict), None),
-            };
-            (format!("looked up: the {deed} {verdict}: {}", evidence.join("; ")), job, None)
-        }
-        Event::JobEnded { job, end, took, .. } => (end_text(end, *took), job.as_ref(), None),
-        event => (plain(event)?, None, None),
-    };
-    let (job, request_id) = (job.cloned(), request_id.cloned());
-    Some(Step { at: record.wall, what, job, request_id })
+    let what = text(&record.event)?;
+    let (job, request_id) = ids(&record.event);
+    Some(Step { at: record.wall, what, job: job.cloned(), request_id: request_id.cloned() })
 }
 
-/// Steps without an id.
-fn plain(event: &Event) -> Option<String> {
+/// The job and the request that an event names.
+fn ids(event: &Event) -> (Option<&JobId>, Option<&String>) {
+    if let Event::Accepted { job, request_id, .. } = event {
+        (Some(job), request_id.as_ref())
+    } else if let Event::PutOff { request_id, .. }
+    | Event::Refused { request_id, .. }
+    | Event::Lost { request_id, .. } = event
+    {
+        (None, request_id.as_ref())
+    } else if let Event::Resolved { verdict: Verdict::Happened { job }, .. }
+    | Event::JobEnded { job, .. } = event
+    {
+        (job.as_ref(), None)
+    } else {
+        (None, None)
+    }
+}
+
+/// An event in words, without its ids; `None`: it is nothing that was tried.
+fn text(event: &Event) -> Option<String> {
     let text = match event {
-        Event::Resumed => "refleet went on after an interruption",
-        Event::Intended { deed, .. } => return Some(format!("{deed}: sent")),
-        Event::Stopped { .. } => "seen stopped",
-        Event::Validated { .. } => "compared with its plan: still the same server",
-        Event::Settled { .. } => "its first boot was waited for",
-        Event::CheckFailed { check, detail, .. } => {
-            return Some(format!("check `{check}` failed: {detail}"));
+        Event::Resumed => "refleet went on after an interruption".to_owned(),
+        Event::Intended { deed, .. } => format!("{deed}: sent"),
+        Event::Accepted { deed, .. } => format!("{deed}: accepted"),
+        Event::PutOff { deed, detail, .. } => format!("{deed}: refused for now: {detail}"),
+        Event::Refused { deed, detail, .. } => format!("{deed}: refused: {detail}"),
+        Event::Lost { deed, detail, .. } => format!("{deed}: its answer was lost: {detail}"),
+        Event::Resolved { deed, verdict, evidence, .. } => {
+            let verdict = match verdict {
+                Verdict::Happened { .. } => "happened".to_owned(),
+                Verdict::DidNot | Verdict::Unknown => verdict_text(verdict),
+            };
+            format!("looked up: the {deed} {verdict}: {}", evidence.join("; "))
         }
-        Event::Passed { .. } => "every check passed",
-        Event::Ended { ending, .. } => return Some(format!("ended: {ending}")),
-        Event::StartedBack { .. } => "started again, not wiped",
+        Event::Stopped { .. } => "seen stopped".to_owned(),
+        Event::Validated { .. } => "compared with its plan: still the same server".to_owned(),
+        Event::JobEnded { end, took, .. } => end_text(end, *took),
+        Event::Settled { .. } => "its first boot was waited for".to_owned(),
+        Event::CheckFailed { check, detail, .. } => format!("check `{check}` failed: {detail}"),
+        Event::Passed { .. } => "every check passed".to_owned(),
+        Event::Ended { ending, .. } => format!("ended: {ending}"),
+        Event::StartedBack { .. } => "started again, not wiped".to_owned(),
         Event::NotStartedBack { detail, .. } => {
-            return Some(format!("stays off, could not be started: {detail}"));
+            format!("stays off, could not be started: {detail}")
         }
         Event::RunStarted { .. }
         | Event::PreflightPassed { .. }
@@ -104,18 +110,12 @@ fn plain(event: &Event) -> Option<String> {
         | Event::WaveOpened { .. }
         | Event::WaveClosed { .. }
         | Event::Started { .. }
-        | Event::Accepted { .. }
-        | Event::PutOff { .. }
-        | Event::Refused { .. }
-        | Event::Lost { .. }
-        | Event::Resolved { .. }
-        | Event::JobEnded { .. }
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
         | Event::RunEnded { .. } => return None,
     };
-    Some(text.to_owned())
+    Some(text)
 }
 
 fn end_text(end: &JobEnd, took: Millis) -> String {
@@ -148,6 +148,7 @@ pub(super) fn seen_text(seen: &Seen) -> String {
 }
 
 /// A moment as the text for people has it, for programs too: to the second, in UTC.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 pub(super) fn utc<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
