@@ -54,12 +54,14 @@ const LAWFUL_BREACHES: &[(&str, &str, &str)] = &[];
 const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("axum", &["simulator/http"]),
     ("clap", &["cli/args"]),
+    ("flate2", &["cli/archive"]),
     ("indicatif", &["report/terminal"]),
     ("miette", &["cli/diagnostic", "playbook/problem", "playbook/source"]),
     ("petgraph", &["plan/graph"]),
     ("reqwest", &["cloud/http"]),
     ("rusqlite", &["journal/"]),
     ("serde_yaml", &["yaml/"]),
+    ("tar", &["cli/archive"]),
 ];
 
 /// Rooms that decide and never act: no runtime, no sockets, no files, no processes.

@@ -75,6 +75,7 @@ async fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Runs(args) => commands::runs(app, args).await,
         Command::Status(args) => commands::status(app, args).await,
         Command::Report(args) => commands::report(app, args).await,
+        Command::Support(args) => commands::support(app, args).await,
         Command::Simulate(args) => commands::simulate(app, args),
         Command::Simulator(args) => commands::simulator(app, args).await,
         Command::Schema(args) => commands::schema(app, args),

@@ -77,6 +77,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Shows what came of a run
     Report(ReportArgs),
+    /// Writes what the cloud's support needs to know of a server, ready to send
+    Support(SupportArgs),
     /// Rehearses a playbook in simulated time, under trouble drawn from seeds
     Simulate(SimulateArgs),
     /// Serves a simulated cloud over HTTP
@@ -186,6 +188,20 @@ pub(super) struct ReportArgs {
     #[arg(long, default_value = "text")]
     pub(super) format: Format,
     /// Writes the report there instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// Arguments of `support`.
+#[derive(Debug, Args)]
+pub(super) struct SupportArgs {
+    /// The run, or the beginning of its id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) run: String,
+    /// The server, by its id, or by its name if no other server of the run has it
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) server: String,
+    /// Writes the archive there; nothing is overwritten [default: support-RUN-SERVER.tar.gz]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 }

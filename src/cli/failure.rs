@@ -13,7 +13,7 @@ use crate::cloud::huawei::ConnectError;
 use crate::domain::{advice, count};
 use crate::engine::IllegalEvent;
 use crate::run::{RunError, SurveyError};
-use crate::{journal, plan};
+use crate::{journal, plan, report};
 
 use super::exit::Exit;
 
@@ -68,6 +68,9 @@ pub(super) enum Failure {
     /// Something of the operating system that a command needs.
     #[error("failed to {what}: {source}")]
     System { what: &'static str, source: io::Error },
+    /// A report cannot be made.
+    #[error("failed to {0}")]
+    Report(#[from] report::Error),
     /// A value of ours does not turn into JSON.
     #[error("failed to write JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -132,6 +135,7 @@ impl Failure {
             | Self::Unusable { .. }
             | Self::Output(_)
             | Self::System { .. }
+            | Self::Report(_)
             | Self::Json(_) => None,
         }
     }
@@ -154,7 +158,9 @@ impl Failure {
             | Self::Output(_)
             | Self::System { .. } => Exit::Refused,
             Self::Run(RunError::Interrupted | RunError::Journal(_)) => Exit::Interrupted,
-            Self::Run(RunError::Stuck) | Self::Replay(_) | Self::Json(_) => Exit::Bug,
+            Self::Run(RunError::Stuck) | Self::Replay(_) | Self::Report(_) | Self::Json(_) => {
+                Exit::Bug
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Files that users name: read whole, written whole. Start with [`read_text`].
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The bytes of a file that is not larger than that.
 pub(super) fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::open(path)?;
+    let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
@@ -58,9 +59,33 @@ fn draft_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Writes a file that only its owner may read, and that is not there yet: never a half.
+pub(super) fn write_fresh(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let trouble = |source| Failure::Write { path: path.to_owned(), source };
+    let mut file = create_new(path).map_err(|source| {
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            let help = "move it away, or name another file with --out";
+            Failure::refused(format!("{} is there already", path.display()), help)
+        } else {
+            trouble(source)
+        }
+    })?;
+    fill(&mut file, bytes).map_err(|source| {
+        // Ours since the line above; what is left of it is of no use.
+        drop(std::fs::remove_file(path));
+        trouble(source)
+    })
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    fill(&mut create_new(path)?, bytes)
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn fill(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -80,6 +105,17 @@ mod tests {
         assert_eq!(read_bytes(&path).unwrap(), b"two");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_fresh_file_takes_the_place_of_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("case.tar.gz");
+        write_fresh(&path, b"one").unwrap();
+        let refused = write_fresh(&path, b"two").unwrap_err();
+        assert!(refused.to_string().ends_with("case.tar.gz is there already"), "{refused}");
+        assert_eq!(read_bytes(&path).unwrap(), b"one");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

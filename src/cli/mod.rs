@@ -7,6 +7,7 @@
 //! the environment, reads and writes files that users name, and asks people.
 
 mod app;
+mod archive;
 mod args;
 mod codes;
 mod commands;

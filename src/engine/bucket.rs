@@ -1,5 +1,9 @@
 //! The rate limiter: a token bucket in the run's own time, slower after a throttle and faster again
 //! while all goes well.
+//!
+//! A cut is as deep as the share of answers that were throttled lately, as in Data Center TCP: a cloud
+//! that throttles all we send above its limit halves the rate within seconds, and one that throttles
+//! a few whatever the rate does not bring the run to a stand-still.
 
 use crate::domain::{Millis, Time};
 use crate::playbook::ApiLimit;
@@ -11,6 +15,12 @@ const TOKEN: u64 = 60_000;
 
 /// After a cut the rate grows by this share of its bound a minute: back up in ten minutes.
 const REGROWTH_PARTS: u64 = 10;
+
+/// What share stands for "all answers".
+const ALL: u64 = 1_024;
+
+/// One answer moves the share of throttled answers by this part of the way.
+const SHARE_PARTS: u64 = 16;
 
 /// The rate is never cut below this share of its bound, or the run would stand still.
 const FLOOR_PARTS: u64 = 50;
@@ -28,6 +38,10 @@ pub(crate) struct Bucket {
     debt: u64,
     filled_at: Time,
     cut_at: Option<Time>,
+    /// Up to when the rate has grown back.
+    grown_at: Time,
+    /// The share of throttled answers, lately, of [`ALL`]; the first throttle counts for all.
+    throttled: u64,
     hold_until: Time,
 }
 
@@ -41,6 +55,8 @@ impl Bucket {
             debt: 0,
             filled_at: Time(0),
             cut_at: None,
+            grown_at: Time(0),
+            throttled: ALL,
             hold_until: Time(0),
         }
     }
@@ -53,7 +69,7 @@ impl Bucket {
             units: 0,
             filled_at: now,
             // A rate that was cut grows back from here.
-            cut_at: per_minute.map(|_| now),
+            grown_at: now,
             ..Self::full(limit)
         }
     }
@@ -87,9 +103,15 @@ impl Bucket {
         (from + Millis(missing.div_ceil(self.per_minute.max(1)))).max(self.hold_until)
     }
 
-    /// The cloud throttled: half the rate, and nothing at all before `hold`. Gives the new rate if
-    /// it changed.
+    /// The cloud answered, and did not throttle.
+    pub(crate) fn let_through(&mut self) {
+        self.throttled -= self.throttled.div_ceil(SHARE_PARTS);
+    }
+
+    /// The cloud throttled: a slower rate, at most by half, and nothing at all before `hold`. Gives
+    /// the new rate if it changed.
     pub(crate) fn cut(&mut self, now: Time, hold: Option<Millis>) -> Option<u32> {
+        self.throttled += (ALL - self.throttled).div_ceil(SHARE_PARTS);
         if let Some(hold) = hold {
             self.hold_until = self.hold_until.max(now + hold.min(LONGEST_HOLD));
         }
@@ -99,7 +121,8 @@ impl Bucket {
         self.fill(now);
         self.cut_at = Some(now);
         let floor = (u64::from(self.limit.per_minute) / FLOOR_PARTS).max(1);
-        self.per_minute = (self.per_minute / 2).max(floor);
+        let cut = (self.per_minute * self.throttled / (2 * ALL)).max(1);
+        self.per_minute = self.per_minute.saturating_sub(cut).max(floor);
         self.units = self.units.min(TOKEN);
         u32::try_from(self.per_minute).ok()
     }
@@ -112,12 +135,18 @@ impl Bucket {
         self.debt -= paid;
         self.units = self.units.saturating_add(earned - paid).min(most);
         self.filled_at = self.filled_at.max(now);
+        self.grow(now);
+    }
+}
+
+impl Bucket {
+    /// A step for every part of a minute in which the rate earns one more request a minute.
+    fn grow(&mut self, now: Time) {
         let bound = u64::from(self.limit.per_minute);
-        if self.per_minute < bound && self.cut_at.is_some_and(|at| now.since(at) >= Millis::mins(1))
-        {
-            self.per_minute = (self.per_minute + (bound / REGROWTH_PARTS).max(1)).min(bound);
-            self.cut_at = Some(now);
-        }
+        let step = (Millis::mins(1).0 * REGROWTH_PARTS / bound.max(1)).max(1);
+        let steps = now.since(self.grown_at).0 / step;
+        self.grown_at = self.grown_at + Millis(steps * step);
+        self.per_minute = (self.per_minute + steps).min(bound);
     }
 }
 
@@ -179,7 +208,49 @@ mod tests {
         let mut bucket = Bucket::full(LIMIT);
         assert_eq!(bucket.cut(Time(10), None), Some(30));
         assert_eq!(bucket.cut(Time(20), None), None);
-        assert_eq!(bucket.cut(Time(10_000), None), Some(15));
+        assert_eq!(bucket.cut(Time(9_999), None), Some(15));
+    }
+
+    #[test]
+    fn a_tenth_of_the_answers_throttled_at_any_rate_does_not_bring_a_run_to_a_stand_still() {
+        let limit = ApiLimit { per_minute: 300, burst: 10 };
+        let mut bucket = Bucket::full(limit);
+        let (mut now, mut sent) = (Time(0), 0_u32);
+        while now < Time(30 * 60_000) {
+            now = bucket.next_at(now);
+            assert!(bucket.take(now));
+            sent += 1;
+            if sent.is_multiple_of(10) {
+                let _ = bucket.cut(now, None);
+            } else {
+                bucket.let_through();
+            }
+        }
+        assert!(sent > 30 * 300 / 5, "{sent} requests in half an hour");
+    }
+
+    #[test]
+    fn a_real_limit_is_found_within_a_minute_and_is_not_hammered_afterwards() {
+        let limit = ApiLimit { per_minute: 300, burst: 10 };
+        let mut bucket = Bucket::full(limit);
+        // Windows of five seconds with three requests each: 36 a minute.
+        let (mut now, mut window, mut refused) = (Time(0), (0, 0), [0_u32; 10]);
+        while now < Time(10 * 60_000) {
+            now = bucket.next_at(now);
+            assert!(bucket.take(now));
+            if now.0 / 5_000 != window.0 {
+                window = (now.0 / 5_000, 0);
+            }
+            window.1 += 1;
+            if window.1 > 3 {
+                refused[usize::try_from(now.0 / 60_000).unwrap().min(9)] += 1;
+                let _ = bucket.cut(now, None);
+            } else {
+                bucket.let_through();
+            }
+        }
+        let later: u32 = refused[1..].iter().sum();
+        assert!(refused[0] <= 60 && later <= 9 * 18, "refused a minute: {refused:?}");
     }
 
     #[test]

@@ -49,11 +49,15 @@ impl Engine {
 
     fn replied(&mut self, draft: &mut Draft, call: CallId, reply: Reply) {
         let Some(call_made) = self.pending.calls.remove(&call) else { return };
-        if let Err(fault) = &reply
-            && fault.class == FaultClass::Throttled
-            && let Some(per_minute) = self.pending.bucket.cut(draft.now.at, fault.retry_after)
-        {
-            self.record(draft, Event::RateCut { per_minute });
+        match &reply {
+            Err(fault) if fault.class == FaultClass::Throttled => {
+                let cut = self.pending.bucket.cut(draft.now.at, fault.retry_after);
+                if let Some(per_minute) = cut {
+                    self.record(draft, Event::RateCut { per_minute });
+                }
+            }
+            Ok(_) => self.pending.bucket.let_through(),
+            Err(_) => {}
         }
         if let Err(fault) = &reply
             && fault.shuts_out()

@@ -12,3 +12,5 @@ mod crash;
 mod harness;
 mod look;
 mod shut_out;
+mod support;
+mod tokens;

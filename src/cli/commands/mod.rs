@@ -11,6 +11,7 @@ mod schema;
 mod simulate;
 mod simulator;
 mod status;
+mod support;
 mod validate;
 
 pub(super) use apply::apply;
@@ -23,4 +24,5 @@ pub(super) use schema::schema;
 pub(super) use simulate::simulate;
 pub(super) use simulator::simulator;
 pub(super) use status::status;
+pub(super) use support::support;
 pub(super) use validate::validate;
