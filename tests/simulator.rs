@@ -1,5 +1,7 @@
 //! The simulated cloud over HTTP, driven with an ordinary client and a clock that the test sets.
 
+#[path = "simulator/docs.rs"]
+mod docs;
 #[path = "simulator/identity.rs"]
 mod identity;
 #[path = "simulator/recorded.rs"]
