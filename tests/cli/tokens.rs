@@ -3,7 +3,7 @@
 use crate::harness::{AT_ONCE, Bench, Simulator, playbook};
 
 /// Servers of the run.
-const SERVERS: usize = 40;
+const SERVERS: usize = 20;
 /// Milliseconds after which a token of one second is renewed: a twentieth of its life early.
 const RENEWED_AFTER: i64 = 950;
 
@@ -20,7 +20,9 @@ fn a_token_that_ends_in_the_middle_of_a_run_is_renewed_once_however_many_wait_fo
     bench.file("faults.yaml", "throttled_gateway: 0.05\nthrottled_service: 0.05\n");
     let words = ["--world", "world.yaml", "--faults", "faults.yaml", "--speed", "60"];
     let cloud = Simulator::start(&bench, &words);
-    let playbook = bench.file("p.yaml", playbook("cloud: sim", AT_ONCE));
+    let cloud_and_limits =
+        "cloud: sim\nlimits: { api: { rate: 100/s, burst: 10 }, reinstalls: 40 }";
+    let playbook = bench.file("p.yaml", playbook(cloud_and_limits, AT_ONCE));
     bench.run(&["plan", playbook, "--out", "p.plan"]).with_code(0);
     let before = issued(&cloud);
     let count = SERVERS.to_string();
