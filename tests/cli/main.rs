@@ -11,3 +11,4 @@ mod basics;
 mod crash;
 mod harness;
 mod look;
+mod worlds;
