@@ -56,7 +56,7 @@ pub(super) async fn of_playbook(app: &App, playbook: &Playbook) -> Result<Connec
     let name = app.globals.cloud.as_deref().unwrap_or(&playbook.cloud);
     let folder = playbooks::folder_of(Path::new(&playbook.origin.path));
     if name == BUILT_IN {
-        let asked = Asked::by_playbook(playbook.simulator.as_ref(), || {
+        let asked = Asked::by_playbook(&app.ui, playbook.simulator.as_ref(), || {
             let seed = playbook.simulator.as_ref().map_or(0, |written| written.seed);
             Ok(fit(playbook, seed))
         })?;

@@ -4,14 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::playbook::SimulatorSpec;
+use crate::playbook::{SimulatorSpec, Source};
 use crate::run::RealClock;
 use crate::simulator::http::Options;
-use crate::simulator::{Faults, WorldSpec};
+use crate::simulator::{Faults, FileFlaws, WorldSpec};
 
 use super::args::SimulatorArgs;
 use super::failure::Failure;
-use super::files;
+use super::ui::Ui;
+use super::{diagnostic, files};
 
 /// Speed of the built-in cloud where nobody says one (`product.md`, section 8).
 const SPEED: f64 = 60.0;
@@ -33,6 +34,7 @@ impl Asked {
     /// By a playbook with `cloud: simulator`; where it says nothing about servers, the world is
     /// `fitted`.
     pub(super) fn by_playbook(
+        ui: &Ui,
         written: Option<&SimulatorSpec>,
         fitted: impl FnOnce() -> Result<WorldSpec, Failure>,
     ) -> Result<Self, Failure> {
@@ -41,16 +43,16 @@ impl Asked {
             return Ok(Self { spec: fitted()?, faults, speed: SPEED, seed: 0 });
         };
         let spec = match (&written.world, written.servers) {
-            (Some(file), _) => world_file(Path::new(&file.path))?,
+            (Some(file), _) => world_file(ui, Path::new(&file.path))?,
             (None, Some(servers)) => healthy(servers)?,
             (None, None) => fitted()?,
         };
-        let faults = faults_named(&written.faults)?;
+        let faults = faults_named(ui, &written.faults)?;
         Ok(Self { spec, faults, speed: written.speed, seed: written.seed })
     }
 
     /// By the command line.
-    pub(super) fn by_args(args: &SimulatorArgs) -> Result<Self, Failure> {
+    pub(super) fn by_args(ui: &Ui, args: &SimulatorArgs) -> Result<Self, Failure> {
         if !(args.speed.is_finite() && args.speed > 0.0) {
             return Err(Failure::refused(
                 "--speed must be above 0",
@@ -58,10 +60,10 @@ impl Asked {
             ));
         }
         let spec = match &args.world {
-            Some(path) => world_file(path)?,
+            Some(path) => world_file(ui, path)?,
             None => healthy(args.servers)?,
         };
-        let faults = faults_named(&args.faults)?;
+        let faults = faults_named(ui, &args.faults)?;
         Ok(Self { spec, faults, speed: args.speed, seed: args.seed })
     }
 
@@ -90,18 +92,18 @@ impl Asked {
 /// A world of so many healthy servers.
 fn healthy(servers: u32) -> Result<WorldSpec, Failure> {
     let spec = WorldSpec::healthy(servers);
-    spec.check().map_err(|error| Failure::refused(error.to_string(), "ask for fewer servers"))?;
+    spec.check().map_err(|why| Failure::refused(why, "ask for fewer servers"))?;
     Ok(spec)
 }
 
-/// A world from its file.
-fn world_file(path: &Path) -> Result<WorldSpec, Failure> {
-    WorldSpec::from_yaml(&files::read_text(path)?)
-        .map_err(|error| Failure::Unusable { path: path.to_owned(), why: error.to_string() })
+/// A world from its file; all that is wrong with it is shown.
+fn world_file(ui: &Ui, path: &Path) -> Result<WorldSpec, Failure> {
+    let text = files::read_text(path)?;
+    WorldSpec::from_yaml(&text).map_err(|flaws| shown(ui, path, (text, flaws)))
 }
 
-/// Faults by their name, or from a file.
-pub(super) fn faults_named(name: &str) -> Result<Faults, Failure> {
+/// Faults by their name, or from a file; all that is wrong with it is shown.
+pub(super) fn faults_named(ui: &Ui, name: &str) -> Result<Faults, Failure> {
     if let Some(faults) = Faults::named(name) {
         return Ok(faults);
     }
@@ -112,6 +114,13 @@ pub(super) fn faults_named(name: &str) -> Result<Faults, Failure> {
             "the names are none, throttled, flaky and chaos",
         ));
     }
-    Faults::from_yaml(&files::read_text(&path)?)
-        .map_err(|error| Failure::Unusable { path, why: error.to_string() })
+    let text = files::read_text(&path)?;
+    Faults::from_yaml(&text).map_err(|flaws| shown(ui, &path, (text, flaws)))
+}
+
+/// Shows what is wrong with a file, as problems of a playbook are shown.
+fn shown(ui: &Ui, path: &Path, (text, flaws): (String, FileFlaws)) -> Failure {
+    let source = Source::new(path.to_string_lossy(), text);
+    ui.say(diagnostic::render_flaws(&source, &flaws.0).trim_end());
+    Failure::Problems(flaws.0.len())
 }

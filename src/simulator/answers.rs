@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::codes::{self, Code};
@@ -65,8 +65,9 @@ impl JsonSchema for KnownCode {
         true
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = codes::all().map(|code| code.name).collect();
+        json_schema!({"type": "string", "enum": names})
     }
 }
 
@@ -147,16 +148,19 @@ impl AnswerShape {
 #[serde(default, deny_unknown_fields)]
 pub struct ScriptedAnswer {
     /// The operation as `/_refleet/stats` counts it, such as `reinstall`; `*`: every one.
+    #[schemars(extend("enum" = OPERATIONS.as_slice()))]
     pub operation: String,
     /// The code; none: an answer without a code.
     pub code: Option<KnownCode>,
     /// The HTTP status; none: the usual one of the code, else 500.
+    #[schemars(range(min = 200, max = 599))]
     pub status: Option<u16>,
     /// The shape; none: that of the code's service, else a page.
     pub shape: Option<AnswerShape>,
     /// The sentence; none: the usual one.
     pub message: Option<String>,
     /// How often, from 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub probability: f64,
     /// At most so many times; none: without end.
     pub times: Option<u32>,

@@ -2,28 +2,32 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::answers::{KnownCode, OPERATIONS, ScriptedAnswer, nearest};
+use super::answers::{KnownCode, ScriptedAnswer};
 use super::dice::Dice;
 use super::error::{ApiError, Shape};
+use super::flaw::{self, FileFlaws};
 use crate::domain::Millis;
-use crate::yaml;
 
 /// A real limit: so many requests in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Requests in a window.
+    #[schemars(range(min = 1))]
     pub requests: u32,
     /// Length of the window in simulated seconds.
+    #[schemars(range(min = 1))]
     pub seconds: u32,
 }
 
 /// Probabilities from 0 to 1, one for each kind of trouble, and refusals by script.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = probabilities)]
 pub struct Faults {
     /// 429 by the gateway, with the window in its text.
     pub throttled_gateway: f64,
@@ -67,34 +71,15 @@ pub struct Faults {
     pub answers: Vec<ScriptedAnswer>,
 }
 
-/// Why faults cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FaultsError {
-    /// The file is not what it should be.
-    #[error(transparent)]
-    Yaml(#[from] yaml::Error),
-    /// Not a probability.
-    #[error("`{key}` must be between 0 and 1, not {value}")]
-    Probability {
-        /// Which one.
-        key: &'static str,
-        /// What it says.
-        value: f64,
-    },
-    /// No such operation.
-    #[error("`{name}` is no operation{hint}")]
-    Operation {
-        /// What it says.
-        name: String,
-        /// The nearest.
-        hint: String,
-    },
-    /// No HTTP status.
-    #[error("`status` must be between 200 and 599, not {0}")]
-    Status(u16),
-    /// A limit that lets nothing through.
-    #[error("`limit` must allow at least 1 request in at least 1 second")]
-    Limit,
+/// Every number of faults is a probability.
+fn probabilities(schema: &mut Schema) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for one in properties.into_iter().flat_map(|it| it.values_mut()) {
+        if one["type"] == "number" {
+            one["minimum"] = 0.into();
+            one["maximum"] = 1.into();
+        }
+    }
 }
 
 /// What becomes of one request.
@@ -171,46 +156,9 @@ impl Faults {
         }
     }
 
-    /// Reads and checks a file of faults.
-    pub fn from_yaml(text: &str) -> Result<Self, FaultsError> {
-        let faults: Self = yaml::from_str(text)?;
-        faults.check()?;
-        Ok(faults)
-    }
-
-    /// Whether they can be used.
-    pub fn check(&self) -> Result<(), FaultsError> {
-        for (key, value) in self.rates() {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(FaultsError::Probability { key, value });
-            }
-        }
-        if self.limit.is_some_and(|limit| limit.requests == 0 || limit.seconds == 0) {
-            return Err(FaultsError::Limit);
-        }
-        self.answers.iter().try_for_each(check_answer)
-    }
-
-    fn rates(&self) -> [(&'static str, f64); 17] {
-        [
-            ("throttled_gateway", self.throttled_gateway),
-            ("throttled_service", self.throttled_service),
-            ("throttled_accepted", self.throttled_accepted),
-            ("error_500", self.error_500),
-            ("error_502", self.error_502),
-            ("error_503", self.error_503),
-            ("error_504", self.error_504),
-            ("busy", self.busy),
-            ("lost_before", self.lost_before),
-            ("lost_after", self.lost_after),
-            ("cut", self.cut),
-            ("slow_job", self.slow_job),
-            ("job_failure", self.job_failure),
-            ("job_failure_after_swap", self.job_failure_after_swap),
-            ("slow_stop", self.slow_stop),
-            ("backup_skipped", self.backup_skipped),
-            ("backup_failure", self.backup_failure),
-        ]
+    /// Reads and checks a file of faults. Its schema says all there is to check.
+    pub fn from_yaml(text: &str) -> Result<Self, FileFlaws> {
+        flaw::read(text, |_| Vec::new())
     }
 
     /// A mix for one simulated run: each kind is off in most seeds, and heavy in some, so that
@@ -294,23 +242,6 @@ impl Faults {
     }
 }
 
-fn check_answer(answer: &ScriptedAnswer) -> Result<(), FaultsError> {
-    if !(0.0..=1.0).contains(&answer.probability) {
-        let (key, value) = ("probability", answer.probability);
-        return Err(FaultsError::Probability { key, value });
-    }
-    if let Some(status) = answer.status.filter(|status| !(200..600).contains(status)) {
-        return Err(FaultsError::Status(status));
-    }
-    let name = answer.operation.as_str();
-    if !OPERATIONS.contains(&name) {
-        let near = nearest(name, OPERATIONS.into_iter());
-        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        return Err(FaultsError::Operation { name: name.to_owned(), hint });
-    }
-    Ok(())
-}
-
 /// What faults need to know of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
@@ -332,8 +263,8 @@ mod tests {
             Faults::from_yaml("job_failure: 1.0\nlimit: { requests: 5, seconds: 1 }").unwrap();
         assert!(read.job_failure > 0.99);
         let cases = [
-            ("cut: 1.5", "`cut` must be between 0 and 1, not 1.5"),
-            ("limit: { requests: 0, seconds: 1 }", "at least 1 request"),
+            ("cut: 1.5", "a number from 0 to 1"),
+            ("limit: { requests: 0, seconds: 1 }", "a whole number from 1 up"),
             ("jobfailure: 1", "jobfailure"),
         ];
         for (text, reason) in cases {

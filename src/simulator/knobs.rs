@@ -231,6 +231,7 @@ pub struct Knobs {
     pub retry_after: bool,
     /// A token lives so many seconds of the wall clock: no speed divides them (`auth.md`,
     /// section 2).
+    #[schemars(range(min = 1))]
     pub token_life: u32,
 }
 

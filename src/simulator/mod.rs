@@ -16,6 +16,8 @@ mod dice;
 mod direct;
 mod error;
 mod faults;
+mod flaw;
+mod form;
 pub mod http;
 mod jobs;
 mod knobs;
@@ -23,6 +25,7 @@ mod looks;
 mod machine;
 mod meddle;
 mod password;
+mod possible;
 mod preconditions;
 mod reboot;
 mod snapshots;
@@ -38,13 +41,14 @@ pub use account::{Account, clouds_yaml, first_line};
 pub use answers::{AnswerShape, KnownCode, ScriptedAnswer};
 pub use direct::Served;
 pub use faults::{Faults, RateLimit};
+pub use flaw::{FileFlaw, FileFlaws};
 pub use knobs::{
     AdminPassword, BusyCode, GatewayPrefix, IdleCall, JobTypes, Knobs, MixedBatch, Span, TaskStatus,
 };
 pub use meddle::Meddling;
 pub use spec::{
-    BackupState, ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError,
-    VaultSpec, WorldSpec,
+    BackupState, ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, VaultSpec,
+    WorldSpec,
 };
 pub use stats::{DeedSeen, ReinstallCount, RequestCount, Stats, Violation};
 pub use world::{EPOCH, World};

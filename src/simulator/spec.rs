@@ -1,13 +1,14 @@
 //! What is in a simulated cloud: the file of `--world`, read and checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::knobs::{Knobs, Span};
+use super::flaw::{self, FileFlaws};
+use super::knobs::Knobs;
+use super::possible;
 use crate::domain::{AgencyState, KeyState};
-use crate::yaml;
 
 /// A whole world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -301,57 +302,6 @@ pub struct QuotaSpec {
     pub servers: Option<u64>,
 }
 
-/// Why a world cannot be.
-#[derive(Debug, thiserror::Error)]
-pub enum SpecError {
-    /// The file is not what it should be.
-    #[error(transparent)]
-    Yaml(#[from] yaml::Error),
-    /// A group names an image that is not there.
-    #[error("group `{group}` names the image `{image}`, which is not under `images`")]
-    Image {
-        /// The group.
-        group: String,
-        /// The image.
-        image: String,
-    },
-    /// Something names a KMS key that is not there.
-    #[error("`{what}` names the KMS key `{key}`, which is not under `keys`")]
-    Key {
-        /// What names it.
-        what: String,
-        /// The key.
-        key: String,
-    },
-    /// A vault names a server that is not there.
-    #[error("vault `{vault}` names `{server}`, and no server is called so")]
-    VaultServer {
-        /// The vault.
-        vault: String,
-        /// The server.
-        server: String,
-    },
-    /// Two things have one id.
-
-    #[error("the id `{0}` is given twice")]
-    Twice(String),
-    /// More ids than servers.
-    #[error("group `{0}` lists more ids than servers")]
-    Ids(String),
-    /// A group without a zone.
-    #[error("group `{0}` needs at least one zone")]
-    Zones(String),
-    /// A range that is none.
-    #[error("knob `{0}` must be a range of seconds such as [60, 120]")]
-    Span(&'static str),
-    /// A token that nobody could use.
-    #[error("knob `token_life` must be at least 1 second")]
-    TokenLife,
-    /// Too many servers.
-    #[error("a world of {0} servers is too large; at most 100000")]
-    Size(u64),
-}
-
 impl WorldSpec {
     /// `n` healthy Linux servers `web-0001…` (`product.md`, section 8).
     #[must_use]
@@ -371,120 +321,34 @@ impl WorldSpec {
     }
 
     /// Reads and checks a world file.
-    pub fn from_yaml(text: &str) -> Result<Self, SpecError> {
-        let spec: Self = yaml::from_str(text)?;
-        spec.check()?;
-        Ok(spec)
+    pub fn from_yaml(text: &str) -> Result<Self, FileFlaws> {
+        flaw::read(text, possible::impossibilities)
     }
 
-    /// Whether such a world can be.
-    pub fn check(&self) -> Result<(), SpecError> {
-        let total: u64 = self.servers.iter().map(|group| u64::from(group.count)).sum();
-        if total > 100_000 {
-            return Err(SpecError::Size(total));
-        }
-        self.check_groups()?;
-        for image in &self.images {
-            self.check_key(&image.name, image.encrypted.as_ref())?;
-        }
-        self.check_vaults()?;
-        self.check_ids()?;
-        if self.knobs.token_life == 0 {
-            return Err(SpecError::TokenLife);
-        }
-        match self.knobs.spans().into_iter().find(|(_, span)| !span.is_valid()) {
-            Some((name, _)) => Err(SpecError::Span(name)),
-            None => Ok(()),
-        }
-    }
-
-    fn check_groups(&self) -> Result<(), SpecError> {
-        for group in &self.servers {
-            let name = || group.name.clone();
-            if group.ids.len() > group.count as usize {
-                return Err(SpecError::Ids(name()));
-            }
-            if group.zones.is_empty() {
-                return Err(SpecError::Zones(name()));
-            }
-            if !self.images.iter().any(|image| image.is(&group.image)) {
-                return Err(SpecError::Image { group: name(), image: group.image.clone() });
-            }
-            self.check_key(&group.name, group.encrypted.as_ref())?;
-        }
-        Ok(())
-    }
-
-    fn check_vaults(&self) -> Result<(), SpecError> {
-        for vault in &self.vaults {
-            let known = |name: &&String| !self.servers.iter().any(|it| VaultSpec::means(name, it));
-            if let Some(server) = vault.servers.iter().find(known) {
-                let (vault, server) = (vault.name.clone(), server.clone());
-                return Err(SpecError::VaultServer { vault, server });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_key(&self, what: &str, key: Option<&String>) -> Result<(), SpecError> {
-        match key {
-            Some(key) if !self.keys.iter().any(|known| known.is(key)) => {
-                Err(SpecError::Key { what: what.to_owned(), key: key.clone() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_ids(&self) -> Result<(), SpecError> {
-        let servers = self.servers.iter().flat_map(|group| &group.ids);
-        let images = self.images.iter().filter_map(|image| image.id.as_ref());
-        let keys = self.keys.iter().filter_map(|key| key.id.as_ref());
-        let vaults = self.vaults.iter().filter_map(|vault| vault.id.as_ref());
-        let mut seen = BTreeSet::new();
-        match servers.chain(images).chain(keys).chain(vaults).find(|id| !seen.insert(*id)) {
-            Some(id) => Err(SpecError::Twice(id.clone())),
-            None => Ok(()),
-        }
+    /// Whether a world that was made without a file can be; else the first reason why not.
+    pub fn check(&self) -> Result<(), String> {
+        let first = possible::impossibilities(self).into_iter().next();
+        first.map_or(Ok(()), |it| Err(format!("{}: {}", it.path, it.message)))
     }
 }
 
 impl ImageSpec {
     /// Whether that is its name or id.
-    fn is(&self, text: &str) -> bool {
+    pub(super) fn is(&self, text: &str) -> bool {
         self.name == text || self.id.as_deref() == Some(text)
     }
 }
 
 impl KeySpec {
     /// Whether that is its alias or id.
-    fn is(&self, text: &str) -> bool {
+    pub(super) fn is(&self, text: &str) -> bool {
         self.alias == text || self.id.as_deref() == Some(text)
-    }
-}
-
-impl Knobs {
-    fn spans(&self) -> [(&'static str, Span); 14] {
-        [
-            ("stop_soft", self.stop_soft),
-            ("stop_hard", self.stop_hard),
-            ("start", self.start),
-            ("reinstall", self.reinstall),
-            ("change_os", self.change_os),
-            ("injection", self.injection),
-            ("password", self.password),
-            ("snapshot", self.snapshot),
-            ("backup", self.backup),
-            ("latency", self.latency),
-            ("timeout", self.timeout),
-            ("job_visible", self.job_visible),
-            ("trace_visible", self.trace_visible),
-            ("server_lag", self.server_lag),
-        ]
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Span;
     use super::*;
 
     #[test]
@@ -496,8 +360,8 @@ mod tests {
             ("servers: [{ ids: [a] }, { ids: [a] }]", "the id `a` is given twice"),
             ("servers: [{ zones: [] }]", "at least one zone"),
             ("servers: [{ count: 100001 }]", "too large"),
-            ("knobs: { reinstall: [9, 1] }", "knob `reinstall`"),
-            ("knobs: { token_life: 0 }", "knob `token_life`"),
+            ("knobs: { reinstall: [9, 1] }", "`reinstall` goes from 9 to 1"),
+            ("knobs: { token_life: 0 }", "`token_life` cannot be `0`"),
             ("servers: [{ colour: red }]", "colour"),
         ];
         for (text, reason) in cases {

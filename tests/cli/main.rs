@@ -14,3 +14,4 @@ mod look;
 mod shut_out;
 mod support;
 mod tokens;
+mod worlds;

@@ -9,14 +9,16 @@ use super::super::app::App;
 use super::super::args::SimulateArgs;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::ui::Ui;
 use super::super::worlds::Asked;
 use super::super::{playbooks, worlds};
 
 /// Rehearses the playbook once for each seed, and says what the checkers found.
 pub(in crate::cli) fn simulate(app: &App, args: &SimulateArgs) -> Result<Exit, Failure> {
     let playbook = playbooks::require(&app.ui, &args.playbook)?;
-    let world = world_for(&playbook)?;
-    let faults = args.faults.as_deref().map(worlds::faults_named).transpose()?;
+    let world = world_for(&app.ui, &playbook)?;
+    let faults =
+        args.faults.as_deref().map(|name| worlds::faults_named(&app.ui, name)).transpose()?;
     let seeds = args.from..args.from.saturating_add(args.seeds);
     let mut tally = Tally::default();
     for seed in seeds {
@@ -31,10 +33,10 @@ pub(in crate::cli) fn simulate(app: &App, args: &SimulateArgs) -> Result<Exit, F
 }
 
 /// The world that the playbook asks for, or one that is fitted to it, whatever its cloud.
-fn world_for(playbook: &Playbook) -> Result<WorldSpec, Failure> {
+fn world_for(ui: &Ui, playbook: &Playbook) -> Result<WorldSpec, Failure> {
     let written = playbook.simulator.as_ref();
     let seed = written.map_or(0, |written| written.seed);
-    Asked::by_playbook(written, || Ok(fit(playbook, seed))).map(|asked| asked.spec)
+    Asked::by_playbook(ui, written, || Ok(fit(playbook, seed))).map(|asked| asked.spec)
 }
 
 fn one(

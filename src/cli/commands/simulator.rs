@@ -14,7 +14,7 @@ use super::super::worlds::Asked;
 
 /// Serves it. The first line on stdout says where it is and how to get in.
 pub(in crate::cli) async fn simulator(app: &App, args: &SimulatorArgs) -> Result<Exit, Failure> {
-    let asked = Asked::by_args(args)?;
+    let asked = Asked::by_args(&app.ui, args)?;
     let trouble = |source| Failure::System { what: "serve the simulated cloud", source };
     let listener = TcpListener::bind(args.listen).await.map_err(trouble)?;
     let mut signals = run::ctrl_c();
