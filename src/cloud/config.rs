@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::http::Trust;
+use super::http::{Access, Trust};
 use super::lenient::or_default;
+use super::proxy::{Proxies, ProxyError};
 use crate::yaml;
 
 /// What the machine offers.
@@ -109,8 +110,8 @@ pub struct CloudConfig {
     pub endpoints: Overrides,
     /// A rehearsal: nothing real is touched (`x_refleet: { simulated: true }`).
     pub simulated: bool,
-    /// Which certificates are trusted.
-    pub trust: Trust,
+    /// How the network is reached.
+    pub access: Access,
 }
 
 /// A cloud that cannot be connected to as it is configured.
@@ -146,6 +147,9 @@ pub enum ConfigError {
         #[source]
         error: yaml::Error,
     },
+    /// A proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// Something is not said.
     #[error("use cloud {name:?} from {source_name}: {what}")]
     Incomplete {
@@ -428,7 +432,7 @@ impl Entry {
                 cts: self.cts_endpoint_override.some(),
             },
             simulated: self.x_refleet.simulated.is_yes(),
-            trust,
+            access: Access { trust, certificate: None, proxies: Proxies::of(sources.variables)? },
         })
     }
 }

@@ -70,7 +70,7 @@ fn an_entry_of_clouds_yaml_is_read_with_all_it_says() {
     // An id that a careless reader of YAML takes for a number.
     assert_eq!(config.project_id.as_deref(), Some("0123456789e12345678901234567890"));
     assert_eq!(config.source, HOME);
-    assert_eq!((config.simulated, config.trust.clone()), (false, Trust::Platform));
+    assert_eq!((config.simulated, config.access.trust.clone()), (false, Trust::Platform));
     assert_eq!(password(&config), "hush");
     let Credentials::Password { user, domain, .. } = &config.credentials else { panic!() };
     assert_eq!(*user, NameOrId::Name("ops".to_owned()));
@@ -82,7 +82,7 @@ fn keys_stand_under_auth_or_beside_it() {
     let config = look("keys", &[(HOME, OTC)], &[]).expect("it is there");
     assert_eq!(keys(&config), ("AK1", "SK1"));
     assert_eq!(config.provider, Provider::Huawei);
-    assert_eq!((config.simulated, config.trust), (true, Trust::PlainHttp));
+    assert_eq!((config.simulated, config.access.trust), (true, Trust::PlainHttp));
     let inside = "clouds: {c: {auth: {auth_url: 'http://h', ak: A, sk: S, security_token: T}}}";
     let config = look("c", &[("clouds.yaml", inside)], &[]).expect("it is there");
     assert_eq!(keys(&config), ("A", "S"));
@@ -230,7 +230,7 @@ fn certificates_are_trusted_as_configured() {
             "clouds: {{c: {{{rest} auth: {{auth_url: 'https://h', user_id: u, password: p}}}}}}"
         );
         let files = [("clouds.yaml", text.as_str()), ("ca.pem", "PEM")];
-        look("c", &files, &[]).map(|config| config.trust)
+        look("c", &files, &[]).map(|config| config.access.trust)
     };
     let check = |rest: &str, wanted: Trust| {
         assert_eq!(trust(rest).expect("it is there"), wanted, "{rest}");

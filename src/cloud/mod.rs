@@ -11,6 +11,7 @@ pub mod fault;
 pub mod http;
 pub mod huawei;
 mod lenient;
+pub mod proxy;
 pub mod sign;
 mod skew;
 

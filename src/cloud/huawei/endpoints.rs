@@ -172,7 +172,7 @@ impl Endpoint {
 mod tests {
     use super::*;
     use crate::cloud::config::{Credentials, Overrides};
-    use crate::cloud::http::Trust;
+    use crate::cloud::http::{Access, Trust};
 
     fn config(provider: Provider, endpoints: Overrides) -> CloudConfig {
         CloudConfig {
@@ -187,7 +187,7 @@ mod tests {
             region: None,
             endpoints,
             simulated: false,
-            trust: Trust::Platform,
+            access: Access::direct(Trust::Platform),
         }
     }
 
