@@ -112,7 +112,8 @@ impl HttpTransport {
             Some(pem) => builder.identity(own_certificate(pem)?),
             None => builder,
         };
-        let builder = proxies(&access.proxies)?.into_iter().fold(builder, |b, one| b.proxy(one));
+        let builder =
+            proxies(&access.proxies)?.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
         Ok(Self { client: builder.build().map_err(|e| told(&e))? })
     }
 }
@@ -173,6 +174,7 @@ fn told(error: &reqwest::Error) -> NetError {
 }
 
 /// What is wrong with the server's certificate, if that is the trouble, and the mend.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of rustls, and it may grow")]
 fn certificate_problem(error: &reqwest::Error) -> Option<String> {
     use rustls::CertificateError as Wrong;
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
