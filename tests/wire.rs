@@ -39,3 +39,7 @@ mod network;
 #[cfg(test)]
 #[path = "wire/simulated.rs"]
 mod simulated;
+
+#[cfg(test)]
+#[path = "wire/tls.rs"]
+mod tls;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::cloud::config::{self, CloudConfig, Provider, Sources};
-use crate::cloud::http::{HttpTransport, Transport, Trust};
+use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::huawei::{HuaweiCloud, WallClock};
 use crate::domain::{Time, Timestamp};
 use crate::plan::{self, CloudIdentity, Plan};
@@ -29,6 +29,11 @@ use super::{files, playbooks, probes};
 
 /// The cloud that is inside the process; it always goes by this name, and nothing else does.
 pub(super) const BUILT_IN: &str = "simulator";
+
+/// Said however quiet we are asked to be.
+const UNVERIFIED: &str = "warning: certificates are not verified (verify: false or OS_INSECURE): \
+     whoever stands between could read the credentials and choose what is wiped; name the \
+     authority's PEM file as cacert instead";
 
 /// A cloud that we are logged in to.
 pub(super) struct Connection {
@@ -118,6 +123,9 @@ async fn configured(
     let read = |path: &str| files::read_text(&environment.folder.join(path)).ok();
     let sources = Sources { variables: &environment.variables, clouds_file: None, read: &read };
     let config = config::load(name, region, &sources)?;
+    if config.access.trust == Trust::Anything {
+        app.ui.say(UNVERIFIED);
+    }
     let connection = connect(config, environment, folder).await?;
     let there = &connection.identity.region;
     match region {
@@ -155,7 +163,7 @@ async fn connect(
     environment: &Environment,
     folder: &Path,
 ) -> Result<Connection, Failure> {
-    let network: Arc<dyn Transport> = Arc::new(HttpTransport::new(&trust(&config))?);
+    let network: Arc<dyn Transport> = Arc::new(HttpTransport::new(&access(&config))?);
     let secrets = Secrets::new(environment.variables.clone(), folder.to_owned());
     let clock: WallClock = Arc::new(RealClock::wall);
     let (name, simulated) = (config.name.clone(), config.simulated);
@@ -166,8 +174,10 @@ async fn connect(
 }
 
 /// Certificates are not loaded for a cloud that needs none: that takes half a second.
-fn trust(config: &CloudConfig) -> Trust {
-    if config.auth_url.starts_with("http://") { Trust::PlainHttp } else { config.trust.clone() }
+fn access(config: &CloudConfig) -> Access {
+    let is_plain = config.auth_url.starts_with("http://");
+    let trust = if is_plain { Trust::PlainHttp } else { config.access.trust.clone() };
+    Access { trust, ..config.access.clone() }
 }
 
 fn identity(name: String, cloud: &HuaweiCloud, simulated: bool) -> CloudIdentity {

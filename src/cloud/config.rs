@@ -8,9 +8,14 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::http::Trust;
+use super::config_entry::{Entry, Login, Setting};
+use super::credentials_file;
+use super::http::Access;
 use super::lenient::or_default;
+use super::profile::{self, Profiles};
+use super::proxy::ProxyError;
 use crate::yaml;
 
 /// What the machine offers.
@@ -107,10 +112,12 @@ pub struct CloudConfig {
     pub region: Option<String>,
     /// Service addresses that win over all others.
     pub endpoints: Overrides,
+    /// Which addresses of the catalog are meant: `public`, `internal`, `admin`.
+    pub interface: String,
     /// A rehearsal: nothing real is touched (`x_refleet: { simulated: true }`).
     pub simulated: bool,
-    /// Which certificates are trusted.
-    pub trust: Trust,
+    /// How the network is reached.
+    pub access: Access,
 }
 
 /// A cloud that cannot be connected to as it is configured.
@@ -146,6 +153,18 @@ pub enum ConfigError {
         #[source]
         error: yaml::Error,
     },
+    /// The credentials file of Huawei's SDK is not what it should be.
+    #[error("read {file}: {error}")]
+    Credentials {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        #[source]
+        error: credentials_file::BadLine,
+    },
+    /// A proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// Something is not said.
     #[error("use cloud {name:?} from {source_name}: {what}")]
     Incomplete {
@@ -154,7 +173,7 @@ pub enum ConfigError {
         /// Where its settings are.
         source_name: String,
         /// What is not said.
-        what: &'static str,
+        what: String,
     },
 }
 
@@ -168,11 +187,21 @@ pub fn load(
     let names: Vec<&String> = found.iter().flat_map(|file| file.clouds.keys()).collect();
     let entry = found.as_ref().and_then(|file| file.clouds.get(name)).and_then(Option::as_ref);
     if let (Some(file), Some(entry)) = (&found, entry) {
-        return entry.clone().config(name, &file.path, region, sources);
+        let under = profiles(file, entry, sources)?;
+        let source = &file.path;
+        let incomplete = |what| incomplete(name, source, what);
+        let entry = profile::laid_under(entry.clone(), &under).map_err(incomplete)?;
+        return entry.config(name, source, region, sources);
     }
     let similar = closest(name, &names);
     if similar.is_none() && describes_a_cloud(sources.variables) {
         return environment(sources.variables).config(name, "the environment", region, sources);
+    }
+    if similar.is_none()
+        && !is_set(sources.variables, "OS_CLOUD")
+        && let Some((path, entry)) = credentials_of_sdk(sources)?
+    {
+        return entry.config(name, &path, region, sources);
     }
     Err(ConfigError::Unknown {
         name: name.to_owned(),
@@ -185,6 +214,56 @@ pub fn load(
 struct Found {
     path: String,
     clouds: BTreeMap<String, Option<Entry>>,
+}
+
+pub(super) fn incomplete(name: &str, source: &str, what: String) -> ConfigError {
+    ConfigError::Incomplete { name: name.to_owned(), source_name: source.to_owned(), what }
+}
+
+pub(super) fn is_set(variables: &BTreeMap<String, String>, name: &str) -> bool {
+    variables.get(name).is_some_and(|value| !value.is_empty())
+}
+
+/// The profiles that an entry can choose from: `clouds-public.yaml` beside its file, then along the
+/// usual places, then those that we know.
+fn profiles(file: &Found, entry: &Entry, sources: &Sources<'_>) -> Result<Profiles, ConfigError> {
+    let mut known = profile::built_in();
+    if !entry.profile.is_some() {
+        return Ok(known);
+    }
+    let beside = sibling(&file.path, "clouds-public.yaml");
+    let usual = usual_places(sources).into_iter();
+    let along = usual.map(|path| sibling(&path, "clouds-public.yaml"));
+    let first = std::iter::once(beside).chain(along).find_map(|p| Some(((sources.read)(&p)?, p)));
+    if let Some((text, path)) = first {
+        known.extend(parse::<profile::File>(&path, &text)?.profiles());
+    }
+    Ok(known)
+}
+
+fn credentials_of_sdk(sources: &Sources<'_>) -> Result<Option<(String, Entry)>, ConfigError> {
+    const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
+    let named = sources.variables.get(VARIABLE).filter(|path| !path.is_empty());
+    let home = sources.variables.get("HOME").filter(|home| !home.is_empty());
+    let usual = home.map(|home| format!("{home}/.huaweicloud/credentials"));
+    let Some(path) = named.cloned().or(usual) else { return Ok(None) };
+    let Some(text) = (sources.read)(&path) else {
+        return match named {
+            Some(_) => Err(ConfigError::NoFile { file: path, by: VARIABLE }),
+            None => Ok(None),
+        };
+    };
+    let read = credentials_file::read(&text);
+    let entry = read.map_err(|error| ConfigError::Credentials { file: path.clone(), error })?;
+    Ok(Some((path, entry)))
+}
+
+/// The file of that name in the same folder.
+fn sibling(path: &str, name: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    }
 }
 
 fn find_file(sources: &Sources<'_>) -> Result<Option<Found>, ConfigError> {
@@ -215,13 +294,10 @@ fn usual_places(sources: &Sources<'_>) -> Vec<String> {
 }
 
 fn read_file(path: &str, text: &str, sources: &Sources<'_>) -> Result<Found, ConfigError> {
-    let mut file = parse(path, text)?;
-    let secure = match path.rsplit_once('/') {
-        Some((folder, _)) => format!("{folder}/secure.yaml"),
-        None => "secure.yaml".to_owned(),
-    };
+    let mut file: File = parse(path, text)?;
+    let secure = sibling(path, "secure.yaml");
     if let Some(text) = (sources.read)(&secure) {
-        for (name, entry) in parse(&secure, &text)?.clouds {
+        for (name, entry) in parse::<File>(&secure, &text)?.clouds {
             if let (Some(Some(under)), Some(over)) = (file.clouds.get_mut(&name), entry) {
                 under.lay_over(over);
             }
@@ -230,7 +306,7 @@ fn read_file(path: &str, text: &str, sources: &Sources<'_>) -> Result<Found, Con
     Ok(Found { path: path.to_owned(), clouds: file.clouds })
 }
 
-fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
+fn parse<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, ConfigError> {
     yaml::from_str(text).map_err(|error| ConfigError::Yaml { file: path.to_owned(), error })
 }
 
@@ -262,7 +338,7 @@ fn searched(found: Option<&Found>, sources: &Sources<'_>) -> String {
 
 /// Whether variables stand for a whole cloud. `OS_CLOUD` says that clouds.yaml is meant.
 fn describes_a_cloud(variables: &BTreeMap<String, String>) -> bool {
-    let set = |name: &str| variables.get(name).is_some_and(|value| !value.is_empty());
+    let set = |name: &str| is_set(variables, name);
     !set("OS_CLOUD") && (set("OS_AUTH_URL") || set("HUAWEICLOUD_SDK_AK"))
 }
 
@@ -291,6 +367,8 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
         },
         region_name: first(&["OS_REGION_NAME", "OS_REGION"]),
         cacert: first(&["OS_CACERT"]),
+        cert: first(&["OS_CERT"]),
+        key: first(&["OS_KEY"]),
         verify: if insecure { Setting::of("false") } else { Setting::default() },
         ..Entry::default()
     }
@@ -300,203 +378,6 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
 struct File {
     #[serde(default, deserialize_with = "or_default")]
     clouds: BTreeMap<String, Option<Entry>>,
-}
-
-/// A scalar exactly as it is written: an id of digits with one `e` must not become a number.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
-struct Setting(Option<String>);
-
-impl Setting {
-    fn of(text: &str) -> Self {
-        Self(Some(text.to_owned()))
-    }
-
-    fn some(self) -> Option<String> {
-        self.0.filter(|text| !text.is_empty())
-    }
-
-    fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or("")
-    }
-
-    fn is_some(&self) -> bool {
-        !self.as_str().is_empty()
-    }
-
-    fn is_yes(&self) -> bool {
-        self.as_str() == "1" || self.as_str().eq_ignore_ascii_case("true")
-    }
-
-    fn is_no(&self) -> bool {
-        self.as_str() == "0" || self.as_str().eq_ignore_ascii_case("false")
-    }
-}
-
-/// Fields that are all texts, and one laid over another wherever the other says something.
-macro_rules! settings {
-    ($(#[$doc:meta])* $name:ident { $($(#[$meta:meta])* $field:ident),* $(,)? } $({ $($inner:ident: $kind:ty),* })?) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, Default, Deserialize)]
-        #[serde(default)]
-        struct $name {
-            $($(#[$meta])* $field: Setting,)*
-            $($(#[serde(deserialize_with = "or_default")] $inner: $kind,)*)?
-        }
-        impl $name {
-            fn lay_over(&mut self, over: Self) {
-                $(if over.$field.is_some() { self.$field = over.$field; })*
-                $($(self.$inner.lay_over(over.$inner);)*)?
-            }
-        }
-    };
-}
-
-settings! {
-    /// An entry of clouds.yaml; what is not listed is ignored.
-    Entry {
-        region_name, verify, cacert, profile, auth_type,
-        #[serde(alias = "ak")] access_key,
-        #[serde(alias = "sk")] secret_key,
-        security_token,
-        #[serde(alias = "compute_endpoint_override")] ecs_endpoint_override,
-        #[serde(alias = "volume_endpoint_override")] evs_endpoint_override,
-        #[serde(alias = "image_endpoint_override")] ims_endpoint_override,
-        kms_endpoint_override, cts_endpoint_override,
-    } { auth: Login, x_refleet: Extra }
-}
-
-settings! {
-    Login {
-        auth_url, username, user_id, password, passcode, token, project_name, project_id,
-        user_domain_name, user_domain_id, domain_name, domain_id,
-        #[serde(alias = "access_key")] ak,
-        #[serde(alias = "secret_key")] sk,
-        security_token,
-    }
-}
-
-settings! {
-    /// What is ours.
-    Extra { simulated }
-}
-
-impl Entry {
-    fn config(
-        self,
-        name: &str,
-        source: &str,
-        region: Option<&str>,
-        sources: &Sources<'_>,
-    ) -> Result<CloudConfig, ConfigError> {
-        let incomplete = |what| ConfigError::Incomplete {
-            name: name.to_owned(),
-            source_name: source.to_owned(),
-            what,
-        };
-        let region = self.region_name.some().or_else(|| region.map(str::to_owned));
-        let auth_url = match (self.auth.auth_url.clone().some(), &region) {
-            (Some(url), _) => url,
-            (None, Some(region)) => format!("https://iam.{region}.myhuaweicloud.com/v3"),
-            (None, None) => return Err(incomplete("neither auth_url nor a region is set")),
-        };
-        let otc = self.profile.as_str() == "otc" || auth_url.contains(".otc.t-systems.com");
-        let trust = trust(&auth_url, &self.verify, self.cacert, sources)?;
-        let keys = Keys {
-            access: self.auth.ak.clone().some().or(self.access_key.some()),
-            secret: self.auth.sk.clone().some().or(self.secret_key.some()),
-            token: self.auth.security_token.clone().some().or(self.security_token.some()),
-        };
-        let (user_id, project_id) =
-            (self.auth.user_id.clone().some(), self.auth.project_id.clone().some());
-        let project_name = self.auth.project_name.clone().some();
-        Ok(CloudConfig {
-            name: name.to_owned(),
-            provider: if otc { Provider::Otc } else { Provider::Huawei },
-            source: source.to_owned(),
-            auth_url,
-            credentials: credentials(self.auth, keys, &self.auth_type).map_err(incomplete)?,
-            user_id,
-            project_id,
-            project_name,
-            region,
-            endpoints: Overrides {
-                ecs: self.ecs_endpoint_override.some(),
-                evs: self.evs_endpoint_override.some(),
-                ims: self.ims_endpoint_override.some(),
-                kms: self.kms_endpoint_override.some(),
-                cts: self.cts_endpoint_override.some(),
-            },
-            simulated: self.x_refleet.simulated.is_yes(),
-            trust,
-        })
-    }
-}
-
-struct Keys {
-    access: Option<String>,
-    secret: Option<String>,
-    token: Option<String>,
-}
-
-/// Keys before a token before a password, unless `auth_type` says which is meant.
-fn credentials(auth: Login, keys: Keys, kind: &Setting) -> Result<Credentials, &'static str> {
-    let (password_meant, token_meant) =
-        (kind.as_str().ends_with("password"), kind.as_str().ends_with("token"));
-    if !password_meant && !token_meant {
-        match (keys.access, keys.secret) {
-            (Some(access), Some(secret)) => {
-                return Ok(Credentials::Keys {
-                    access,
-                    secret: secret.into(),
-                    security_token: keys.token.map(Into::into),
-                });
-            }
-            (Some(_), None) => return Err("there is an access key without its secret key"),
-            (None, Some(_)) => return Err("there is a secret key without its access key"),
-            (None, None) => {}
-        }
-    }
-    if let (false, Some(token)) = (password_meant, auth.token.some()) {
-        return Ok(Credentials::Token(token.into()));
-    }
-    let password = auth
-        .password
-        .some()
-        .ok_or("there are no credentials: neither a password, nor ak and sk, nor a token")?;
-    let user = match (auth.user_id.some(), auth.username.some()) {
-        (Some(id), _) => NameOrId::Id(id),
-        (None, Some(name)) => NameOrId::Name(name),
-        (None, None) => return Err("there is a password, but no username"),
-    };
-    let passcode = auth.passcode.some().map(SecretString::from);
-    if passcode.is_some() && matches!(user, NameOrId::Name(_)) {
-        return Err("there is a passcode, but no user_id: a login with a passcode needs it");
-    }
-    let domain_id = auth.user_domain_id.some().or(auth.domain_id.some());
-    let domain_name = auth.user_domain_name.some().or(auth.domain_name.some());
-    let domain = domain_id.map(NameOrId::Id).or(domain_name.map(NameOrId::Name));
-    if domain.is_none() && matches!(user, NameOrId::Name(_)) {
-        return Err("there is a username, but no user_domain_name: it is the account's name");
-    }
-    Ok(Credentials::Password { user, domain, password: password.into(), passcode })
-}
-
-fn trust(
-    auth_url: &str,
-    verify: &Setting,
-    cacert: Setting,
-    sources: &Sources<'_>,
-) -> Result<Trust, ConfigError> {
-    Ok(match cacert.some() {
-        _ if auth_url.starts_with("http://") => Trust::PlainHttp,
-        _ if verify.is_no() => Trust::Anything,
-        None => Trust::Platform,
-        Some(file) => match (sources.read)(&file) {
-            Some(pem) => Trust::PlatformAnd(pem.into_bytes()),
-            None => return Err(ConfigError::NoFile { file, by: "cacert" }),
-        },
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::cloud::http::Trust;
 
 const HOME: &str = "/home/ops/.config/openstack/clouds.yaml";
 
@@ -70,7 +71,7 @@ fn an_entry_of_clouds_yaml_is_read_with_all_it_says() {
     // An id that a careless reader of YAML takes for a number.
     assert_eq!(config.project_id.as_deref(), Some("0123456789e12345678901234567890"));
     assert_eq!(config.source, HOME);
-    assert_eq!((config.simulated, config.trust.clone()), (false, Trust::Platform));
+    assert_eq!((config.simulated, config.access.trust.clone()), (false, Trust::Platform));
     assert_eq!(password(&config), "hush");
     let Credentials::Password { user, domain, .. } = &config.credentials else { panic!() };
     assert_eq!(*user, NameOrId::Name("ops".to_owned()));
@@ -82,7 +83,7 @@ fn keys_stand_under_auth_or_beside_it() {
     let config = look("keys", &[(HOME, OTC)], &[]).expect("it is there");
     assert_eq!(keys(&config), ("AK1", "SK1"));
     assert_eq!(config.provider, Provider::Huawei);
-    assert_eq!((config.simulated, config.trust), (true, Trust::PlainHttp));
+    assert_eq!((config.simulated, config.access.trust), (true, Trust::PlainHttp));
     let inside = "clouds: {c: {auth: {auth_url: 'http://h', ak: A, sk: S, security_token: T}}}";
     let config = look("c", &[("clouds.yaml", inside)], &[]).expect("it is there");
     assert_eq!(keys(&config), ("A", "S"));
@@ -230,7 +231,7 @@ fn certificates_are_trusted_as_configured() {
             "clouds: {{c: {{{rest} auth: {{auth_url: 'https://h', user_id: u, password: p}}}}}}"
         );
         let files = [("clouds.yaml", text.as_str()), ("ca.pem", "PEM")];
-        look("c", &files, &[]).map(|config| config.trust)
+        look("c", &files, &[]).map(|config| config.access.trust)
     };
     let check = |rest: &str, wanted: Trust| {
         assert_eq!(trust(rest).expect("it is there"), wanted, "{rest}");
@@ -252,4 +253,166 @@ fn no_secret_is_shown() {
     for text in [format!("{one:?}"), format!("{two:?}")] {
         assert!(!text.contains("hush") && !text.contains("quiet"), "{text}");
     }
+}
+
+/// Entry `c` of that text, where the playbook says that region.
+fn there(
+    entry: &str,
+    region: Option<&str>,
+    more: &[(&str, &str)],
+) -> Result<CloudConfig, ConfigError> {
+    let text = format!("clouds: {{c: {{{entry}}}}}");
+    let given = variables(&[("HOME", "/home/ops")]);
+    let read = |path: &str| {
+        let found = more.iter().find(|(have, _)| *have == path);
+        found.map(|(_, text)| (*text).to_owned()).or_else(|| (path == HOME).then(|| text.clone()))
+    };
+    load("c", region, &Sources { variables: &given, clouds_file: None, read: &read })
+}
+
+const WHO: &str = "auth: {user_id: u, password: p}";
+
+#[test]
+fn a_profile_lies_under_its_entry() {
+    let check = |entry: &str, region, wanted: &str, provider| {
+        let config = there(&format!("{entry}, {WHO}"), region, &[]).expect(entry);
+        assert_eq!((config.auth_url.as_str(), config.provider), (wanted, provider), "{entry}");
+    };
+    let (otc, huawei) = (Provider::Otc, Provider::Huawei);
+    check("profile: otc", Some("eu-nl"), "https://iam.eu-nl.otc.t-systems.com/v3", otc);
+    check("profile: otc-swiss", None, "https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3", otc);
+    let region = "profile: huaweicloud, region_name: cn-north-4";
+    check(region, None, "https://iam.cn-north-4.myhuaweicloud.com/v3", huawei);
+    let own = "profile: otc, auth: {auth_url: 'https://mine', user_id: u, password: p}";
+    assert_eq!(there(own, None, &[]).expect("the entry wins").auth_url, "https://mine");
+}
+
+#[test]
+fn profiles_are_found_beside_the_file_and_along_the_search_order() {
+    let public = |host: &str| {
+        format!("public-clouds: {{ours: {{region_name: r, auth: {{auth_url: 'https://{host}'}}}}}}")
+    };
+    let (beside, elsewhere) = (public("beside"), public("elsewhere"));
+    let near = ("/home/ops/.config/openstack/clouds-public.yaml", beside.as_str());
+    let far = ("/etc/openstack/clouds-public.yaml", elsewhere.as_str());
+    let entry = format!("profile: ours, {WHO}");
+    let url = |files: &[(&str, &str)]| there(&entry, None, files).map(|config| config.auth_url);
+    assert_eq!(url(&[far, near]).expect("a profile"), "https://beside");
+    assert_eq!(url(&[far]).expect("a profile"), "https://elsewhere");
+    assert_eq!(
+        url(&[]).expect_err("there is none").to_string(),
+        format!(
+            "use cloud \"c\" from {HOME}: profile \"ours\" is not known; there are huaweicloud, \
+             otc, otc-swiss"
+        )
+    );
+    let fetched = there(&format!("profile: 'https://vendor.test/', {WHO}"), None, &[]);
+    let text = fetched.expect_err("nothing is fetched").to_string();
+    assert!(text.contains("nothing is fetched") && text.contains("clouds-public.yaml"), "{text}");
+}
+
+#[test]
+fn the_region_is_one_of_those_that_the_entry_is_for() {
+    let entry = |rest: &str| {
+        format!(
+            "profile: otc, {rest} regions: [eu-de, {{name: eu-nl, values: {{auth: \
+                 {{project_id: 0123456789e1}}}}}}], {WHO}"
+        )
+    };
+    let config = there(&entry(""), Some("eu-nl"), &[]).expect("it is among them");
+    assert_eq!(config.region.as_deref(), Some("eu-nl"));
+    assert_eq!(config.project_id.as_deref(), Some("0123456789e1"), "the values of the region");
+    assert_eq!(there(&entry(""), Some("eu-de"), &[]).expect("it is").project_id, None);
+    let refused = |rest, region| there(&entry(rest), region, &[]).expect_err("no").to_string();
+    let text = refused("", None);
+    assert!(text.ends_with("for the regions eu-de, eu-nl: set region in the playbook"), "{text}");
+    let text = refused("", Some("eu-ch2"));
+    assert!(text.ends_with("region eu-ch2 is not among its regions: eu-de, eu-nl"), "{text}");
+    let text = refused("region_name: eu-ch2,", Some("eu-de"));
+    assert!(text.ends_with("region eu-ch2 is not among its regions: eu-de, eu-nl"), "{text}");
+    let only = there(&format!("profile: otc, regions: [eu-nl], {WHO}"), None, &[]);
+    assert_eq!(only.expect("the only one").region.as_deref(), Some("eu-nl"));
+}
+
+#[test]
+fn what_would_lead_elsewhere_is_refused_by_name() {
+    let check = |entry: &str, wanted: &str| {
+        let text = there(entry, Some("eu-de"), &[]).expect_err(entry).to_string();
+        assert!(text.contains(wanted), "{text}");
+    };
+    check(&format!("auth_type: v3kerberos, {WHO}"), "auth_type v3kerberos is not known");
+    check(&format!("identity_api_version: 2.0, {WHO}"), "only 3 is spoken");
+    check("auth: {user_id: u, password: p, target_agency_name: a}", "target_agency_name");
+    let otc = there(&format!("profile: otc, {WHO}"), None, &[]).expect_err("no region").to_string();
+    assert!(otc.contains("auth_url needs a region"), "{otc}");
+}
+
+#[test]
+fn our_own_certificate_is_read_with_its_key() {
+    let entry = format!("cert: ~/c.pem, key: k.pem, {WHO}");
+    let files = [("/home/ops/c.pem", "CERT"), ("k.pem", "hush")];
+    let config = there(&entry, Some("eu-de"), &files).expect("it is there");
+    let pem = config.access.certificate.as_ref().expect("a certificate").expose_secret();
+    assert_eq!(pem, "CERT\nhush");
+    let error = there(&entry, Some("eu-de"), &files[..1]).expect_err("no key").to_string();
+    assert_eq!(error, "read k.pem, which key names");
+}
+
+#[test]
+fn the_credentials_file_of_huaweis_sdk_is_the_last_place() {
+    const USUAL: &str = "/home/ops/.huaweicloud/credentials";
+    let ini = "# ours\n[global]\nak = G\nsk = GS\n\n[basic]\nak = A\nsk=S=1\nproject_id = p\n\
+               iam_endpoint = https://iam.eu-de.otc.t-systems.com\n";
+    let config = look("c", &[(USUAL, ini)], &[]).expect("it is there");
+    assert_eq!((keys(&config), config.source.as_str()), (("A", "S=1"), USUAL));
+    assert_eq!((config.project_id.as_deref(), config.provider), (Some("p"), Provider::Otc));
+    let global = "[global]\nak = G\nsk = GS\niam_endpoint = https://h\n";
+    let variable = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
+    let files = [("mine", global), (USUAL, ini)];
+    let config = look("c", &files, &[(variable, "mine")]).expect("it is named");
+    assert_eq!(keys(&config), ("G", "GS"));
+    let with = [("HUAWEICLOUD_SDK_AK", "V"), ("HUAWEICLOUD_SDK_SK", "VS"), ("OS_REGION", "r")];
+    assert_eq!(keys(&look("c", &files, &with).expect("variables win")), ("V", "VS"));
+    let gone = look("c", &[], &[(variable, "gone")]).expect_err("it is gone").to_string();
+    assert_eq!(gone, format!("read gone, which {variable} names"));
+    let bad = |text: &str| look("c", &[(USUAL, text)], &[]).expect_err(text).to_string();
+    assert_eq!(bad("[basic]\nhush"), format!("read {USUAL}: line 2: it should be `key = value`"));
+    assert!(bad("ak = hush").ends_with("line 1: it is in no section: write [basic] above"));
+    // OS_CLOUD says that clouds.yaml is meant, and a slip of the pen leads nowhere else.
+    assert!(look("c", &[(USUAL, ini)], &[("OS_CLOUD", "c")]).is_err());
+    assert!(look("otc-prdo", &[(HOME, OTC), (USUAL, ini)], &[]).is_err());
+}
+
+#[test]
+fn no_configuration_and_no_error_shows_a_planted_secret() {
+    let planted = "auth: {auth_url: 'https://h', PLANTED}, cert: c.pem";
+    let proxy = [("HTTPS_PROXY", "http://u:hush@proxy:1")];
+    for auth in [
+        "user_id: u, password: hush, passcode: hush",
+        "ak: A, sk: hush, security_token: hush",
+        "token: hush",
+        "sk: hush",
+        "ak: A, security_token: hush",
+        "password: hush",
+        "username: u, password: hush, passcode: hush",
+        "token: hush, target_agency_name: a",
+        "password: hush, password: hush",
+        "password: [hush]",
+        "password: {hush: hush}",
+    ] {
+        let text = format!("clouds: {{c: {{{}}}}}", planted.replace("PLANTED", auth));
+        for secure in ["{}", "clouds: {c: {auth: {password: [hush]}}}", "clouds: {c: {auth: hush}}"]
+        {
+            let files = [("clouds.yaml", &text[..]), ("secure.yaml", secure), ("c.pem", "hush")];
+            let found = look("c", &files, &proxy);
+            let shown = match &found {
+                Ok(config) => format!("{config:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            assert!(!shown.contains("hush"), "{auth} {secure}: {shown}");
+        }
+    }
+    let error = look("c", &[], &[("OS_AUTH_URL", "https://h"), ("HTTPS_PROXY", "socks5://hush@p")]);
+    let error = error.expect_err("SOCKS is not known");
+    assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
 }

@@ -1,8 +1,8 @@
 //! One request goes out, one answer comes back: the seam under which any network can be put.
 //!
 //! Start with [`Transport`]; [`HttpTransport`] is the real one and the only place that knows
-//! reqwest. It never retries, never follows a redirect (a signature covers the host) and takes no
-//! proxy from the environment by surprise.
+//! reqwest. It never retries, never follows a redirect (a signature covers the host) and knows the
+//! proxies that it is given, not those of the process.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::proxy::{ALWAYS_DIRECT, Proxies};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,6 +61,25 @@ pub enum Trust {
     Anything,
 }
 
+/// How the network is reached.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Which certificates are trusted.
+    pub trust: Trust,
+    /// Our own certificate with its private key, PEM, where the cloud asks for one.
+    pub certificate: Option<SecretString>,
+    /// Who stands between.
+    pub proxies: Proxies,
+}
+
+impl Access {
+    /// Directly, without a certificate of our own.
+    #[must_use]
+    pub fn direct(trust: Trust) -> Self {
+        Self { trust, certificate: None, proxies: Proxies::default() }
+    }
+}
+
 /// The real network.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
@@ -66,7 +88,7 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     /// A network with connections that are kept for the next request.
-    pub fn new(trust: &Trust) -> Result<Self, NetError> {
+    pub fn new(access: &Access) -> Result<Self, NetError> {
         // Installed already is just as good: reqwest only needs that there is one.
         drop(rustls::crypto::ring::default_provider().install_default());
         let builder = reqwest::Client::builder()
@@ -80,15 +102,46 @@ impl HttpTransport {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT);
-        let builder = match trust {
+        let builder = match &access.trust {
             Trust::PlainHttp => builder.tls_certs_only([]),
             Trust::Platform => builder,
-            Trust::PlatformAnd(pem) => builder
-                .tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(|e| told(&e))?),
+            Trust::PlatformAnd(pem) => builder.tls_certs_merge(authorities(pem)?),
             Trust::Anything => builder.tls_danger_accept_invalid_certs(true),
         };
+        let builder = match &access.certificate {
+            Some(pem) => builder.identity(own_certificate(pem)?),
+            None => builder,
+        };
+        let builder =
+            proxies(&access.proxies)?.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
         Ok(Self { client: builder.build().map_err(|e| told(&e))? })
     }
+}
+
+fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, NetError> {
+    let read = reqwest::Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty());
+    read.ok_or_else(|| NetError::Connect("cacert has no certificate in PEM form".to_owned()))
+}
+
+fn own_certificate(pem: &SecretString) -> Result<reqwest::Identity, NetError> {
+    reqwest::Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
+        let what = "cert and key are not a certificate and its private key in PEM form";
+        NetError::Connect(what.to_owned())
+    })
+}
+
+fn proxies(told_of: &Proxies) -> Result<Vec<reqwest::Proxy>, NetError> {
+    let except = format!("{ALWAYS_DIRECT},{}", told_of.except);
+    let direct = || reqwest::NoProxy::from_string(&except);
+    let of = |address: &SecretString, make: fn(String) -> reqwest::Result<reqwest::Proxy>| {
+        // The address may hold a password, so the error is not passed on.
+        let made = make(address.expose_secret().to_owned());
+        let made = made.map_err(|_| NetError::Connect("the proxy has no good address".to_owned()));
+        made.map(|proxy| proxy.no_proxy(direct()))
+    };
+    let https = told_of.https.iter().map(|address| of(address, reqwest::Proxy::https));
+    let http = told_of.http.iter().map(|address| of(address, reqwest::Proxy::http));
+    https.chain(http).collect()
 }
 
 impl Transport for HttpTransport {
@@ -107,7 +160,9 @@ impl Transport for HttpTransport {
 
 /// The error in our words. Nothing was sent only where that is certain.
 fn told(error: &reqwest::Error) -> NetError {
-    if error.is_connect() || error.is_builder() {
+    if let Some(problem) = certificate_problem(error) {
+        NetError::Connect(problem)
+    } else if error.is_connect() || error.is_builder() {
         NetError::Connect(root_cause(error))
     } else if error.is_timeout() {
         NetError::Timeout
@@ -115,6 +170,42 @@ fn told(error: &reqwest::Error) -> NetError {
         NetError::Reset(root_cause(error))
     } else {
         NetError::Other(root_cause(error))
+    }
+}
+
+/// What is wrong with the server's certificate, if that is the trouble, and the mend.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of rustls, and it may grow")]
+fn certificate_problem(error: &reqwest::Error) -> Option<String> {
+    use rustls::CertificateError as Wrong;
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    let wrong = loop {
+        match cause.map(tls_error)? {
+            Some(rustls::Error::InvalidCertificate(wrong)) => break wrong,
+            _ => cause = cause?.source(),
+        }
+    };
+    let mend = match wrong {
+        Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired",
+        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+            "it is not valid yet: look at this machine's clock"
+        }
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            "it is for another host: look at auth_url"
+        }
+        Wrong::Revoked => "it was revoked",
+        _ => {
+            "nobody that this machine trusts has signed it: if it is right, name its authority's \
+             PEM file as cacert"
+        }
+    };
+    Some(format!("the server's certificate is refused: {mend} ({wrong})"))
+}
+
+/// rustls travels inside of `io::Error`, even of one in another, whose source skips it.
+fn tls_error<'e>(cause: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) => tls_error(inner),
+        None => cause.downcast_ref(),
     }
 }
 

@@ -7,10 +7,14 @@
 //! belong to the engine, where they are journaled, budgeted and simulated.
 
 pub mod config;
+mod config_entry;
+pub mod credentials_file;
 pub mod fault;
 pub mod http;
 pub mod huawei;
 mod lenient;
+mod profile;
+pub mod proxy;
 pub mod sign;
 mod skew;
 

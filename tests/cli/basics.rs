@@ -57,3 +57,24 @@ fn the_state_file_of_somebody_else_is_left_alone() {
     let kept = std::fs::read(bench.path("state.db")).unwrap();
     assert!(kept.starts_with(b"this is a letter"));
 }
+
+#[test]
+fn certificates_that_are_not_verified_are_warned_about_once_however_quiet() {
+    let bench = Bench::new();
+    let clouds = |verify: &str| {
+        format!(
+            "clouds: {{c: {{verify: {verify}, region_name: eu-de, auth: {{auth_url: \
+             'https://127.0.0.1:1/v3', user_id: u, password: hush}}}}}}"
+        )
+    };
+    let playbook = include_str!("../../workflows/quickstart.yaml");
+    bench.file("p.yaml", playbook);
+    for (verify, warnings) in [("false", 1), ("true", 0)] {
+        bench.file("clouds.yaml", clouds(verify));
+        let ended = bench.run(&["plan", "p.yaml", "--cloud", "c", "--quiet"]);
+        let said = ended.stderr.matches("certificates are not verified").count();
+        assert_eq!(said, warnings, "{}", ended.stderr);
+        assert!(ended.stderr.contains("127.0.0.1:1"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("hush"), "{}", ended.stderr);
+    }
+}

@@ -198,3 +198,15 @@ async fn agencies_are_asked_for_with_a_token_of_the_account() {
     let seen = Answer::Agency { state: AgencyState::Granted, id: Some("a1".to_owned()) };
     assert_eq!(cloud.call(Action::ShowAgency).await, Ok(seen));
 }
+
+#[tokio::test]
+async fn an_override_that_is_no_address_stops_everything() {
+    let net = Net::new(|_| token("T1"));
+    let text = PASSWORD.replace("region_name:", "kms_endpoint_override: kms.test, region_name:");
+    let Err(error) = connect(&text, &net).await else { panic!("it must not connect") };
+    assert_eq!(
+        error.to_string(),
+        "use \"kms.test\" as kms_endpoint_override: it is not an http or https address"
+    );
+    assert!(net.seen().is_empty());
+}

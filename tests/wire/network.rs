@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use refleet::cloud::NetError;
-use refleet::cloud::http::{HttpTransport, Transport, Trust};
+use refleet::cloud::http::{Access, HttpTransport, Transport, Trust};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -37,7 +37,7 @@ fn get(address: &str) -> Request<Bytes> {
 }
 
 fn network() -> HttpTransport {
-    HttpTransport::new(&Trust::PlainHttp).expect("a network")
+    HttpTransport::new(&Access::direct(Trust::PlainHttp)).expect("a network")
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Request-Id: r1\r\n\r\nok";

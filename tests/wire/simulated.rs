@@ -82,7 +82,7 @@ async fn connect(text: &str, hands: &Hands) -> Result<HuaweiCloud, ConnectError>
     let read = |path: &str| (path == "clouds.yaml").then(|| text.to_owned());
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
     let config = config::load("sim", None, &sources).expect("an entry");
-    let network = HttpTransport::new(&config.trust).expect("a network");
+    let network = HttpTransport::new(&config.access).expect("a network");
     HuaweiCloud::connect(config, Arc::new(network), Arc::new(NoSecrets), hands.clock()).await
 }
 

@@ -70,6 +70,9 @@ impl HuaweiCloud {
         let Some(iam) = Base::parse(&config.auth_url) else {
             return Err(ConnectError::Address { url: config.auth_url, setting: "auth_url" });
         };
+        if let Some((setting, url)) = Endpoints::bad_override(&config.endpoints) {
+            return Err(ConnectError::Address { url: url.to_owned(), setting });
+        }
         let line = Line::new(transport, clock);
         let entered = Door { iam: &iam, config: &config, line: &line }.enter().await?;
         let endpoints = Endpoints::find(&config, &iam, &entered.region, &entered.catalog);

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::super::config::{CloudConfig, Provider};
+use super::super::config::{CloudConfig, Overrides, Provider};
 use super::super::lenient::{Text, or_default};
 
 /// The root of a service: paths with version and project are put behind it.
@@ -88,6 +88,20 @@ impl Endpoints {
         Self { iam: at(), ecs: at(), evs: at(), ims: at(), kms: at(), cts: at() }
     }
 
+    /// The first override that is no address, with its key: it must not be overlooked.
+    pub(super) fn bad_override(told: &Overrides) -> Option<(&'static str, &str)> {
+        let Overrides { ecs, evs, ims, kms, cts } = told;
+        let named = [
+            ("ecs_endpoint_override", ecs),
+            ("evs_endpoint_override", evs),
+            ("ims_endpoint_override", ims),
+            ("kms_endpoint_override", kms),
+            ("cts_endpoint_override", cts),
+        ];
+        let told = named.into_iter().filter_map(|(key, url)| Some((key, url.as_deref()?)));
+        told.into_iter().find(|(_, url)| Base::parse(url).is_none())
+    }
+
     /// What the user says, else the catalog, else the pattern of host names.
     pub(super) fn find(
         config: &CloudConfig,
@@ -97,9 +111,8 @@ impl Endpoints {
     ) -> Self {
         let told = &config.endpoints;
         let place = |told: &Option<String>, kinds: &[&str], label: &str| {
-            told.as_deref()
-                .and_then(Base::parse)
-                .or_else(|| from_catalog(catalog, kinds, region, iam))
+            let told = told.as_deref().and_then(Base::parse);
+            told.or_else(|| from_catalog(catalog, kinds, (region, &config.interface), iam))
                 .unwrap_or_else(|| guess(iam, config.provider, label, region))
         };
         Self {
@@ -115,29 +128,37 @@ impl Endpoints {
 
 /// First match of the right kind, region and interface. Secrets never leave an encrypted cloud for
 /// an address in the clear.
-fn from_catalog(catalog: &[Service], kinds: &[&str], region: &str, iam: &Base) -> Option<Base> {
+fn from_catalog(
+    catalog: &[Service],
+    kinds: &[&str],
+    (region, interface): (&str, &str),
+    iam: &Base,
+) -> Option<Base> {
     kinds.iter().find_map(|kind| {
         catalog
             .iter()
             .filter(|service| service.kind.as_str() == *kind)
             .flat_map(|service| &service.endpoints)
-            .filter(|endpoint| endpoint.interface.as_str() == "public")
+            .filter(|endpoint| endpoint.interface.as_str() == interface)
             .filter(|endpoint| region.is_empty() || endpoint.is_in(region))
             .filter_map(|endpoint| Base::parse(endpoint.url.as_str()))
             .find(|base| base.is_encrypted() || !iam.is_encrypted())
     })
 }
 
-/// `iam.<rest>` becomes `<label>.<rest>`; Huawei's IAM without a region gets one; a host that has
+/// `iam.<rest>`, or `iam-pub.<rest>` in Switzerland, becomes `<label>.<rest>`; Huawei's IAM without a region gets one; a host that has
 /// no such name serves everything itself.
 fn guess(iam: &Base, provider: Provider, label: &str, region: &str) -> Base {
-    let guessed = iam.host().strip_prefix("iam.").and_then(|rest| {
-        let rest = match provider {
-            Provider::Huawei if rest == "myhuaweicloud.com" => format!("{region}.{rest}"),
-            Provider::Huawei | Provider::Otc => rest.to_owned(),
-        };
-        Base::parse(&format!("{}{label}.{rest}", &iam.root[..iam.host_at]))
-    });
+    let guessed =
+        iam.host().strip_prefix("iam.").or_else(|| iam.host().strip_prefix("iam-pub.")).and_then(
+            |rest| {
+                let rest = match provider {
+                    Provider::Huawei if rest == "myhuaweicloud.com" => format!("{region}.{rest}"),
+                    Provider::Huawei | Provider::Otc => rest.to_owned(),
+                };
+                Base::parse(&format!("{}{label}.{rest}", &iam.root[..iam.host_at]))
+            },
+        );
     guessed.unwrap_or_else(|| iam.clone())
 }
 
@@ -171,8 +192,8 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::config::{Credentials, Overrides};
-    use crate::cloud::http::Trust;
+    use crate::cloud::config::Credentials;
+    use crate::cloud::http::{Access, Trust};
 
     fn config(provider: Provider, endpoints: Overrides) -> CloudConfig {
         CloudConfig {
@@ -186,8 +207,9 @@ mod tests {
             project_name: None,
             region: None,
             endpoints,
+            interface: "public".to_owned(),
             simulated: false,
-            trust: Trust::Platform,
+            access: Access::direct(Trust::Platform),
         }
     }
 
@@ -236,7 +258,13 @@ mod tests {
         );
         check(
             Provider::Otc,
-            "https://iam.eu-ch2.sc.otc.t-systems.com/v3",
+            "https://iam.eu-nl.otc.t-systems.com/v3",
+            "eu-nl",
+            "https://kms.eu-nl.otc.t-systems.com",
+        );
+        check(
+            Provider::Otc,
+            "https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3",
             "eu-ch2",
             "https://kms.eu-ch2.sc.otc.t-systems.com",
         );
@@ -276,5 +304,31 @@ mod tests {
         assert_eq!(found.kms.root, "https://kms.eu-de.otc.t-systems.com");
         // A token is not sent in the clear because a catalog says so.
         assert_eq!(found.cts.root, "https://cts.eu-de.otc.t-systems.com");
+    }
+
+    #[test]
+    fn the_interface_is_the_one_that_is_asked_for() {
+        let services = catalog(
+            r#"[{"type":"ecs","endpoints":[
+                {"interface":"public","region":"eu-de","url":"https://outside"},
+                {"interface":"internal","region":"eu-de","url":"https://inside"}]}]"#,
+        );
+        let iam = base("https://iam.eu-de.otc.t-systems.com/v3");
+        let config = config(Provider::Otc, Overrides::default());
+        let inside = CloudConfig { interface: "internal".to_owned(), ..config.clone() };
+        let root = |config| Endpoints::find(config, &iam, "eu-de", &services).ecs.root;
+        assert_eq!(
+            (root(&config), root(&inside)),
+            ("https://outside".into(), "https://inside".into())
+        );
+    }
+
+    #[test]
+    fn an_override_that_is_no_address_is_found_with_its_key() {
+        let good = Some("https://h/v1".to_owned());
+        let told = Overrides { ecs: good.clone(), kms: good, ..Overrides::default() };
+        assert_eq!(Endpoints::bad_override(&told), None);
+        let told = Overrides { ims: Some("ims.test".to_owned()), ..told };
+        assert_eq!(Endpoints::bad_override(&told), Some(("ims_endpoint_override", "ims.test")));
     }
 }
