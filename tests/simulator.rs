@@ -2,6 +2,8 @@
 
 #[path = "simulator/identity.rs"]
 mod identity;
+#[path = "simulator/recorded.rs"]
+mod recorded;
 #[path = "simulator/wire.rs"]
 mod wire;
 
@@ -349,4 +351,33 @@ async fn a_backup_runs_to_its_end_and_says_what_it_skipped() {
         json!({"checkpoint": {"vault_id": vault["id"], "parameters": {"resources": [other]}}});
     let refused = cloud.try_post("/v3/{p}/checkpoints", &empty).await;
     assert_eq!((refused.0, &refused.1["error_code"]), (400, &json!("BackupService.0001")));
+}
+
+#[tokio::test]
+async fn a_change_of_the_os_brings_another_image_and_a_larger_disk() {
+    let text = "servers: [{ count: 1 }]\nknobs: { task_status: accepted, change_os: [60, 60] }\n\
+                images: [{ }, { id: img2, name: Debian, min_disk_gib: 50 }]";
+    let cloud = Cloud::of(text).await;
+    let id = cloud.server_id(0).await;
+    let stop = json!({"os-stop": {"type": "HARD", "servers": [{"id": id}]}});
+    assert_eq!(cloud.try_post("/v1/{p}/cloudservers/action", &stop).await.0, 202);
+    cloud.pass(Millis::secs(10));
+    let (key, owner) = (&cloud.account.key_name, &cloud.account.user_id);
+    let mut body = json!({"os-change": {"keyname": key, "userid": owner}});
+    let path = format!("/v2/{{p}}/cloudservers/{id}/changeos");
+    assert_eq!(cloud.try_post(&path, &body).await.1["error"]["code"], "Ecs.0005", "no imageid");
+    body["os-change"]["imageid"] = json!("img2");
+    let (status, taken) = cloud.try_post(&path, &body).await;
+    assert_eq!(status, 202);
+    cloud.pass(Millis::secs(60));
+    let job =
+        cloud.get(&format!("/v1/{{p}}/jobs/{}", taken["job_id"].as_str().expect("a job"))).await;
+    assert_eq!((&job["status"], &job["job_type"]), (&json!("SUCCESS"), &json!("changeOs")));
+    let after = cloud.server(&id).await;
+    assert_eq!(
+        (&after["metadata"]["metering.image_id"], &after["metadata"]["image_name"]),
+        (&json!("img2"), &json!("Debian"))
+    );
+    let disks = cloud.get("/v2/{p}/cloudvolumes/detail").await;
+    assert_eq!(disks["volumes"][0]["size"], json!(50));
 }

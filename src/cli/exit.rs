@@ -20,6 +20,8 @@ pub(super) enum Exit {
     Failures = 3,
     /// The failure budget was spent, or a canary failed.
     BudgetSpent = 4,
+    /// The run waits for a person; `refleet resume` goes on.
+    Paused = 5,
     /// Wrong use of the command line.
     Usage = 64,
     /// A mistake of ours. The journal is whole.
@@ -31,6 +33,9 @@ pub(super) enum Exit {
 impl Exit {
     /// The only place where what came of a run becomes a number.
     pub(super) fn of(summary: &Summary) -> Self {
+        if summary.paused.is_some() {
+            return Self::Paused;
+        }
         let cause = summary.cause.as_ref().filter(|_| summary.finished);
         match cause {
             None | Some(CloseCause::Stopped) => Self::Interrupted,

@@ -355,6 +355,16 @@ pub struct Fault {
     pub retry_after: Option<Millis>,
 }
 
+impl Fault {
+    /// Whether it is about who we are and not about what was asked for: then every other request
+    /// would hear the same until a person mends it.
+    #[must_use]
+    pub fn shuts_out(&self) -> bool {
+        let known = super::CloudCode::of(&self.code).map(|known| known.code);
+        self.class == FaultClass::Unauthorised || matches!(known, Some("APIGW.0310" | "APIGW.0802"))
+    }
+}
+
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.code, self.message)

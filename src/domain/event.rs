@@ -136,6 +136,17 @@ pub struct TargetOutline {
     pub name: String,
 }
 
+/// A server as a look showed it right before a wipe was sent: what a lost answer is looked up
+/// against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Before {
+    /// Its system disk.
+    pub disk: VolumeId,
+    /// When it was last changed, as the cloud counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
+}
+
 /// What a look after a lost answer came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -232,6 +243,22 @@ pub enum CloseCause {
     Refused,
 }
 
+/// Why a run pauses: it has not ended, and goes on when it is resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCause {
+    /// The cloud does not accept us any more: whatever was sent next would be refused, and signed
+    /// requests that fail lock an access key (`auth.md`).
+    LockedOut {
+        /// The cloud's code.
+        code: String,
+        /// The cloud's sentence.
+        detail: String,
+        /// Who can mend it, and how.
+        help: String,
+    },
+}
+
 /// One fact of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -283,6 +310,9 @@ pub enum Event {
         deed: Deed,
         /// To which servers.
         servers: Vec<ServerId>,
+        /// A reinstall: the server as it was right before it. Older journals lack it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Before>,
     },
     /// The cloud took the request.
     Accepted {
@@ -440,6 +470,12 @@ pub enum Event {
     Closing {
         /// Why.
         cause: CloseCause,
+    },
+    /// The run waits for a person, with nothing in flight to it. Every server stays as it is, and its
+    /// claims hold. Only `Resumed` may follow.
+    Paused {
+        /// Why.
+        cause: PauseCause,
     },
     /// The run ended. Always the last event.
     RunEnded {

@@ -26,8 +26,8 @@ pub use action::{
 };
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
-    CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, Record, Seen, Steering,
-    TargetOutline, Verdict,
+    Before, CloseCause, Deed, Event, FORMAT, FleetOutline, JobEnd, Origin, Outline, PauseCause,
+    Record, Seen, Steering, TargetOutline, Verdict,
 };
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};
 pub use outcome::{Counts, Ending, Failure, Phase};

@@ -104,14 +104,6 @@ impl Bucket {
         u32::try_from(self.per_minute).ok()
     }
 
-    /// Nothing at all for so long, and nothing is saved up meanwhile: what comes then comes slowly.
-    pub(crate) fn hold(&mut self, now: Time, length: Millis) {
-        self.fill(now);
-        self.units = 0;
-        self.hold_until = self.hold_until.max(now + length);
-        self.filled_at = self.hold_until;
-    }
-
     fn fill(&mut self, now: Time) {
         let passed = now.since(self.filled_at).0;
         let most = u64::from(self.limit.burst.max(1)) * TOKEN;
@@ -180,15 +172,6 @@ mod tests {
         let mut bucket = Bucket::full(LIMIT);
         let _ = bucket.cut(Time(0), Some(Millis::secs(30)));
         assert!(!bucket.take_ahead(Time(29_999)));
-    }
-
-    #[test]
-    fn nothing_is_saved_up_while_everything_is_held() {
-        let mut bucket = Bucket::full(LIMIT);
-        bucket.hold(Time(0), Millis::secs(30));
-        assert_eq!(bucket.next_at(Time(0)), Time(31_000));
-        assert_eq!(taken(&mut bucket, Time(30_999)), 0);
-        assert_eq!(taken(&mut bucket, Time(31_000)), 1);
     }
 
     #[test]

@@ -111,10 +111,14 @@ impl Engine {
     pub fn handle(&mut self, now: Moment, input: Input) -> Turn {
         let at = now.at.max(self.facts.last);
         let mut draft = Draft { now: Moment { at, ..now }, turn: Turn::default() };
-        if self.is_finished() {
+        if self.is_finished() || (self.is_paused() && !matches!(input, Input::Resumed)) {
             return draft.turn;
         }
         self.react(&mut draft, input);
+        if self.pending.shut_out.is_some() {
+            self.pause_if_at_rest(&mut draft);
+            return draft.turn;
+        }
         self.fire_timers(&mut draft);
         self.advance(&mut draft);
         self.issue(&mut draft);
@@ -126,6 +130,13 @@ impl Engine {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.facts.ended
+    }
+
+    /// Whether the run waits for a person: nothing comes of further inputs but
+    /// [`Input::Resumed`].
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.facts.paused.is_some()
     }
 
     /// When the last record was made: a resumed run's time goes on from there.

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, Millis,
-    Outline, Record, ServerId, Time, Timestamp, Verdict,
+    Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
+    Millis, Outline, PauseCause, Record, ServerId, Time, Timestamp, Verdict,
 };
 use crate::plan::CheckedPlan;
 
-use super::state::State;
+use super::state::{Sent, State};
 
 /// A record that cannot follow the ones before it: not a journal of ours, or not of this plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) preflight: Option<Option<u32>>,
     /// Nothing new starts, for this reason.
     pub(crate) closing: Option<CloseCause>,
+    /// It waits for a person, for this reason.
+    pub(crate) paused: Option<PauseCause>,
     /// The run ended.
     pub(crate) ended: bool,
     /// Requests a minute, after a cut.
@@ -84,8 +86,12 @@ pub(crate) struct TargetFacts {
     pub(crate) failed_checks: u32,
     /// How often the request that is due was put off, by class of retry policy.
     pub(crate) put_off: PutOffs,
-    /// When the last reinstall was sent, as the world counts: where the audit log is searched from.
+    /// When the last reinstall was sent, as the world counts.
     pub(crate) sent_wall: Timestamp,
+    /// The server as it was right before that; `None`: none was sent, or the journal is too old.
+    pub(crate) before: Option<Before>,
+    /// The job of that reinstall, once the cloud does not know it any more.
+    pub(crate) forgotten: Option<JobId>,
 }
 
 /// How often a request was put off.
@@ -134,6 +140,8 @@ impl Facts {
             failed_checks: 0,
             put_off: PutOffs::default(),
             sent_wall: Timestamp::default(),
+            before: None,
+            forgotten: None,
         });
         let fleets = plan.fleets.values().map(|_| FleetFacts {
             wave: 0,
@@ -151,6 +159,7 @@ impl Facts {
             next_call: 1,
             preflight: None,
             closing: None,
+            paused: None,
             ended: false,
             per_minute: None,
             took: Vec::new(),
@@ -176,6 +185,9 @@ impl Facts {
         }
         if self.ended {
             return Err(illegal("the run had ended".to_owned()));
+        }
+        if self.paused.is_some() && record.event != Event::Resumed {
+            return Err(illegal("the run was paused, and nobody resumed it".to_owned()));
         }
         if self.outline.is_none() != matches!(record.event, Event::RunStarted { .. }) {
             return Err(illegal("a run starts once, and first".to_owned()));
@@ -217,11 +229,12 @@ impl Facts {
             }
             Event::RateCut { per_minute } => self.per_minute = Some(*per_minute),
             Event::Closing { cause } => self.closing = Some(cause.clone()),
+            Event::Paused { cause } => self.paused = Some(cause.clone()),
             Event::RunEnded { .. } => self.ended = true,
-            Event::Resumed
+            Event::Resumed => self.paused = None,
+            Event::Accepted { .. }
             | Event::PreflightRefused { .. }
             | Event::Started { .. }
-            | Event::Accepted { .. }
             | Event::PutOff { .. }
             | Event::Refused { .. }
             | Event::Lost { .. }
@@ -334,7 +347,7 @@ impl TargetFacts {
     /// What a record says of this server beside its state.
     fn note(&mut self, record: &Record) {
         match &record.event {
-            Event::Intended { deed, .. } => match deed {
+            Event::Intended { deed, before, .. } => match deed {
                 Deed::Stop | Deed::ForceStop => {
                     self.touched = true;
                     self.forced = *deed == Deed::ForceStop;
@@ -343,6 +356,8 @@ impl TargetFacts {
                     self.wiped_before = self.wiped;
                     self.wiped = true;
                     self.sent_wall = record.wall;
+                    self.before.clone_from(before);
+                    self.forgotten = None;
                 }
                 Deed::Start => {}
             },
@@ -350,6 +365,11 @@ impl TargetFacts {
             Event::PutOff { class, deed, .. } => {
                 self.count_put_off(*class);
                 self.note_not_done(*deed);
+            }
+            Event::Resolved { verdict: Verdict::Happened { job: None }, .. } => {
+                if let State::Reinstalling(Sent::Running { job: Some(job), .. }) = &self.state {
+                    self.forgotten = Some(job.clone());
+                }
             }
             Event::Refused { deed, .. }
             | Event::Resolved { deed, verdict: Verdict::DidNot, .. } => {
@@ -383,6 +403,7 @@ impl TargetFacts {
             | Event::RateCut { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }
     }
@@ -400,10 +421,10 @@ impl TargetFacts {
         match class {
             FaultClass::Throttled => self.put_off.throttled += 1,
             FaultClass::Busy | FaultClass::State => self.put_off.busy += 1,
+            // Put off only because we were shut out: that says nothing about the request.
+            FaultClass::Unauthorised | FaultClass::Forbidden => {}
             FaultClass::Transient
             | FaultClass::Lost
-            | FaultClass::Unauthorised
-            | FaultClass::Forbidden
             | FaultClass::NotFound
             | FaultClass::Quota
             | FaultClass::Invalid => self.put_off.transient += 1,
@@ -447,6 +468,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
+        | Event::Paused { .. }
         | Event::RunEnded { .. } => &[],
     }
 }

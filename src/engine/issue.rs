@@ -147,7 +147,9 @@ impl Engine {
         let servers: Vec<ServerId> = batch.iter().map(|index| self.server_id(*index)).collect();
         let call = self.facts.next_call();
         let action = self.action(deed, &servers, &batch);
-        self.record(draft, Event::Intended { call, deed, servers: servers.clone() });
+        let wipes = deed == Deed::Reinstall;
+        let before = wipes.then(|| self.pending.looks[batch[0]].before.clone()).flatten();
+        self.record(draft, Event::Intended { call, deed, servers: servers.clone(), before });
         let purpose = Purpose::Change { deed, servers };
         self.pending.calls.insert(call, Call { purpose, asked: draft.now.at });
         draft.turn.commands.push(crate::domain::Command { call, action });

@@ -3,6 +3,7 @@
 use crate::domain::{Answer, Deed, Ending, Event, Fault, FaultClass, Millis, Reply, Server, Time};
 
 use super::core::{Draft, Engine};
+use super::doubt::read_log;
 use super::failure;
 use super::pending::{BySweep, Purpose, Traced};
 use super::preflight::{may_repeat, read_policy};
@@ -45,8 +46,11 @@ impl Engine {
                 self.not_found(draft, *index);
             }
             (Purpose::Job(index), Ok(Answer::Job(job))) => self.job_seen(draft, *index, &job),
+            (Purpose::Job(index), Err(fault))
+                if fault.class == FaultClass::NotFound
+                    && self.job_forgotten(draft, *index, asked) => {}
             (Purpose::Traces(index), Ok(Answer::Traces(traces))) => {
-                let said = self.traced(*index, &traces);
+                let said = read_log(&traces, self.traces_since(*index));
                 self.note_traced(draft, *index, asked, said);
             }
             (Purpose::Volumes { offset }, Ok(Answer::Volumes(volumes))) => {

@@ -22,6 +22,7 @@ mod flaw;
 mod issue;
 mod look;
 mod patience;
+mod pause;
 mod pending;
 mod power;
 mod preflight;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    Action, CallId, Deed, FleetName, JobId, Millis, ServerId, Time, Volume, VolumeId,
+    Action, Before, CallId, Deed, FleetName, JobId, Millis, PauseCause, ServerId, Time, Volume,
+    VolumeId,
 };
 use crate::plan::{CheckedPlan, Survey};
 
@@ -83,6 +84,8 @@ pub(super) struct Look {
     pub(super) job_looks: u32,
     /// It has one of the slots for reinstalls.
     pub(super) granted: bool,
+    /// What the comparison right before its wipe saw.
+    pub(super) before: Option<Before>,
     /// What the last look said of its power.
     pub(super) power: Option<SeenPower>,
     /// The job failed; whether the disk was wiped is being looked at.
@@ -245,6 +248,9 @@ pub(super) struct Pending {
     pub(super) dirty: BTreeSet<usize>,
     /// Servers that may start, by fleet; not before then.
     pub(super) startable: Vec<BTreeSet<usize>>,
+    /// The cloud does not accept us any more: nothing is sent, and the run pauses for this reason
+    /// once nothing is in flight.
+    pub(super) shut_out: Option<PauseCause>,
     /// Servers of a fleet's open wave that have not ended.
     pub(super) unended: Vec<BTreeSet<usize>>,
     /// Stopped servers that wait for a slot.
@@ -290,6 +296,7 @@ impl Pending {
             timers: BTreeSet::new(),
             dirty: BTreeSet::new(),
             startable: vec![BTreeSet::new(); fleets],
+            shut_out: None,
             unended: vec![BTreeSet::new(); fleets],
             waiting: BTreeSet::new(),
             granted: 0,

@@ -1,8 +1,8 @@
 //! What an input means: events, and new knowledge that is not journaled.
 
 use crate::domain::{
-    Answer, CallId, CloseCause, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Millis,
-    Remedy, Reply, RetryKind, ServerId, Steering, Time, Verdict,
+    Answer, CallId, CloseCause, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Remedy,
+    Reply, RetryKind, ServerId, Steering, Time, Verdict,
 };
 use crate::plan::PlannedTreatment;
 
@@ -19,9 +19,6 @@ struct Change {
     deed: Deed,
     servers: Vec<ServerId>,
 }
-
-/// Between two requests of a user who is not let in.
-const NOT_LET_IN: Millis = Millis::secs(30);
 
 impl Engine {
     /// Takes one input in.
@@ -59,10 +56,10 @@ impl Engine {
             self.record(draft, Event::RateCut { per_minute });
         }
         if let Err(fault) = &reply
-            && fault.class == FaultClass::Unauthorised
+            && fault.shuts_out()
+            && self.facts.preflight.is_some()
         {
-            // A user whose credentials fail again and again is locked out for a while.
-            self.pending.bucket.hold(draft.now.at, NOT_LET_IN);
+            return self.shut_out(draft, call, call_made.purpose, fault);
         }
         match call_made.purpose {
             Purpose::Change { deed, servers } => {

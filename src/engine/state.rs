@@ -235,6 +235,7 @@ impl State {
             | Event::RateCut { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Paused { .. }
             | Event::RunEnded { .. } => self.clone(),
         })
     }
@@ -366,7 +367,7 @@ mod tests {
     }
 
     fn intent(deed: Deed) -> Event {
-        Event::Intended { call: CallId(7), deed, servers: servers() }
+        Event::Intended { call: CallId(7), deed, servers: servers(), before: None }
     }
 
     fn put_off(deed: Deed) -> Event {

@@ -1,23 +1,18 @@
 //! Looks around a wipe: the comparison right before it, and its job after it.
 
-use crate::domain::{
-    Ending, Event, Job, JobEnd, JobStatus, Millis, Seen, Server, Timestamp, Trace,
-};
+use crate::domain::{Before, Ending, Event, Job, JobEnd, JobStatus, Millis, Seen, Server};
 use crate::plan::{differences, protection};
 
 use super::core::{Draft, Engine};
-use super::doubt::Sight;
+use super::doubt::is_at_rest;
 use super::failure;
 use super::look::Sighting;
-use super::pending::{FailedJob, Traced};
+use super::pending::FailedJob;
 use super::retry::{delay, mix};
 use super::state::{Sent, State};
 
 /// After so long, a look at a server whose job failed shows what has become of its disk.
 const SHOWN_BY: Millis = Millis::secs(30);
-
-/// Clocks may differ by so much before the cloud refuses a signature (`auth.md`, section 3.1).
-const CLOCK_SKEW: Millis = Millis::mins(15);
 
 /// Looks at a job grow apart up to this.
 const SLOWEST_JOB_LOOK: Millis = Millis::secs(60);
@@ -62,6 +57,8 @@ impl Engine {
         } else if server.is_stopped() || failed {
             let servers = vec![server.id.clone()];
             self.record(draft, Event::Validated { servers, seen: asked });
+            let (disk, updated) = (server.system_volume().cloned(), server.updated);
+            self.pending.looks[index].before = disk.map(|disk| Before { disk, updated });
         } else {
             self.look_again(draft.now.at, index);
         }
@@ -93,7 +90,7 @@ impl Engine {
                 if let Some(failed) = failed.filter(|failed| asked >= failed.seen) {
                     // The old disk in its place proves that nothing was wiped. Anything else may
                     // be a look that came too early, so it counts only after a while.
-                    let intact = Sight::of(server, old) == Sight::Untouched;
+                    let intact = server.system_volume() == Some(old) && is_at_rest(server);
                     if intact || asked.since(failed.seen) >= SHOWN_BY {
                         self.job_failed(draft, index, failed, (server, !intact));
                     } else {
@@ -183,27 +180,5 @@ impl Engine {
         if !again {
             self.end(draft, server, failure.0, Some(failure.1));
         }
-    }
-
-    /// What the audit log says of the wipe that is in doubt.
-    pub(super) fn traced(&self, index: usize, traces: &[Trace]) -> Traced {
-        let since = self.traces_since(index);
-        let mut ours = traces.iter().filter(|trace| trace.time >= since);
-        match ours.find(|trace| trace.code < 400) {
-            Some(taken) => Traced::Taken(taken.job.clone()),
-            None => traces
-                .iter()
-                .rfind(|trace| trace.time >= since)
-                .map_or(Traced::Absent, |refused| Traced::Refused(refused.code)),
-        }
-    }
-
-    /// Where the audit log is searched from. The cloud's clock may be behind ours by as much as it
-    /// lets pass in a signature; after a first wipe that failed, its call must not be taken for the
-    /// second one.
-    pub(super) fn traces_since(&self, index: usize) -> Timestamp {
-        let target = &self.facts.targets[index];
-        let skew = if target.failed_jobs == 0 { CLOCK_SKEW } else { Millis(0) };
-        Timestamp(target.sent_wall.0.saturating_sub_unsigned(skew.0))
     }
 }

@@ -98,7 +98,7 @@ impl Open {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::Intended { call, deed, servers } => {
+            Event::Intended { call, deed, servers, .. } => {
                 self.set(servers, *call, (*deed, Reach::Intended));
             }
             Event::Accepted { call, deed, servers, .. } => {
@@ -143,6 +143,7 @@ impl Open {
             | Event::RateCut { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }
     }
@@ -169,7 +170,7 @@ mod tests {
     }
 
     fn intended(deed: Deed) -> Event {
-        Event::Intended { call: CallId(1), deed, servers: servers() }
+        Event::Intended { call: CallId(1), deed, servers: servers(), before: None }
     }
 
     fn accepted(deed: Deed) -> Event {

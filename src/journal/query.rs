@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
-use crate::domain::{CloseCause, Counts, Event, PlanId, Record, RunId, Time, Timestamp};
+use crate::domain::{
+    CloseCause, Counts, Event, PauseCause, PlanId, Record, RunId, Time, Timestamp,
+};
 
 use super::Error;
 
@@ -24,6 +26,8 @@ pub struct RunSummary {
     pub last: Timestamp,
     /// Why it ended and what came of its servers; `None`: it has not ended.
     pub end: Option<(CloseCause, Counts)>,
+    /// What it waits for; `None`: it does not wait for a person.
+    pub paused: Option<PauseCause>,
     /// The process that drives it, while it lives.
     pub alive: Option<u32>,
 }
@@ -50,7 +54,7 @@ pub(super) struct RunRow {
 }
 
 const RUN: &str = "SELECT run.id, run.plan, run.name, run.cloud, run.created, owner_pid,
-        owner_since, event.wall_ms, iif(event.kind = 'run_ended', event.json, NULL), event.seq
+        owner_since, event.wall_ms, iif(event.kind IN ('run_ended', 'paused'), event.json, NULL), event.seq
     FROM run JOIN event ON event.run = run.id
         AND event.seq = (SELECT max(seq) FROM event WHERE event.run = run.id)";
 
@@ -73,10 +77,12 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, Error> {
     let run = RunId::from(text(0)?);
     let last = row.get::<_, Option<String>>(8)?;
     let last = last.map(|json| event(&run, row.get(9)?, &json)).transpose()?;
-    let end = if let Some(Event::RunEnded { cause, counts }) = last {
-        Some((cause, counts))
+    let (end, paused) = if let Some(Event::RunEnded { cause, counts }) = last {
+        (Some((cause, counts)), None)
+    } else if let Some(Event::Paused { cause }) = last {
+        (None, Some(cause))
     } else {
-        None
+        (None, None)
     };
     let summary = RunSummary {
         run,
@@ -86,6 +92,7 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, Error> {
         created: Timestamp(row.get(4)?),
         last: Timestamp(row.get(7)?),
         end,
+        paused,
         alive: None,
     };
     Ok(RunRow { summary, owner: (row.get(5)?, Timestamp(row.get(6)?)) })

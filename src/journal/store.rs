@@ -366,7 +366,7 @@ mod tests {
 
     fn wipe(servers: &[&str]) -> Event {
         let servers = servers.iter().map(|id| (*id).into()).collect();
-        Event::Intended { call: CallId(1), deed: Deed::Reinstall, servers }
+        Event::Intended { call: CallId(1), deed: Deed::Reinstall, servers, before: None }
     }
 
     fn ended(server: &str, ending: Ending) -> Event {

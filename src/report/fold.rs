@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, JobEnd, Outline, Phase, Record,
-    ServerId, Time, Timestamp, Verdict,
+    CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, JobEnd, Outline, PauseCause,
+    Phase, Record, ServerId, Time, Timestamp, Verdict,
 };
 
 /// What a look after a lost answer came to.
@@ -104,6 +104,8 @@ pub struct Fold {
     pub last: Timestamp,
     /// Why it ends or ended.
     pub cause: Option<CloseCause>,
+    /// What it waits for a person for.
+    pub paused: Option<PauseCause>,
     /// What came of its servers, once it ended.
     pub ended: Option<Counts>,
     /// Why the preflight refused.
@@ -129,6 +131,8 @@ impl Fold {
             Event::RunStarted { outline } => self.start(outline, record.wall),
             Event::PreflightRefused { reasons } => self.refusals.clone_from(reasons),
             Event::Closing { cause } => self.cause = Some(cause.clone()),
+            Event::Paused { cause } => self.paused = Some(cause.clone()),
+            Event::Resumed => self.paused = None,
             Event::RunEnded { cause, counts } => {
                 self.cause = Some(cause.clone());
                 self.ended = Some(counts.clone());
@@ -148,8 +152,7 @@ impl Fold {
             Event::Validated { servers, .. } => self.go(servers, Phase::Validated),
             Event::Settled { servers } => self.go(servers, Phase::Verifying),
             Event::StartedBack { servers } => self.started_back(servers),
-            Event::Resumed
-            | Event::PreflightPassed { .. }
+            Event::PreflightPassed { .. }
             | Event::WaveOpened { .. }
             | Event::WaveClosed { .. }
             | Event::Started { .. }

@@ -1,8 +1,8 @@
 //! Records as lines for people, shared by whoever shows a run while it goes.
 
 use crate::domain::{
-    CloseCause, Event, Failure, FleetName, JobEnd, Outline, Phase, Record, ServerId, Steering,
-    Verdict, count, list_some,
+    CloseCause, Event, Failure, FleetName, JobEnd, Outline, PauseCause, Phase, Record, ServerId,
+    Steering, Verdict, count, list_some,
 };
 
 use super::Fold;
@@ -76,6 +76,10 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::Closing { cause } if *cause != CloseCause::Done => {
             (Notice, format!("the run ends: {}; nothing new starts", cause_text(fold, cause)))
         }
+        Event::Paused { cause } => {
+            let then = "nothing more is sent, every server stays as it is";
+            (Notice, format!("the run is paused, {}; {then}", pause_text(cause)))
+        }
         Event::RunEnded { cause, .. } => {
             (Detail, format!("run ended: {}", cause_text(fold, cause)))
         }
@@ -148,6 +152,13 @@ pub(super) fn cause_text(fold: &Fold, cause: &CloseCause) -> String {
         }
         CloseCause::Stopped => "stopped on request".to_owned(),
         CloseCause::Refused => "refused before anything was touched".to_owned(),
+    }
+}
+
+/// What a run waits for, in words.
+pub(super) fn pause_text(cause: &PauseCause) -> String {
+    match cause {
+        PauseCause::LockedOut { code, detail, .. } => format!("locked out ({code}: {detail})"),
     }
 }
 

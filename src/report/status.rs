@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Millis, Record, RunId, Time, Timestamp};
+use crate::domain::{Millis, PauseCause, Record, RunId, Time, Timestamp};
 
 use super::lines::phases_text;
 use super::{Fold, ServerState};
@@ -20,6 +20,8 @@ pub struct Status {
     pub last: Timestamp,
     /// Whether it ended.
     pub finished: bool,
+    /// What it waits for a person for.
+    pub paused: Option<PauseCause>,
     /// Its servers in the order of the plan.
     pub servers: Vec<ServerState>,
 }
@@ -33,6 +35,7 @@ impl Status {
             run: fold.outline.map(|outline| outline.run),
             at: fold.at,
             last: fold.last,
+            paused: fold.paused,
             finished: fold.ended.is_some(),
             servers: fold.servers.into_values().collect(),
         }

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    CloseCause, Counts, Ending, FleetName, Millis, Origin, Outline, Record, ServerId, Timestamp,
-    Verdict,
+    CloseCause, Counts, Ending, FleetName, Millis, Origin, Outline, PauseCause, Record, ServerId,
+    Timestamp, Verdict,
 };
 
 use super::fold::{counts, phases};
@@ -69,6 +69,8 @@ pub struct Summary {
     pub cause: Option<CloseCause>,
     /// The same in words.
     pub cause_text: Option<String>,
+    /// What it waits for a person for; `None`: it ended, or it is under way, or its process is gone.
+    pub paused: Option<PauseCause>,
     /// Whether it ended; a run that did not can be resumed.
     pub finished: bool,
     /// How many servers ended how.
@@ -108,6 +110,7 @@ impl From<&Fold> for Summary {
             duration: Millis(fold.at.0),
             cause: fold.cause.clone(),
             cause_text: fold.cause.as_ref().map(|cause| super::lines::cause_text(fold, cause)),
+            paused: fold.paused.clone(),
             finished: fold.ended.is_some(),
             counts: fold.counts(),
             in_flight: in_flight.map(|(phase, n)| (phase.to_string(), n)).collect(),

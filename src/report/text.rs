@@ -4,8 +4,9 @@ use std::fmt::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::domain::{Ending, Outline, count};
+use crate::domain::{Ending, Outline, PauseCause, count};
 
+use super::lines::pause_text;
 use super::{FailureGroup, Named, Summary};
 
 /// Servers named in a group of the short text.
@@ -41,6 +42,9 @@ impl Summary {
         let end = self.cause_text.as_deref().unwrap_or("done");
         if self.finished {
             writeln!(out, "ended     {}, after {}: {end}\n", self.last, self.duration)
+        } else if let Some(cause) = &self.paused {
+            let why = pause_text(cause);
+            writeln!(out, "paused    {}, after {}: {why}\n", self.last, self.duration)
         } else {
             writeln!(out, "not ended, last seen {}, after {}\n", self.last, self.duration)
         }
@@ -83,14 +87,27 @@ impl Summary {
             let begun = self.in_flight.iter().map(|(phase, n)| format!("{n} {phase}"));
             let begun = begun.collect::<Vec<_>>().join(", ");
             let begun = if begun.is_empty() { "no server".to_owned() } else { begun };
-            // From the records alone nobody knows whether its process lives.
             let run = self.outline.as_ref().map_or("", |outline| outline.run.as_str());
             let resume = format!("refleet resume {run}");
-            writeln!(
-                out,
-                "The run has not ended; in flight: {begun}. If its process is gone, `{}` goes on.\n",
-                resume.trim_end()
-            )?;
+            let resume = resume.trim_end();
+            if let Some(cause) = &self.paused {
+                let why = pause_text(cause);
+                writeln!(
+                    out,
+                    "The run is paused, {why}; in flight, and left as they are: {begun}."
+                )?;
+                match cause {
+                    PauseCause::LockedOut { help, .. } => writeln!(out, "  help: {help}")?,
+                }
+                writeln!(out, "  then: `{resume}` goes on\n")?;
+            } else {
+                // From the records alone nobody knows whether its process lives.
+                writeln!(
+                    out,
+                    "The run has not ended; in flight: {begun}. If its process is gone, `{resume}` \
+                     goes on.\n",
+                )?;
+            }
         } else if let Some(cause) = self.cause_text.as_deref().filter(|cause| *cause != "done") {
             writeln!(out, "The run ended early: {cause}.\n")?;
         }

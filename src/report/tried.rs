@@ -81,7 +81,10 @@ fn ids(event: &Event) -> (Option<&JobId>, Option<&String>) {
 fn text(event: &Event) -> Option<String> {
     let text = match event {
         Event::Resumed => "refleet went on after an interruption".to_owned(),
-        Event::Intended { deed, .. } => format!("{deed}: sent"),
+        Event::Intended { deed, before: Some(before), .. } => {
+            format!("{deed}: sent to the server with system disk {}", before.disk)
+        }
+        Event::Intended { deed, before: None, .. } => format!("{deed}: sent"),
         Event::Accepted { deed, .. } => format!("{deed}: accepted"),
         Event::PutOff { deed, detail, .. } => format!("{deed}: refused for now: {detail}"),
         Event::Refused { deed, detail, .. } => format!("{deed}: refused: {detail}"),
@@ -113,6 +116,7 @@ fn text(event: &Event) -> Option<String> {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
+        | Event::Paused { .. }
         | Event::RunEnded { .. } => return None,
     };
     Some(text)

@@ -19,7 +19,7 @@ use super::{Clock, Prober, RunError, Signal};
 pub trait Decider: Send {
     /// What this input leads to.
     fn handle(&mut self, now: Moment, input: Input) -> Turn;
-    /// Whether the run has ended.
+    /// Whether the run has ended or waits for a person: there is nothing more to drive.
     fn is_finished(&self) -> bool;
 }
 
@@ -29,11 +29,11 @@ impl Decider for Engine {
     }
 
     fn is_finished(&self) -> bool {
-        Self::is_finished(self)
+        Self::is_finished(self) || self.is_paused()
     }
 }
 
-/// A run that came to its end.
+/// A run that came to its end, or to a pause.
 #[derive(Debug)]
 pub struct Ended {
     /// Reporters that failed meanwhile, a sentence each.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::{Action, Deed, Ending, Event, FleetName, Millis, Record, ServerId, Time};
+use crate::domain::{
+    Action, Deed, Ending, Event, Fault, FleetName, Millis, Record, ServerId, Time,
+};
 use crate::engine::Engine;
 use crate::plan::CheckedPlan;
 use crate::simulator::Meddling;
@@ -31,6 +33,8 @@ pub enum Checker {
     GivenBack,
     /// What is called verified was reinstalled.
     Honest,
+    /// Who is shut out sends nothing more, and no server is given up for it.
+    ShutOut,
     /// Nothing that a careful client never does.
     Careful,
     /// The run comes to its end.
@@ -70,6 +74,10 @@ pub(super) struct Watchers {
     not_given_back: BTreeSet<ServerId>,
     /// Wipes that the cloud took and that have not failed, when they were last counted.
     open_wipes: BTreeMap<ServerId, u32>,
+    /// The code with which this process was shut out.
+    shut_out: Option<String>,
+    /// Every such code that any process heard.
+    shut_out_by: BTreeSet<String>,
     appends: u64,
     now: Time,
 }
@@ -95,6 +103,8 @@ impl Watchers {
             endings: BTreeMap::new(),
             not_given_back: BTreeSet::new(),
             open_wipes: BTreeMap::new(),
+            shut_out: None,
+            shut_out_by: BTreeSet::new(),
             appends: 0,
             now: Time(0),
             plan,
@@ -164,7 +174,15 @@ impl Watchers {
                     self.validated.insert(server.clone(), *seen);
                 }
             }
-            Event::Ended { server, ending, .. } => self.ended(server, *ending),
+            Event::Ended { server, ending, failure, .. } => {
+                if let Some(failure) = failure
+                    && self.shut_out_by.contains(&failure.code)
+                {
+                    let detail = format!("{server} is {ending} for {}", failure.code);
+                    self.find(Checker::ShutOut, detail);
+                }
+                self.ended(server, *ending);
+            }
             Event::NotStartedBack { server, .. } => {
                 self.not_given_back.insert(server.clone());
                 self.left_flight(server);
@@ -188,6 +206,7 @@ impl Watchers {
             | Event::RateCut { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }
     }
@@ -282,9 +301,26 @@ impl Watchers {
         }
     }
 
+    /// A process heard a refusal.
+    pub(super) fn heard(&mut self, fault: &Fault) {
+        if fault.shuts_out() {
+            self.shut_out = Some(fault.code.clone());
+            self.shut_out_by.insert(fault.code.clone());
+        }
+    }
+
+    /// The process is gone: the next one knows nothing of what this one heard.
+    pub(super) fn forget(&mut self) {
+        self.shut_out = None;
+    }
+
     /// A request goes out.
     pub(super) fn sending(&mut self, watch: &Watch<'_>, action: &Action) {
         self.now = watch.now;
+        if let Some(code) = &self.shut_out {
+            let detail = format!("{action:?} is sent after {code} was heard");
+            self.find(Checker::ShutOut, detail);
+        }
         let named: Vec<ServerId> = match action {
             Action::Stop { servers, .. } | Action::Start { servers } => servers.clone(),
             Action::Reinstall { server, .. }

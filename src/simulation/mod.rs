@@ -10,6 +10,8 @@
 mod checkers;
 #[cfg(test)]
 mod constraints;
+#[cfg(test)]
+mod doubt_tests;
 mod fit;
 mod scenario;
 mod sim;

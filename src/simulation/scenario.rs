@@ -40,6 +40,8 @@ pub struct Scenario {
     pub longest_down: Millis,
     /// From then on the cloud does not accept who we are.
     pub locked_out_from: Option<Time>,
+    /// From then on it does again, and whoever resumes a paused run does so then.
+    pub let_in_from: Time,
     /// What other people do meanwhile.
     pub meddlings: Vec<(Time, ServerId, Meddling)>,
     /// Nothing goes wrong after that.
@@ -84,6 +86,10 @@ impl Scenario {
         let ahead = rng.random_bool(0.3);
         let clock_ahead = Millis(if ahead { rng.random_range(0..600_000) } else { 0 });
         let stop_at = rng.random_bool(0.1).then(|| Time(rng.random_range(0..1_200_000)));
+        let locked_out = rng.random_bool(0.15).then(|| {
+            let from = Time(rng.random_range(0..900_000));
+            (from, from + Millis(rng.random_range(0..7_200_000)))
+        });
         let quiet_from = Time(0) + TROUBLED;
         let plan = Arc::new(plan);
         Ok(Self {
@@ -96,7 +102,8 @@ impl Scenario {
             clock_ahead,
             stop_at,
             longest_down: Millis::mins(3),
-            locked_out_from: None,
+            locked_out_from: locked_out.map(|(from, _)| from),
+            let_in_from: locked_out.map_or(Time(0), |(_, until)| until),
             meddlings: Vec::new(),
             quiet_from,
         })

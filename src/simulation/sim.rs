@@ -173,6 +173,9 @@ impl Sim {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Reply { life, call, reply } if life == self.life => {
+                if let Err(fault) = &reply {
+                    self.watchers.heard(fault);
+                }
                 self.turn(Input::Replied { call, reply });
             }
             Happening::Wake { life } if life == self.life => {
@@ -201,6 +204,9 @@ impl Sim {
         let turn = engine.handle(moment, input);
         let sent = turn.commands.len();
         self.carry_out(turn, sent);
+        if self.engine.as_ref().is_some_and(Engine::is_paused) {
+            self.go_down();
+        }
     }
 
     fn carry_out(&mut self, turn: Turn, sent: usize) {
@@ -237,7 +243,9 @@ impl Sim {
         let watch = Watch { scenario: &self.scenario, now: self.now };
         self.watchers.sending(&watch, &action);
         let at = Millis(self.scenario.begins.0 + self.now.0);
-        let locked_out = self.scenario.locked_out_from.is_some_and(|from| self.now >= from);
+        let Scenario { locked_out_from, let_in_from, .. } = self.scenario;
+        let locked_out =
+            locked_out_from.is_some_and(|from| (from..let_in_from).contains(&self.now));
         let served = if locked_out && action.cost_class() != CostClass::Free {
             Served { reply: Some(Err(not_let_in())), after: Millis(100) }
         } else {
@@ -271,11 +279,14 @@ impl Sim {
 
     /// The process is gone, and with it all that was in flight to it.
     fn go_down(&mut self) {
-        self.engine = None;
+        let paused = self.engine.take().is_some_and(|engine| engine.is_paused());
         self.life += 1;
         self.wake_at = None;
+        self.watchers.forget();
         let down = Millis(self.rng.random_range(0..self.scenario.longest_down.0));
-        self.at(self.now + down, Happening::Restart);
+        let again = self.now + down;
+        let again = if paused { again.max(self.scenario.let_in_from) } else { again };
+        self.at(again, Happening::Restart);
     }
 
     fn restart(&mut self) {

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::domain::{Ending, Millis, Origin, Place};
+use crate::domain::{Ending, Event, Millis, Origin, Place, Record};
 use crate::engine::{Engine, Flaw};
 use crate::fleet::Selector;
 use crate::playbook::{
@@ -18,7 +18,7 @@ fn place(line: u32) -> Place {
     Place { file: "test.yaml".into(), line }
 }
 
-fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
+pub(super) fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
     let selector = Selector::try_new(None, Some(glob), None, None).unwrap();
     let hosts = vec![HostEntry { place: place(1), hosts: Hosts::Matching(selector) }];
     let mut fleet = FleetSpec::new(name.into(), place(1), hosts);
@@ -26,7 +26,7 @@ fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
     fleet
 }
 
-fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
+pub(super) fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
     Playbook {
         name: "test".to_owned(),
         cloud: "simulator".to_owned(),
@@ -250,15 +250,20 @@ fn a_fleet_written_before_the_one_it_waits_for_is_skipped_with_it() {
 }
 
 #[test]
-fn a_user_who_is_not_let_in_any_more_does_not_knock_all_the_time() {
+fn a_user_who_is_shut_out_pauses_the_run_and_it_goes_on_when_resumed() {
     let playbook = playbook(vec![fleet("web", "web-*", all_at_once(100))]);
     for number in 0..30 {
-        let mut scenario = calm(&playbook, &WorldSpec::healthy(40), number);
-        scenario.locked_out_from = Some(crate::domain::Time(5_000 + number * 10_000));
-        let rehearsal = rehearse(scenario);
-        clean(&rehearsal);
-        let minutes = rehearsal.duration.0 / 60_000;
-        let knocks = rehearsal.locked_out;
-        assert!(knocks < 60 + 4 * minutes, "seed {number}: {knocks} in {minutes} minutes");
+        let from = crate::domain::Time(5_000 + number * 10_000);
+        for away in [Millis::secs(5), Millis::mins(14 * 60)] {
+            let mut scenario = calm(&playbook, &WorldSpec::healthy(40), number);
+            (scenario.locked_out_from, scenario.let_in_from) = (Some(from), from + away);
+            let rehearsal = rehearse(scenario);
+            clean(&rehearsal);
+            let paused = |record: &&Record| matches!(record.event, Event::Paused { .. });
+            let pauses = rehearsal.records.iter().filter(paused).count();
+            assert!(pauses > 0 || rehearsal.locked_out == 0, "{}", trace(&rehearsal));
+            let verified = rehearsal.counts.of(Ending::Verified);
+            assert_eq!(verified, 40, "seed {number}\n{}", trace(&rehearsal));
+        }
     }
 }

@@ -13,10 +13,10 @@ use super::world::World;
 
 /// Every name that requests are counted under, and that an answer can be scripted for.
 #[rustfmt::skip]
-pub(super) const OPERATIONS: [&str; 47] = [
+pub(super) const OPERATIONS: [&str; 46] = [
     "batch", "catalog", "change_os", "check_token", "create_checkpoint", "create_snapshot",
     "issue_token", "list_backup_operations", "list_backups", "list_block_devices",
-    "list_domains", "list_images", "list_instance_actions", "list_interfaces", "list_key_pairs",
+    "list_domains", "list_images", "list_interfaces", "list_key_pairs",
     "list_keys", "list_projects", "list_servers", "list_servers_by_tag", "list_snapshots",
     "list_tags", "list_traces", "list_vaults", "list_volumes", "reinstall", "server_action",
     "show_agency", "show_backup", "show_backup_operation", "show_checkpoint", "show_credential",

@@ -28,6 +28,9 @@ impl World {
             let id = ImageId::new(image.id.clone().unwrap_or_else(|| self.dice.uuid()));
             image_ids.insert(image.name.as_str(), id.clone());
             image_ids.insert(image.id.as_deref().unwrap_or(&image.name), id.clone());
+            if image.whole_server {
+                self.image_backups.insert(id.clone(), image.backup_state);
+            }
             if !image.gone {
                 let made = self.image_of(&id, image);
                 self.images.insert(id, made);

@@ -1,15 +1,13 @@
-//! What changes something: stop, start, reinstall.
+//! What changes something: stop, start, reinstall, change the OS.
 
 use super::dice::Dice;
 use super::error::ApiError;
 use super::jobs::{Failing, JobKind, Part, TheJob};
-use super::knobs::{BusyCode, IdleCall, Span};
+use super::knobs::{BusyCode, IdleCall, Span, millis};
 use super::machine::{NewSystem, Task, TaskKind};
 use super::tasks::{Event, Step, add};
 use super::world::World;
-use crate::domain::{
-    AgencyState, Deed, Image, InstallCall, JobId, KeyState, Millis, ServerId, StopMode, Trace,
-};
+use crate::domain::{Deed, ImageId, InstallCall, JobId, Millis, ServerId, StopMode, Trace};
 
 /// A reinstall as the cloud understands it.
 #[derive(Clone, Debug)]
@@ -22,6 +20,10 @@ pub(super) struct Wipe {
     pub(super) password: bool,
     /// User data is sent.
     pub(super) user_data: bool,
+    /// The user brings the licence.
+    pub(super) byol: bool,
+    /// Another image than the server has: its OS is changed.
+    pub(super) new_image: Option<ImageId>,
     /// KMS key of the new system disk.
     pub(super) disk_key: Option<String>,
     /// The server may run: it is stopped as part of the job.
@@ -90,7 +92,7 @@ impl World {
         if verdicts.iter().all(Result::is_err)
             && let Some(Err(failing)) = verdicts.first()
         {
-            return Err(refusal(*failing));
+            return Err(ApiError::coded(failing.code));
         }
         let job = self.new_job(now, power.job, ids);
         for (part, (id, verdict)) in ids.iter().zip(verdicts).enumerate() {
@@ -112,10 +114,10 @@ impl World {
         let Some(index) = self.by_id.get(id).copied() else { return Ok(None) };
         let machine = &self.machines[index];
         if machine.server.locked {
-            return Err(LOCKED);
+            return Err(Failing::coded("Ecs.0605"));
         }
         if machine.server.frozen {
-            return Err(FROZEN);
+            return Err(Failing::coded("Ecs.0030"));
         }
         let hurries = |task: &Task| {
             matches!((&task.kind, &power.kind), (TaskKind::SoftStop, TaskKind::HardStop))
@@ -125,13 +127,13 @@ impl World {
         }
         if let TaskKind::Reboot(_) = power.kind {
             let runs = machine.server.status == "ACTIVE";
-            return if runs { Ok(Some(index)) } else { Err(WRONG_STATE) };
+            return if runs { Ok(Some(index)) } else { Err(Failing::coded("Ecs.0100")) };
         }
         let wanted = if power.job == JobKind::Start { "ACTIVE" } else { "SHUTOFF" };
         if machine.server.status == wanted && machine.task.is_none() {
             return match self.knobs.idle_call {
                 IdleCall::Succeeds => Ok(None),
-                IdleCall::Fails => Err(WRONG_STATE),
+                IdleCall::Fails => Err(Failing::coded("Ecs.0100")),
             };
         }
         Ok(Some(index))
@@ -141,6 +143,9 @@ impl World {
         let mut length = self.dice.length(power.span);
         if matches!(power.kind, TaskKind::SoftStop) && self.luck.chance(self.faults.slow_stop) {
             length = Millis(length.0 * (20 + self.luck.below(80) as u64));
+        }
+        if let (TaskKind::SoftStop, Some(limit)) = (&power.kind, self.knobs.soft_falls_back) {
+            length = length.min(millis(limit));
         }
         let mut parts = vec![place];
         if let Some(earlier) = self.machines[index].task.take() {
@@ -166,7 +171,7 @@ impl World {
         wipe: &Wipe,
     ) -> Result<JobId, ApiError> {
         let outcome = self.reinstall_now(now, id, wipe);
-        self.note_trace(now, id, (wipe.call, &outcome));
+        self.note_trace(now, id, (wipe, &outcome));
         outcome
     }
 
@@ -180,99 +185,36 @@ impl World {
         self.watch(now, "reinstall", id);
         let Some(index) = self.by_id.get(id).copied() else {
             let helper = self.is_helper_now(id);
-            return Err(if helper { refusal(WRONG_STATE) } else { ApiError::no_server() });
+            return Err(if helper { ApiError::coded("Ecs.0100") } else { ApiError::no_server() });
         };
-        let (image_key, gib) = self.check_wipe(index, wipe)?;
+        let fitting = self.check_wipe(index, wipe)?;
         let machine = &self.machines[index];
         if machine.count.accepted > 0 && !machine.last_failed {
             self.violated(now, "second_reinstall", ("reinstall", id));
         }
         let system = NewSystem {
             key_name: wipe.key_pair.as_ref().map(|(name, _)| name.clone()),
-            disk_key: image_key.or_else(|| wipe.disk_key.clone()),
+            disk_key: fitting.image.key.clone().or_else(|| wipe.disk_key.clone()),
+            gib: fitting.gib,
+            image: wipe.new_image.is_some().then_some(fitting.image),
             helper: None,
-            reserved_gib: gib,
+            reserved_gib: if self.knobs.reinstall_reserves { fitting.gib } else { 0 },
             holds_quota: true,
         };
-        let job = self.new_job(now, JobKind::Reinstall, std::slice::from_ref(id));
+        let kind = if system.image.is_some() { JobKind::ChangeOs } else { JobKind::Reinstall };
+        let job = self.new_job(now, kind, std::slice::from_ref(id));
         self.begin_reinstall(now, index, ((job, 0), system));
         self.done(now, Deed::Reinstall, id);
         Ok(self.jobs[job].id.clone())
     }
 
-    /// Whether the server can be reinstalled like this: the image's key and the disk's size.
-    fn check_wipe(&self, index: usize, wipe: &Wipe) -> Result<(Option<String>, u64), ApiError> {
-        let machine = &self.machines[index];
-        let server = &machine.server;
-        let refuse = |failing| Err(refusal(failing));
-        if server.locked {
-            return refuse(LOCKED);
-        }
-        if server.frozen {
-            return refuse(FROZEN);
-        }
-        if machine.task.is_some() {
-            return refuse(self.busy());
-        }
-        let may_run = wipe.stop_first == StopFirst::Yes && server.status == "ACTIVE";
-        let failed = machine.last_failed && server.status != "ACTIVE";
-        if !(server.status == "SHUTOFF" || may_run || failed) {
-            return refuse(WRONG_STATE);
-        }
-        let Some(slot) = machine.system else { return refuse(NO_SYSTEM_DISK) };
-        let disk = &self.disks[slot];
-        if disk.status != "in-use" {
-            let backing_up = disk.status == "backing-up";
-            return refuse(if backing_up { BACKING_UP } else { DISK_ABNORMAL });
-        }
-        let image = self.images.get(&server.image).ok_or_else(|| refusal(NO_IMAGE))?;
-        check_image(image, wipe.call)?;
-        self.check_login(wipe)?;
-        self.check_encryption(image.key.as_ref().or(wipe.disk_key.as_ref()))?;
-        self.check_quota(disk.size_gib)?;
-        Ok((image.key.clone(), disk.size_gib))
-    }
-
-    fn check_login(&self, wipe: &Wipe) -> Result<(), ApiError> {
-        let bad = |text: &'static str| Err(ApiError::new(400, "Ecs.0005", text));
-        match (&wipe.key_pair, wipe.password) {
-            (Some(_), true) => bad("adminpass and keyname must not both be set."),
-            (None, false) if !wipe.user_data => bad("adminpass, keyname or user_data must be set."),
-            (Some((name, owner)), false) => {
-                let same = |pair: &crate::domain::KeyPair| {
-                    pair.name == *name
-                        && pair.user.as_ref().is_some_and(|user| user.as_str() == owner)
-                };
-                if self.key_pairs.iter().any(same) { Ok(()) } else { Err(refusal(NO_KEY_PAIR)) }
-            }
-            (None, _) => Ok(()),
-        }
-    }
-
-    fn check_encryption(&self, key: Option<&String>) -> Result<(), ApiError> {
-        let Some(key) = key else { return Ok(()) };
-        if matches!(self.agency, AgencyState::Missing | AgencyState::Powerless) {
-            return Err(refusal(NO_AGENCY));
-        }
-        let usable = |it: &crate::domain::KmsKey| it.id == *key && it.state == KeyState::Enabled;
-        if self.keys.iter().any(usable) { Ok(()) } else { Err(refusal(BAD_KEY)) }
-    }
-
-    fn check_quota(&self, gib: u64) -> Result<(), ApiError> {
-        let quota = self.shown_quota();
-        let short = |free: Option<u64>, needed: u64| free.is_some_and(|free| free < needed);
-        if short(quota.volumes.free(), 1) || short(quota.gigabytes.free(), gib) {
-            return Err(refusal(NO_QUOTA));
-        }
-        Ok(())
-    }
-
     fn begin_reinstall(&mut self, now: Millis, index: usize, (place, system): (Place, NewSystem)) {
-        self.reserved.0 += 1;
+        self.reserved.0 += u64::from(self.knobs.reinstall_reserves);
         self.reserved.1 += system.reserved_gib;
         self.in_flight += 1;
         self.counters.peak_in_flight = self.counters.peak_in_flight.max(self.in_flight);
         let number = self.number();
+        let span = if system.image.is_some() { self.knobs.change_os } else { self.knobs.reinstall };
         let kind = TaskKind::Reinstall(Box::new(system));
         let machine = &mut self.machines[index];
         machine.count.accepted += 1;
@@ -292,15 +234,15 @@ impl World {
             server.task_state = Some(shown.1);
             now
         };
-        let length = self.reinstall_length();
+        let length = self.reinstall_length(span);
         let rates = FailureRates::from(&self.faults);
         for (share, step) in course(&mut self.luck, &rates) {
             self.plan(add(begin, Millis(length.0 * share / 100)), at(step));
         }
     }
 
-    fn reinstall_length(&mut self) -> Millis {
-        let length = self.dice.length(self.knobs.reinstall);
+    fn reinstall_length(&mut self, span: Span) -> Millis {
+        let length = self.dice.length(span);
         let slow = self.luck.chance(self.faults.slow_job);
         if slow { Millis(length.0 * (3 + self.luck.below(8) as u64)) } else { length }
     }
@@ -320,11 +262,13 @@ impl World {
         self.helper_ids.contains(id) && self.helpers.iter().any(|helper| helper.id == *id)
     }
 
-    fn busy(&self) -> Failing {
-        match self.knobs.busy_code {
-            BusyCode::CommandRunning => RUNNING,
-            BusyCode::WrongState => WRONG_STATE,
-        }
+    /// What a busy server says.
+    pub(super) fn busy(&self) -> Failing {
+        Failing::coded(match self.knobs.busy_code {
+            BusyCode::CommandRunning => "Ecs.0603",
+            BusyCode::WrongState => "Ecs.0100",
+            BusyCode::Locked => "Ecs.0605",
+        })
     }
 
     fn new_job(&mut self, now: Millis, kind: JobKind, ids: &[ServerId]) -> usize {
@@ -348,11 +292,15 @@ impl World {
         &mut self,
         now: Millis,
         id: &ServerId,
-        (call, outcome): (InstallCall, &Result<JobId, ApiError>),
+        (wipe, outcome): (&Wipe, &Result<JobId, ApiError>),
     ) {
-        let name = match call {
-            InstallCall::V2 => "reinstallOsV2",
-            InstallCall::V1 => "reinstallOs",
+        if !self.knobs.traces {
+            return;
+        }
+        let name = match (wipe.call, &wipe.new_image) {
+            (_, Some(_)) => "changeOs",
+            (InstallCall::V2, None) => "reinstallOsV2",
+            (InstallCall::V1, None) => "reinstallOs",
         };
         let (code, job) = match outcome {
             Ok(job) => (200, self.knobs.trace_holds_job.then(|| job.clone())),
@@ -398,46 +346,6 @@ fn course(luck: &mut Dice, rates: &FailureRates) -> Vec<(u64, Step)> {
         return vec![(20, Step::Detached), (60, Step::Swapped), (90, Step::Broken)];
     }
     vec![(20, Step::Detached), (60, Step::Swapped), (100, Step::Reinstalled)]
-}
-
-fn check_image(image: &Image, call: InstallCall) -> Result<(), ApiError> {
-    if image.status != "active" || !image.registered {
-        return Err(refusal(IMAGE_NOT_ACTIVE));
-    }
-    let fits = match call {
-        InstallCall::V2 => image.cloud_init,
-        InstallCall::V1 => !image.cloud_init,
-    };
-    if fits { Ok(()) } else { Err(refusal(IMAGE_DOES_NOT_FIT)) }
-}
-
-/// A failure as the answer to a request.
-fn refusal(failing: Failing) -> ApiError {
-    let status = if failing == RUNNING { 501 } else { 400 };
-    ApiError::new(status, failing.code, failing.reason)
-}
-
-macro_rules! failings {
-    ($($name:ident = $code:literal, $reason:literal;)*) => {
-        $(const $name: Failing = Failing { code: $code, reason: $reason };)*
-    };
-}
-
-failings! {
-    NO_QUOTA = "Ecs.0021", "The EVS disk quota is insufficient.";
-    NO_AGENCY = "Ecs.0025", "EVS is not authorized to use KMS.";
-    FROZEN = "Ecs.0030", "The server is frozen.";
-    NO_IMAGE = "Ecs.0031", "The image does not exist.";
-    IMAGE_NOT_ACTIVE = "Ecs.0032", "The image is not active.";
-    IMAGE_DOES_NOT_FIT = "Ecs.0007", "The image does not fit this call.";
-    BACKING_UP = "Ecs.0073", "The system disk is being backed up.";
-    WRONG_STATE = "Ecs.0100", "The server status does not allow this operation.";
-    DISK_ABNORMAL = "Ecs.0101", "The system disk is abnormal.";
-    NO_SYSTEM_DISK = "Ecs.0105", "The server has no system disk.";
-    NO_KEY_PAIR = "Ecs.0314", "The key pair does not exist.";
-    RUNNING = "Ecs.0603", "Another command is running. Try again in 1 minute.";
-    LOCKED = "Ecs.0605", "The server is locked.";
-    BAD_KEY = "Ecs.0912", "The encryption key is invalid.";
 }
 
 #[cfg(test)]
@@ -536,7 +444,8 @@ mod tests {
     fn refused(group: &str, top: &str) -> Result<Answer, String> {
         let stopped = if group.starts_with("status") { "" } else { "status: SHUTOFF, " };
         let text = format!("servers: [{{ {stopped}{group}{} name: a }}]\n{top}", comma(group));
-        let mut world = world(WorldSpec::from_yaml(&text).expect(&text), Faults::default());
+        let spec = WorldSpec::from_yaml(&text).expect(&text);
+        let mut world = World::new(&spec, Faults::default(), 1);
         let server = ids(&world).remove(0);
         let wipe = reinstall_of(&world, &server);
         answer(&mut world, 0, &wipe)
@@ -565,6 +474,13 @@ mod tests {
                 format!("{image} encrypted: evs/default }}]\nkeys: [{{ state: disabled }}]"),
                 "Ecs.0912",
             ),
+            ("flavor: d2.xlarge.8", String::new(), "Ecs.0005"),
+            ("", format!("{image} registered: false }}]"), "Ecs.0032"),
+            ("", format!("{image} whole_server: true, backup_state: gone }}]"), "Ecs.0034"),
+            ("", format!("{image} whole_server: true, backup_state: preparing }}]"), "Ecs.0048"),
+            ("prepaid: true", format!("{image} kind: market }}]"), "Ecs.0510"),
+            ("", "quota: { servers: 1 }\nknobs: { helper_counts: true }".to_owned(), "Ecs.0001"),
+            ("from_iso: true", "knobs: { iso_refused: true }".to_owned(), "Ecs.0007"),
             ("", "quota: { volumes: 2 }".to_owned(), "Ecs.0021"),
             ("", "quota: { gigabytes: 179 }".to_owned(), "Ecs.0021"),
         ];
@@ -572,6 +488,7 @@ mod tests {
             assert_eq!(refused(group, &top), Err(code.to_owned()), "{group} {top}");
         }
         assert!(refused("", "quota: { volumes: 3, gigabytes: 180 }").is_ok());
+        assert!(refused("from_iso: true", "").is_ok(), "not documented, so a knob");
     }
 
     #[test]

@@ -183,6 +183,8 @@ fn wipe(request: &ReinstallRequest) -> Wipe {
         key_pair,
         password: matches!(request.login, Login::Password(_)),
         user_data: request.user_data.is_some(),
+        byol: request.byol,
+        new_image: None,
         disk_key: match &request.encryption {
             Encryption::None => None,
             Encryption::Key(key) => Some(key.clone()),

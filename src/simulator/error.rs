@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::codes;
 use crate::domain::Millis;
 
 /// Which of the cloud's body shapes an error is written in (`errors-and-limits.md`, section 1).
@@ -59,6 +60,14 @@ impl ApiError {
     ) -> Self {
         let (message, shape) = (message.into(), Shape::Service);
         Self { status, code, message, shape, window: None, retry_after: None }
+    }
+
+    /// The error of that code, as its service says it.
+    pub(super) fn coded(code: &'static str) -> Self {
+        match codes::find(code) {
+            Some(it) => Self::new(it.status, it.name, it.message).shaped(it.shape()),
+            None => Self::new(400, code, ""),
+        }
     }
 
     /// The same in another shape.

@@ -1,6 +1,7 @@
 //! Jobs of a simulated cloud and their parts.
 
 use super::codes;
+use super::knobs::JobTypes;
 use crate::domain::{JobId, JobStatus, Millis, ServerId};
 
 /// What a job does.
@@ -14,16 +15,19 @@ pub(super) enum JobKind {
     Reboot,
     /// Reinstalls a server.
     Reinstall,
+    /// Changes the OS of a server.
+    ChangeOs,
 }
 
 impl JobKind {
     /// As `job_type` says it; not documented (`product.md`, section 8).
-    pub(super) fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self, types: &JobTypes) -> &str {
         match self {
-            Self::Stop => "stopServer",
-            Self::Start => "startServer",
-            Self::Reboot => "rebootServer",
-            Self::Reinstall => "reinstallOs",
+            Self::Stop => &types.stop,
+            Self::Start => &types.start,
+            Self::Reboot => &types.reboot,
+            Self::Reinstall => &types.reinstall,
+            Self::ChangeOs => &types.change_os,
         }
     }
 }

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answers::KnownCode;
 use crate::domain::Millis;
 
 /// A range of seconds, written as `[60, 120]`.
@@ -55,6 +56,8 @@ pub enum BusyCode {
     CommandRunning,
     /// `Ecs.0100`.
     WrongState,
+    /// `Ecs.0605`.
+    Locked,
 }
 
 /// What comes of stopping a stopped server, or starting a running one.
@@ -77,6 +80,64 @@ pub enum MixedBatch {
     Succeeds,
 }
 
+/// What becomes of a password in a reinstall (`ecs.md`, section 6.1: OTC does not list it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminPassword {
+    /// It is set.
+    Taken,
+    /// `Ecs.0005`.
+    Refused,
+}
+
+/// The HTTP status of a task that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// 200.
+    Ok,
+    /// 202.
+    Accepted,
+}
+
+/// How the gateway spells its codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayPrefix {
+    /// `APIGW.0308`, as Huawei Cloud.
+    Apigw,
+    /// `APIG.0308`, as the reference of OTC.
+    Apig,
+}
+
+/// What `job_type` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobTypes {
+    /// Of a stop.
+    pub stop: String,
+    /// Of a start.
+    pub start: String,
+    /// Of a reboot.
+    pub reboot: String,
+    /// Of a reinstall.
+    pub reinstall: String,
+    /// Of a change of the OS.
+    pub change_os: String,
+}
+
+impl Default for JobTypes {
+    fn default() -> Self {
+        Self {
+            stop: "stopServer".to_owned(),
+            start: "startServer".to_owned(),
+            reinstall: "reinstallOs".to_owned(),
+            change_os: "changeOs".to_owned(),
+            reboot: "rebootServer".to_owned(),
+        }
+    }
+}
+
 /// The knobs. Every length is simulated time, but for the life of a token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -90,6 +151,8 @@ pub struct Knobs {
     pub start: Span,
     /// A reinstall.
     pub reinstall: Span,
+    /// A change of the OS.
+    pub change_os: Span,
     /// Password or key are injected after a reinstall.
     pub injection: Span,
     /// A Windows password can be fetched, counted from the start behind a reinstall.
@@ -132,6 +195,38 @@ pub struct Knobs {
     pub starts_after_reinstall: bool,
     /// Until the new Windows password is there, the old one is still shown.
     pub password_stays: bool,
+    /// What `job_type` says.
+    pub job_types: JobTypes,
+    /// A job that ended can be queried for so many seconds, then it is `Common.0011`; none: for ever.
+    pub job_retention: Option<f64>,
+    /// The HTTP status of a task that is taken.
+    pub task_status: TaskStatus,
+    /// A soft stop cuts the power after so many seconds; none: it never does.
+    pub soft_falls_back: Option<f64>,
+    /// The system disk is missing from the server while it is replaced.
+    pub boot_volume_missing: bool,
+    /// The new system disk has an id of its own.
+    pub new_volume_id: bool,
+    /// The server's `key_name` is the new key pair after a reinstall.
+    pub key_name_changes: bool,
+    /// There is an audit log at all: CTS may be off.
+    pub traces: bool,
+    /// The region takes licences that users bring; else `Ecs.0090`.
+    pub byol: bool,
+    /// A password in a reinstall.
+    pub admin_password: AdminPassword,
+    /// Servers made from an ISO image cannot be reinstalled: `Ecs.0007`.
+    pub iso_refused: bool,
+    /// What D2 and H2 flavors are refused with; none: `Ecs.0005`.
+    pub flavor_code: Option<KnownCode>,
+    /// What an encrypted image without a usable key is refused with; none: `Ecs.0912`.
+    pub image_key_code: Option<KnownCode>,
+    /// The temporary server counts against the quota of servers.
+    pub helper_counts: bool,
+    /// A reinstall in flight holds back a disk of the EVS quota.
+    pub reinstall_reserves: bool,
+    /// How the gateway spells its codes.
+    pub gateway_prefix: GatewayPrefix,
     /// Throttling answers carry `Retry-After`.
     pub retry_after: bool,
     /// A token lives so many seconds of the wall clock: no speed divides them (`auth.md`,
@@ -146,6 +241,7 @@ impl Default for Knobs {
             stop_hard: Span(3.0, 7.0),
             start: Span(10.0, 20.0),
             reinstall: Span(60.0, 120.0),
+            change_os: Span(60.0, 240.0),
             injection: Span::exactly(90.0),
             password: Span(300.0, 600.0),
             snapshot: Span(2.0, 10.0),
@@ -167,6 +263,22 @@ impl Default for Knobs {
             single_job_parts: false,
             starts_after_reinstall: true,
             password_stays: false,
+            job_types: JobTypes::default(),
+            job_retention: None,
+            task_status: TaskStatus::Ok,
+            soft_falls_back: None,
+            boot_volume_missing: true,
+            new_volume_id: true,
+            key_name_changes: true,
+            traces: true,
+            byol: true,
+            admin_password: AdminPassword::Taken,
+            iso_refused: false,
+            flavor_code: None,
+            image_key_code: None,
+            helper_counts: false,
+            reinstall_reserves: true,
+            gateway_prefix: GatewayPrefix::Apigw,
             retry_after: false,
             token_life: 24 * 3_600,
         }
@@ -198,6 +310,33 @@ impl Knobs {
         let shown = ["SHUTOFF", "REBUILD", "ACTIVE", "UNKNOWN", "BUILD"];
         shown[rng.random_range(0..shown.len())].clone_into(&mut knobs.reinstall_status);
         knobs.reinstall = Span(60.0, rng.random_range(90.0..240.0));
+        knobs.draw_more(rng.clone());
         knobs
+    }
+
+    /// The rest is drawn from a stream of its own, so that what is drawn behind the knobs stays the
+    /// same for the same seed.
+    fn draw_more(&mut self, mut rng: ChaCha8Rng) {
+        rng.set_stream(rng.get_stream() + 1);
+        let mut flip = |probability: f64| rng.random_bool(probability);
+        if flip(0.3) {
+            self.job_types = JobTypes {
+                stop: String::new(),
+                start: "batchStart".to_owned(),
+                reinstall: "stopServer".to_owned(),
+                change_os: String::new(),
+                reboot: String::new(),
+            };
+        }
+        // Not `job_retention`: a run that is resumed the next morning ends with servers unknown.
+        self.soft_falls_back = flip(0.3).then_some(120.0);
+        self.boot_volume_missing = flip(0.7);
+        self.key_name_changes = flip(0.8);
+        self.traces = flip(0.8);
+        self.password_stays = flip(0.3);
+        self.reinstall_reserves = flip(0.8);
+        if flip(0.2) {
+            self.busy_code = BusyCode::Locked;
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::error::{ApiError, Shape};
 use super::jobs::TheJob;
-use super::knobs::MixedBatch;
+use super::knobs::{MixedBatch, millis};
+use super::tasks::add;
 use super::world::World;
 use crate::domain::{
     Image, ImageId, JobId, JobStatus, KeyPair, KmsKey, Millis, Quota, QuotaLine, Server, ServerId,
@@ -45,7 +46,11 @@ impl World {
     /// One job.
     pub(super) fn show_job(&self, now: Millis, id: &JobId) -> Result<&TheJob, ApiError> {
         let job = self.job_by_id.get(id).map(|index| &self.jobs[*index]);
-        job.filter(|job| job.visible <= now)
+        let kept = self.knobs.job_retention.map(millis);
+        let gone = |job: &TheJob| {
+            kept.zip(job.ended()).is_some_and(|(kept, ended)| add(ended, kept) < now)
+        };
+        job.filter(|job| job.visible <= now && !gone(job))
             .ok_or_else(|| ApiError::new(400, "Common.0011", "The job id is invalid."))
     }
 

@@ -105,6 +105,10 @@ pub(super) enum TaskKind {
 pub(super) struct NewSystem {
     /// Key pair afterwards.
     pub(super) key_name: Option<String>,
+    /// The image, if it is another one.
+    pub(super) image: Option<crate::domain::Image>,
+    /// Size of the new system disk in GiB.
+    pub(super) gib: u64,
     /// KMS key of the new system disk.
     pub(super) disk_key: Option<String>,
     /// The temporary server, once it is there.

@@ -23,6 +23,7 @@ mod looks;
 mod machine;
 mod meddle;
 mod password;
+mod preconditions;
 mod reboot;
 mod snapshots;
 mod spec;
@@ -37,7 +38,9 @@ pub use account::{Account, clouds_yaml, first_line};
 pub use answers::{AnswerShape, KnownCode, ScriptedAnswer};
 pub use direct::Served;
 pub use faults::{Faults, RateLimit};
-pub use knobs::{BusyCode, IdleCall, Knobs, MixedBatch, Span};
+pub use knobs::{
+    AdminPassword, BusyCode, GatewayPrefix, IdleCall, JobTypes, Knobs, MixedBatch, Span, TaskStatus,
+};
 pub use meddle::Meddling;
 pub use spec::{
     BackupState, ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, SpecError,

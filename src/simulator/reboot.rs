@@ -15,7 +15,7 @@ impl Power {
         match self.job {
             JobKind::Start => "start",
             JobKind::Reboot => "reboot",
-            JobKind::Stop | JobKind::Reinstall => "stop",
+            JobKind::Stop | JobKind::Reinstall | JobKind::ChangeOs => "stop",
         }
     }
 
@@ -70,6 +70,8 @@ impl World {
             key_pair: None,
             password: false,
             user_data: true,
+            byol: false,
+            new_image: None,
             disk_key: None,
             stop_first: StopFirst::Yes,
         };

@@ -297,6 +297,8 @@ pub struct QuotaSpec {
     pub volumes: Option<u64>,
     /// Their size together in GiB; none: no limit.
     pub gigabytes: Option<u64>,
+    /// Number of servers; none: no limit. It matters only with the knob `helper_counts`.
+    pub servers: Option<u64>,
 }
 
 /// Why a world cannot be.
@@ -363,6 +365,7 @@ impl WorldSpec {
         let quota = QuotaSpec {
             volumes: Some(u64::from(n) * 4 + 100),
             gigabytes: Some(u64::from(n) * 1_000 + 10_000),
+            servers: None,
         };
         Self { servers: vec![group], quota, ..Self::default() }
     }
@@ -460,12 +463,13 @@ impl KeySpec {
 }
 
 impl Knobs {
-    fn spans(&self) -> [(&'static str, Span); 13] {
+    fn spans(&self) -> [(&'static str, Span); 14] {
         [
             ("stop_soft", self.stop_soft),
             ("stop_hard", self.stop_hard),
             ("start", self.start),
             ("reinstall", self.reinstall),
+            ("change_os", self.change_os),
             ("injection", self.injection),
             ("password", self.password),
             ("snapshot", self.snapshot),

@@ -15,6 +15,8 @@ pub struct RequestCount {
     pub throttled: u64,
     /// By operation.
     pub by_operation: BTreeMap<&'static str, u64>,
+    /// Requests that the simulator does not know, as `METHOD /path`; the first hundred kinds.
+    pub unknown: BTreeMap<String, u64>,
 }
 
 /// Reinstalls of one server so far.

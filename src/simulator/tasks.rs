@@ -122,7 +122,9 @@ impl World {
     }
 
     fn detached(&mut self, at: Millis, index: usize) {
-        self.change(at, index).volumes.retain(|volume| !volume.boot);
+        if self.knobs.boot_volume_missing {
+            self.change(at, index).volumes.retain(|volume| !volume.boot);
+        }
         let helper = self.helper_of(at, index);
         let id = helper.id.clone();
         self.helper_ids.insert(id.clone());
@@ -153,7 +155,8 @@ impl World {
 
     fn swapped(&mut self, at: Millis, index: usize) {
         let Some(slot) = self.machines[index].system else { return };
-        let id = VolumeId::new(self.dice.uuid());
+        let new = VolumeId::new(self.dice.uuid());
+        let id = if self.knobs.new_volume_id { new } else { self.disks[slot].id.clone() };
         let wall = self.wall(at);
         let mut released = 0;
         let disk = &mut self.disks[slot];
@@ -164,29 +167,41 @@ impl World {
         {
             *disk = renewed(disk, &id, wall);
             disk.key.clone_from(&system.disk_key);
+            self.used_gib += system.gib.saturating_sub(disk.size_gib);
+            disk.size_gib = disk.size_gib.max(system.gib);
             if system.holds_quota {
                 system.holds_quota = false;
                 released = system.reserved_gib;
-                self.reserved.0 -= 1;
+                self.reserved.0 -= u64::from(self.knobs.reinstall_reserves);
             }
         }
         self.reserved.1 -= released;
         self.disk_by_id.insert(id.clone(), slot);
         let boot = Attachment { id, device: "/dev/vda".to_owned(), boot: true };
-        self.change(at, index).volumes.insert(0, boot);
+        let volumes = &mut self.change(at, index).volumes;
+        volumes.retain(|volume| !volume.boot);
+        volumes.insert(0, boot);
     }
 
     fn reinstalled(&mut self, at: Millis, index: usize) {
         let Some(task) = self.machines[index].task.take() else { return };
         let TaskKind::Reinstall(system) = task.kind else { return };
         let starts = self.knobs.starts_after_reinstall;
+        let key_name_changes = self.knobs.key_name_changes;
         let until = add(at, self.dice.length(self.knobs.injection));
         let wall = self.wall(at);
         let server = self.change(at, index);
         (if starts { "ACTIVE" } else { "SHUTOFF" }).clone_into(&mut server.status);
         server.task_state = None;
         server.fault = None;
-        server.key_name = system.key_name;
+        if key_name_changes {
+            server.key_name = system.key_name;
+        }
+        if let Some(image) = system.image {
+            server.image = image.id;
+            server.image_name = Some(image.name);
+            server.os_type = Some(image.os_type);
+        }
         let machine = &mut self.machines[index];
         machine.injecting_until = Some(until);
         machine.password = Password::AwaitsStart;
@@ -205,7 +220,7 @@ impl World {
         let Some(task) = self.machines[index].task.take() else { return };
         let TaskKind::Reinstall(system) = task.kind else { return };
         if system.holds_quota {
-            self.reserved.0 -= 1;
+            self.reserved.0 -= u64::from(self.knobs.reinstall_reserves);
             self.reserved.1 -= system.reserved_gib;
         }
         let usual = if system.holds_quota { "Ecs.0202" } else { "Ecs.0226" };

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::account::Account;
 use super::answers::Progress;
+use super::codes;
 use super::dice::Dice;
 use super::error::ApiError;
 use super::faults::{Fate, Faults, Hears, Request};
 use super::jobs::TheJob;
-use super::knobs::Knobs;
+use super::knobs::{GatewayPrefix, Knobs};
 use super::machine::Machine;
 use super::snapshots::Snapshot;
-use super::spec::{QuotaSpec, WorldSpec};
+use super::spec::{BackupState, QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
 use super::vaults::{Backup, Checkpoint, Vault};
@@ -48,6 +49,8 @@ pub struct World {
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) backups: Vec<Backup>,
     pub(super) images: BTreeMap<ImageId, Image>,
+    /// What has become of the backups behind full-ECS images.
+    pub(super) image_backups: BTreeMap<ImageId, BackupState>,
     pub(super) key_pairs: Vec<KeyPair>,
     pub(super) keys: Vec<KmsKey>,
     pub(super) quota: QuotaSpec,
@@ -95,6 +98,7 @@ impl World {
             checkpoints: Vec::new(),
             backups: Vec::new(),
             images: BTreeMap::new(),
+            image_backups: BTreeMap::new(),
             key_pairs: Vec::new(),
             keys: Vec::new(),
             quota: spec.quota,
@@ -205,6 +209,16 @@ impl World {
         *self.counters.requests.by_operation.entry(operation).or_default() += 1;
     }
 
+    /// Counts a request that is not known here.
+    pub(super) fn count_unknown(&mut self, now: Millis, method: &str, path: &str) {
+        self.count(now, "unknown");
+        let seen = &mut self.counters.requests.unknown;
+        let kind = format!("{method} {path}");
+        if seen.len() < 100 || seen.contains_key(&kind) {
+            *seen.entry(kind).or_default() += 1;
+        }
+    }
+
     /// Draws what becomes of a request.
     pub(super) fn fate(&mut self, now: Millis, operation: &str, mutating: bool) -> Fate {
         let fate = if let Some(scripted) = self.scripted(operation) {
@@ -221,6 +235,16 @@ impl World {
             self.counters.requests.throttled += 1;
         }
         fate
+    }
+
+    /// The refusal as this cloud's gateway spells it.
+    pub(super) fn spelled(&self, error: ApiError) -> ApiError {
+        let number = error.code.strip_prefix("APIGW.");
+        let otc = number.filter(|_| self.knobs.gateway_prefix == GatewayPrefix::Apig);
+        match otc.and_then(|number| codes::find(&format!("APIG.{number}"))) {
+            Some(code) => ApiError { code: code.name, ..error },
+            None => error,
+        }
     }
 
     fn over_limit(&mut self, now: Millis) -> Option<ApiError> {

@@ -169,6 +169,21 @@ impl Simulator {
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
+    /// Gives it other faults, as a file of them would.
+    pub(crate) fn breaks(&self, faults: &str) {
+        let host = self.field("endpoint").strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        let request = format!(
+            "POST /_refleet/faults HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{faults}",
+            faults.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
     /// Demands that no server was wiped twice, and nothing was done that a careful client never does.
     #[track_caller]
     pub(crate) fn saw_a_careful_client(&self, servers: usize) {

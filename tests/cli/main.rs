@@ -11,4 +11,5 @@ mod basics;
 mod crash;
 mod harness;
 mod look;
+mod shut_out;
 mod support;

@@ -81,7 +81,25 @@ impl Cloud {
         request.send().await.expect("an answer")
     }
 
+    /// Ends a token by another one.
+    pub(crate) async fn revoke(&self, by: &str, token: &str) -> (u16, String) {
+        let request = self.client.delete(self.url("/v3/auth/tokens"));
+        let request = request.header("X-Auth-Token", by).header("X-Subject-Token", token);
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
     pub(crate) async fn signed(&self, path: &str, secret: &str, skew: i64) -> Response {
+        self.signed_as((&self.account.access_key, secret, None), path, skew).await
+    }
+
+    /// Signed with those keys, and with a security token where there is one.
+    pub(crate) async fn signed_as(
+        &self,
+        (access, secret, session): (&str, &str, Option<&str>),
+        path: &str,
+        skew: i64,
+    ) -> Response {
         let path = path.replace("{p}", &self.account.project_id);
         let (bare, query) = path.split_once('?').unwrap_or((&path, ""));
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -90,8 +108,11 @@ impl Cloud {
         let outgoing =
             Outgoing { method: "GET", host, path: bare, query: &query, headers: &[], body: b"" };
         let now = Timestamp(self.clock.load(Ordering::SeqCst) + skew);
-        let signed = sign(&outgoing, &self.account.access_key, secret, now);
+        let signed = sign(&outgoing, access, secret, now);
         let mut request = self.client.get(self.url(&path));
+        if let Some(session) = session {
+            request = request.header("X-Security-Token", session);
+        }
         for (name, value) in signed.headers {
             request = request.header(name, value);
         }
@@ -102,6 +123,23 @@ impl Cloud {
         let answer = self.bare(path, Some(&self.token)).await;
         assert_eq!(answer.status(), 200, "{path}");
         json_of(answer).await
+    }
+
+    /// Any request with the token: its status and body.
+    pub(crate) async fn any(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> (u16, String) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.client.request(method, self.url(path));
+        request = request.header("X-Auth-Token", &self.token);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
     }
 
     /// What is told to anybody.

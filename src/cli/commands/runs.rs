@@ -1,6 +1,6 @@
 //! `refleet runs`: every run of the state file, the newest last.
 
-use crate::domain::Counts;
+use crate::domain::{Counts, PauseCause};
 use crate::journal::{RunSummary, Store};
 
 use super::super::app::App;
@@ -36,9 +36,10 @@ fn listing(runs: &[RunSummary]) -> String {
 
 /// Where a run is, in a few words.
 pub(in crate::cli) fn state(run: &RunSummary) -> String {
-    match (&run.end, run.alive) {
-        (Some((_, counts)), _) => Counts::to_string(counts),
-        (None, Some(pid)) => format!("running (process {pid})"),
-        (None, None) => "interrupted".to_owned(),
+    match (&run.end, run.alive, &run.paused) {
+        (Some((_, counts)), _, _) => Counts::to_string(counts),
+        (None, Some(pid), _) => format!("running (process {pid})"),
+        (None, None, Some(PauseCause::LockedOut { .. })) => "paused: locked out".to_owned(),
+        (None, None, None) => "interrupted".to_owned(),
     }
 }

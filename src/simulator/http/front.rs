@@ -124,7 +124,8 @@ impl Front {
         self.requests += 1;
         let request_id = self.request_id();
         let (outcome, sent) = self.served(now, request, &segments);
-        let mut answer = outcome.unwrap_or_else(|error| refused(&error, &request_id, self.speed));
+        let mut answer = outcome
+            .unwrap_or_else(|error| refused(&self.world.spelled(error), &request_id, self.speed));
         answer.headers.push(("X-Request-Id", request_id));
         (answer, sent)
     }
@@ -136,7 +137,8 @@ impl Front {
         segments: &[String],
     ) -> (Result<Outgoing, ApiError>, Sent) {
         let Some((call, project)) = route(&request.method, segments) else {
-            self.world.count(now.at, "unknown");
+            let path = request.target.split('?').next().unwrap_or_default();
+            self.world.count_unknown(now.at, &request.method, path);
             let message = "The API does not exist or has not been published in the environment";
             let error = ApiError::new(404, "APIGW.0101", message).shaped(Shape::Gateway);
             return (Err(error), Sent::Whole);

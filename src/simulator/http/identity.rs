@@ -286,10 +286,8 @@ fn temporary(front: &mut Front, now: Now, request: &Incoming) -> Result<Outgoing
     let text = request.header("x-auth-token").or(wanted["id"].as_str()).unwrap_or_default();
     let token = front.gate.token(text, now.wall);
     let scope = token.map_err(|_| keystone(401, "The token is not valid."))?.scope;
-    let life = match &wanted["duration_seconds"] {
-        Value::Null => 900,
-        given => given.as_u64().unwrap_or_default(),
-    };
+    let given = wanted.get("duration_seconds");
+    let life = given.map_or(900, |given| given.as_u64().unwrap_or_default());
     if !(900..=86_400).contains(&life) {
         return Err(keystone(400, "duration_seconds must be between 900 and 86400."));
     }

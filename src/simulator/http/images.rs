@@ -17,9 +17,12 @@ pub(super) fn answer(
     match call {
         ImageCall::ListImages => {
             let (page, next) = page(world, request)?;
-            let marker = next.map(|image| image.id.as_str());
             let images: Vec<Value> = page.iter().map(|image| written(world, image)).collect();
-            Ok(Outgoing::ok(&json!({"images": images, "page_info": {"next_marker": marker}})))
+            let mut body = json!({"images": images});
+            if let (Some(last), Some(_)) = (page.last(), next) {
+                body["page_info"] = json!({"next_marker": last.id.as_str()});
+            }
+            Ok(Outgoing::ok(&body))
         }
         ImageCall::NativeImages => {
             let (page, next) = page(world, request)?;
@@ -112,10 +115,11 @@ fn wanted(world: &World, request: &Incoming, image: &Image) -> bool {
         return true;
     }
     let body = written(world, image);
-    asked.iter().all(|(key, wanted)| match &body[*key] {
-        Value::String(have) => have.eq_ignore_ascii_case(wanted),
-        Value::Null => wanted.eq_ignore_ascii_case("false"),
-        have => have.to_string().eq_ignore_ascii_case(wanted),
+    asked.iter().all(|(key, wanted)| {
+        let have = body[*key].as_str().map(str::to_owned);
+        let missing = body[*key].is_null().then(|| "false".to_owned());
+        let have = have.or(missing).unwrap_or_else(|| body[*key].to_string());
+        have.eq_ignore_ascii_case(wanted)
     })
 }
 

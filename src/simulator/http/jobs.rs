@@ -35,7 +35,7 @@ impl Line<'_> {
         let end = self.end.filter(|_| ended).map(time).unwrap_or_default();
         let mut body = json!({
             "job_id": self.id.as_str(),
-            "job_type": job.kind.as_str(),
+            "job_type": job.kind.as_str(&world.knobs.job_types),
             "status": text(self.status),
             "begin_time": time(job.begin),
             "end_time": end,

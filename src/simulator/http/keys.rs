@@ -89,10 +89,10 @@ fn written(pair: &KeyPair) -> Value {
 fn kms_list(world: &World, wanted: &Value) -> Result<Value, ApiError> {
     let bad = || ApiError::new(400, "KMS.0204", "The parameter is invalid.").shaped(Shape::Kms);
     let text = |key: &str| wanted[key].as_str().filter(|text| !text.is_empty());
-    let limit = match &wanted["limit"] {
-        Value::Null => 1_000,
-        Value::String(text) => text.parse().map_err(|_| bad())?,
-        other => other.as_u64().ok_or_else(bad)?,
+    let limit = match (wanted.get("limit"), text("limit")) {
+        (None, _) => 1_000,
+        (Some(_), Some(text)) => text.parse().map_err(|_| bad())?,
+        (Some(number), None) => number.as_u64().ok_or_else(bad)?,
     };
     let limit = usize::try_from(limit).ok().filter(|n| (1..=1_000).contains(n)).ok_or_else(bad)?;
     let state = text("key_state");

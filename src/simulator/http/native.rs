@@ -51,7 +51,7 @@ impl ActionLine {
     pub(super) fn of(call: &PowerCall, body: &Value, at: Timestamp) -> Option<Self> {
         let has = |key: &str| body.get(key).is_some();
         let name = match call {
-            PowerCall::Reinstall(..) => "rebuild",
+            PowerCall::Reinstall(..) | PowerCall::ChangeOs(..) => "rebuild",
             PowerCall::Batch | PowerCall::NativeAction(_) => {
                 let names = [
                     ("os-stop", "stop"),

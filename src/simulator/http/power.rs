@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::commands::{StopFirst, Wipe};
 use super::super::error::{ApiError, Shape};
+use super::super::knobs::TaskStatus;
 use super::super::world::World;
 use super::message::{Incoming, Outgoing};
 use super::route::{Call, PowerCall};
@@ -24,7 +25,9 @@ pub(super) fn operation(call: &Call, request: &Incoming) -> &'static str {
 /// The servers that a call is about.
 pub(super) fn servers(call: &PowerCall, body: &Value) -> Vec<ServerId> {
     match call {
-        PowerCall::NativeAction(id) | PowerCall::Reinstall(id, _) => vec![id.clone()],
+        PowerCall::NativeAction(id) | PowerCall::Reinstall(id, _) | PowerCall::ChangeOs(id, _) => {
+            vec![id.clone()]
+        }
         PowerCall::Batch => {
             let action = body.as_object().and_then(|body| body.values().next());
             action.and_then(|action| ids(action).ok()).unwrap_or_default()
@@ -39,11 +42,22 @@ pub(super) fn answer(
     (request, call): (&Incoming, &PowerCall),
 ) -> Result<Outgoing, ApiError> {
     let body = request.json()?;
-    let accepted = |job: &JobId| Outgoing::ok(&json!({"job_id": job.as_str()}));
+    let status = match world.knobs.task_status {
+        TaskStatus::Ok => 200,
+        TaskStatus::Accepted => 202,
+    };
+    let accepted = |job: &JobId| Outgoing::raw(status, json!({"job_id": job.as_str()}).to_string());
     match call {
         PowerCall::Batch => batch(world, now, &body).map(|job| accepted(&job)),
         PowerCall::Reinstall(id, form) => {
-            let wipe = wipe(&body, *form)?;
+            let wipe = wipe(&body["os-reinstall"], *form)?;
+            world.reinstall(now, id, &wipe).map(|job| accepted(&job))
+        }
+        PowerCall::ChangeOs(id, form) => {
+            let wanted = &body["os-change"];
+            let wipe = wipe(wanted, *form)?;
+            let image = wanted["imageid"].as_str().ok_or_else(|| invalid("imageid is missing."))?;
+            let wipe = Wipe { new_image: Some(ImageId::from(image)), ..wipe };
             world.reinstall(now, id, &wipe).map(|job| accepted(&job))
         }
         PowerCall::NativeAction(id) => native_action(world, now, (id, &body)).map_err(native),
@@ -113,10 +127,9 @@ fn invalid(message: &'static str) -> ApiError {
     ApiError::new(400, "Ecs.0005", message)
 }
 
-fn wipe(body: &Value, call: InstallCall) -> Result<Wipe, ApiError> {
-    let wanted = &body["os-reinstall"];
+fn wipe(wanted: &Value, call: InstallCall) -> Result<Wipe, ApiError> {
     if !wanted.is_object() {
-        return Err(invalid("os-reinstall is missing."));
+        return Err(invalid("os-reinstall or os-change is missing."));
     }
     let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let metadata = &wanted["metadata"];
@@ -138,6 +151,8 @@ fn wipe(body: &Value, call: InstallCall) -> Result<Wipe, ApiError> {
         key_pair,
         password: text(&wanted["adminpass"]).is_some(),
         user_data: call == InstallCall::V2 && text(&metadata["user_data"]).is_some(),
+        byol: text(&metadata["BYOL"]).is_some(),
+        new_image: None,
         disk_key: disk_key(metadata)?,
         stop_first,
     })

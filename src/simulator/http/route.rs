@@ -72,6 +72,8 @@ pub(super) enum PowerCall {
     NativeAction(ServerId),
     /// Reinstall.
     Reinstall(ServerId, InstallCall),
+    /// Change the OS.
+    ChangeOs(ServerId, InstallCall),
 }
 
 /// Disks and their quota.
@@ -222,6 +224,12 @@ fn power(request: Request<'_>) -> Option<PowerCall> {
         ("POST", "v2", ["cloudservers", id, "reinstallos"]) => {
             PowerCall::Reinstall(of(id), InstallCall::V2)
         }
+        ("POST", "v1", ["cloudservers", id, "changeos"]) => {
+            PowerCall::ChangeOs(of(id), InstallCall::V1)
+        }
+        ("POST", "v2", ["cloudservers", id, "changeos"]) => {
+            PowerCall::ChangeOs(of(id), InstallCall::V2)
+        }
         ("POST", "v2.1", ["servers", id, "action"]) => PowerCall::NativeAction(of(id)),
         _ => return None,
     })
@@ -339,6 +347,7 @@ impl PowerCall {
             Self::Batch => "batch",
             Self::NativeAction(_) => "server_action",
             Self::Reinstall(..) => "reinstall",
+            Self::ChangeOs(..) => "change_os",
         }
     }
 }
@@ -346,10 +355,9 @@ impl PowerCall {
 impl StorageCall {
     fn operation(&self) -> &'static str {
         match self {
-            Self::Quota => "show_quota",
+            Self::Quota | Self::Limits => "show_quota",
             Self::ListVolumes => "list_volumes",
             Self::ShowVolume(_) => "show_volume",
-            Self::Limits => "show_quota",
             Self::Types => "list_volume_types",
             Self::DeleteSnapshot(_) => "delete_snapshot",
             Self::Snapshots => "list_snapshots",

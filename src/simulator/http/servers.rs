@@ -144,8 +144,7 @@ fn written(front: &mut Front, now: Millis, index: usize) -> &str {
 /// `OS-EXT-STS:vm_state` and `power_state` of a status.
 fn state_of(status: &str) -> (&'static str, u8) {
     match status {
-        "ACTIVE" => ("active", 1),
-        "REBOOT" | "HARD_REBOOT" | "REBUILD" => ("active", 1),
+        "ACTIVE" | "REBOOT" | "HARD_REBOOT" | "REBUILD" => ("active", 1),
         "BUILD" => ("building", 0),
         "ERROR" => ("error", 4),
         _ => ("stopped", 4),

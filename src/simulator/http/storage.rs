@@ -137,12 +137,14 @@ fn quota(world: &World, request: &Incoming) -> Value {
     body
 }
 
+/// What the list can be asked by.
+const KEYS: [&str; 8] =
+    ["server_id", "id", "ids", "name", "status", "availability_zone", "marker", "metadata"];
+
 /// Filters and pages: `offset` is an index, `marker` the last id of the page before.
 fn list(world: &World, request: &Incoming) -> Result<Value, ApiError> {
     let limit = request.number("limit", 1_000).map_err(bad)?;
     let offset = request.number("offset", 0).map_err(bad)?;
-    const KEYS: [&str; 8] =
-        ["server_id", "id", "ids", "name", "status", "availability_zone", "marker", "metadata"];
     if KEYS.iter().all(|key| request.query(key).is_none()) {
         let page = world.list_volumes(offset, limit).map_err(bad)?;
         let volumes: Vec<Value> = page.iter().map(|disk| volume(world, disk)).collect();
