@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use crate::domain::{Ending, JobId, count};
 
 use super::Support;
-use super::support::Before;
+use super::support::AsPlanned;
 use super::tried::{Chapter, Step, seen_text};
 
 impl Support {
@@ -158,7 +158,7 @@ impl Support {
     }
 }
 
-fn write_plan(out: &mut String, before: &Before) -> fmt::Result {
+fn write_plan(out: &mut String, before: &AsPlanned) -> fmt::Result {
     line(out, "zone", &before.zone)?;
     let name = before.image_name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
     line(out, "image", format!("{}{name}", before.image))?;

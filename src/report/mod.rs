@@ -41,6 +41,6 @@ pub use reporter::Reporter;
 pub use schema::schema;
 pub use status::Status;
 pub use summary::{FailureGroup, FleetSummary, Named, Summary};
-pub use support::{After, Before, FailedJob, Meant, Support, find as find_server};
+pub use support::{After, AsPlanned, FailedJob, Meant, Support, find as find_server};
 pub use terminal::Terminal;
 pub use tried::{Chapter, Step};

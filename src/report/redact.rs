@@ -53,6 +53,7 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
+        | Event::Paused { .. }
         | Event::RunEnded { .. } => false,
     };
     concerns.then_some(record)

@@ -17,7 +17,7 @@ use super::{Error, Fold};
 
 /// What the plan knew of the server; the records do not tell it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Before {
+pub struct AsPlanned {
     /// When the cloud was read.
     #[serde(serialize_with = "utc")]
     pub looked_at: Timestamp,
@@ -106,7 +106,7 @@ pub struct Support {
     /// The run that it was in.
     pub run: Option<Outline>,
     /// As the plan knew it; `None`: the plan cannot be read.
-    pub before: Option<Before>,
+    pub before: Option<AsPlanned>,
     /// As it was seen after its last failed reinstall.
     pub after: Option<After>,
     /// What was tried.
@@ -151,7 +151,7 @@ impl Support {
     pub fn of(
         records: &[Record],
         server: &ServerId,
-        before: Option<Before>,
+        before: Option<AsPlanned>,
     ) -> Result<Option<Self>, Error> {
         let records = about(records, server)?;
         let fold = Fold::of(&records);

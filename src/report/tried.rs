@@ -86,7 +86,10 @@ fn text(event: &Event) -> Option<String> {
         Event::Paused { cause: PauseCause::LockedOut { code, detail, .. } } => {
             format!("refleet was locked out, and paused: {code}: {detail}")
         }
-        Event::Intended { deed, .. } => format!("{deed}: sent"),
+        Event::Intended { deed, before: Some(before), .. } => {
+            format!("{deed}: sent to the server with system disk {}", before.disk)
+        }
+        Event::Intended { deed, before: None, .. } => format!("{deed}: sent"),
         Event::Accepted { deed, .. } => format!("{deed}: accepted"),
         Event::PutOff { deed, detail, .. } => format!("{deed}: refused for now: {detail}"),
         Event::Refused { deed, detail, .. } => format!("{deed}: refused: {detail}"),
@@ -118,6 +121,7 @@ fn text(event: &Event) -> Option<String> {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
+        | Event::Paused { .. }
         | Event::RunEnded { .. } => return None,
     };
     Some(text)

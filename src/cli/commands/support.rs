@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::domain::{Ending, RunId, ServerId, list_some};
 use crate::journal::{Store, StoredRun};
 use crate::plan::Plan;
-use crate::report::{Before, Meant, Support, find_server};
+use crate::report::{AsPlanned, Meant, Support, find_server};
 
 use super::super::app::App;
 use super::super::args::SupportArgs;
@@ -56,10 +56,10 @@ fn nobody(run: &RunId, wanted: &str) -> Failure {
 
 /// What the plan of the run knows of the server. A plan that this refleet cannot read is no reason
 /// to withhold the rest.
-fn before(stored: &StoredRun, server: &ServerId) -> Option<Before> {
+fn before(stored: &StoredRun, server: &ServerId) -> Option<AsPlanned> {
     let plan: Plan = serde_json::from_str(&stored.plan_json).ok()?;
     let found = &plan.targets.get(server)?.found;
-    Some(Before {
+    Some(AsPlanned {
         looked_at: plan.made,
         project_id: plan.cloud.project_id.clone(),
         zone: found.az.clone(),
