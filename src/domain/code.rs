@@ -156,7 +156,7 @@ impl FaultClass {
             Self::Busy => "something else is being done to the server: try again when it is over",
             Self::State => "look at the server in the console, then plan again",
             Self::Lost => "look at the server and at the audit log before anything else",
-            Self::Unauthorised => "check the credentials of this cloud, then plan again",
+            Self::Unauthorised => "check the credentials of this cloud",
             Self::Forbidden => {
                 "ask the project's IAM administrator for the right to do this, then plan again"
             }
