@@ -352,7 +352,15 @@ impl Fate {
         let traces = match self {
             Self::NeverArrived => Vec::new(),
             Self::Refused => vec![trace(2_000, 400, None)],
-            _ => vec![trace(2_000, 200, (log == Log::WithJobs).then_some("j"))],
+            Self::Begun
+            | Self::Detached
+            | Self::Swapped
+            | Self::DoneAndStarted
+            | Self::DoneAndLeftOff
+            | Self::FailedBeforeSwap
+            | Self::FailedAfterSwap => {
+                vec![trace(2_000, 200, (log == Log::WithJobs).then_some("j"))]
+            }
         };
         match log {
             Log::Unreadable => Traced::Unreadable(String::new()),

@@ -314,7 +314,7 @@ fn x7_a_right_that_is_missing_at_submit_ends_the_server_unwiped_and_back_on() {
         });
         let failure = told.all_ended(Ending::Failed).unwrap();
         assert_eq!(failure.code, "Pdp.0001");
-        assert!(failure.help.contains("ask for the right"), "{}", failure.help);
+        assert!(failure.help.contains("IAM administrator"), "{}", failure.help);
         assert!(failure.detail.contains("req-7"), "{}", failure.detail);
         assert_eq!(told.wipes(), 1, "a right does not come by asking again");
         let server = told.world.servers().find(|server| server.name == "web-0001").unwrap();
@@ -583,7 +583,7 @@ fn n11_after_two_failures_a_server_needs_support_and_says_what_support_needs() {
         assert!(!failure.code.is_empty());
         assert!(failure.cause.contains("2 times"), "{}", failure.cause);
         assert!(!failure.detail.is_empty(), "the cloud's own reason: {failure:?}");
-        assert!(failure.help.contains("contact the cloud's support"), "{}", failure.help);
+        assert!(failure.help.contains("cloud's support"), "{}", failure.help);
         assert!(failure.help.contains("system disk may be gone"), "{}", failure.help);
         assert_eq!(told.wipes(), 2, "never a third");
         let jobs: Vec<_> = told

@@ -41,11 +41,12 @@ const TABLES: &[(u16, &str, &str)] = &[
 
 /// The code in a body, as the cloud's own SDK looks for it.
 fn code_of(body: &Value) -> Option<&str> {
-    let direct = ["error_code", "errorCode", "code"].into_iter();
-    let found = direct.filter_map(|key| body[key].as_str()).next();
+    let mut direct = ["error_code", "errorCode", "code"].into_iter();
+    let found = direct.find_map(|key| body[key].as_str());
     found.or_else(|| body.as_object()?.values().filter(|it| it.is_object()).find_map(code_of))
 }
 
+#[expect(clippy::expect_used, reason = "an answer of ours is text")]
 async fn answered(cloud: &Cloud, script: &str) -> (u16, String) {
     cloud.set_faults(&format!("answers: [{{ operation: list_servers, {script} }}]")).await;
     let answer = cloud.bare("/v1/{p}/cloudservers/detail", Some(&cloud.token)).await;
