@@ -205,6 +205,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_refusal_of_who_we_are_is_told_from_one_of_what_was_asked_for() {
+        let check = |code: &str, class, expected| {
+            let (code, message) = (code.to_owned(), String::new());
+            let fault =
+                crate::domain::Fault { class, code, message, request_id: None, retry_after: None };
+            assert_eq!(fault.shuts_out(), expected, "{fault}");
+        };
+        check("HTTP 401", FaultClass::Unauthorised, true);
+        for code in ["APIGW.0310", "APIGW.0802", "APIG.0802"] {
+            check(code, FaultClass::Forbidden, true);
+        }
+        for code in ["HTTP 403", "APIGW.0302", "Pdp.0001"] {
+            check(code, FaultClass::Forbidden, false);
+        }
+        check("APIGW.0308", FaultClass::Throttled, false);
+    }
+
+    #[test]
     fn codes_are_unique() {
         let unique: BTreeSet<_> = CloudCode::all().map(|known| known.code).collect();
         assert_eq!(unique.len(), CODES.len());
