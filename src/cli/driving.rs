@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::domain::{Record, RunId};
+use crate::domain::{PauseCause, Record, RunId};
 use crate::engine::{Engine, Input};
 use crate::journal::{RunLog, Store};
 use crate::report::{JsonLines, Plain, Reporters, Summary, Terminal};
@@ -74,6 +74,12 @@ impl Drive<'_> {
 /// Says what came of a run, and gives the code that it is left with.
 pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let summary = Summary::of(&store.records(run).await?);
+    match &summary.paused {
+        Some(PauseCause::LockedOut { help, .. }) => {
+            app.ui.say(format_args!("run {run} is paused: {help}; then refleet resume {run}"));
+        }
+        None => {}
+    }
     if events_are_the_result(app) {
         // Programs read stdout: there is nothing but events on it.
         app.ui.note(summary.to_text().trim_end());

@@ -64,7 +64,7 @@ impl From<Exit> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{Counts, FleetName, ServerId};
+    use crate::domain::{Counts, FleetName, PauseCause, ServerId};
 
     use super::*;
 
@@ -93,6 +93,15 @@ mod tests {
         check(&canary, &[Failed], 3, Exit::BudgetSpent);
         check(&CloseCause::Stopped, &[Verified], 3, Exit::Interrupted);
         check(&CloseCause::Refused, &[], 3, Exit::Refused);
+    }
+
+    #[test]
+    fn a_run_that_waits_for_a_person_was_not_interrupted() {
+        let text = String::new;
+        let cause = PauseCause::LockedOut { code: text(), detail: text(), help: text() };
+        let mut summary = Summary::of(&[]);
+        summary.paused = Some(cause);
+        assert_eq!(Exit::of(&summary), Exit::Paused);
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl FaultClass {
             Self::Busy => "something else is being done to the server: try again when it is over",
             Self::State => "look at the server in the console, then plan again",
             Self::Lost => "look at the server and at the audit log before anything else",
-            Self::Unauthorised => "check the credentials of this cloud, then plan again",
+            Self::Unauthorised => "check the credentials of this cloud",
             Self::Forbidden => {
                 "ask the project's IAM administrator for the right to do this, then plan again"
             }
@@ -203,6 +203,24 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_refusal_of_who_we_are_is_told_from_one_of_what_was_asked_for() {
+        let check = |code: &str, class, expected| {
+            let (code, message) = (code.to_owned(), String::new());
+            let fault =
+                crate::domain::Fault { class, code, message, request_id: None, retry_after: None };
+            assert_eq!(fault.shuts_out(), expected, "{fault}");
+        };
+        check("HTTP 401", FaultClass::Unauthorised, true);
+        for code in ["APIGW.0310", "APIGW.0802", "APIG.0802"] {
+            check(code, FaultClass::Forbidden, true);
+        }
+        for code in ["HTTP 403", "APIGW.0302", "Pdp.0001"] {
+            check(code, FaultClass::Forbidden, false);
+        }
+        check("APIGW.0308", FaultClass::Throttled, false);
+    }
 
     #[test]
     fn codes_are_unique() {

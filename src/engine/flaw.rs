@@ -15,6 +15,8 @@ pub(crate) enum Flaw {
     ResumeWithoutDoubt,
     /// The failure budget is not looked at.
     BudgetIgnored,
+    /// Who is shut out goes on knocking.
+    KnocksOn,
 }
 
 impl Engine {

@@ -26,6 +26,10 @@ impl Engine {
             detail: fault.message.clone(),
             help: advice(&fault.code, fault.class).to_owned(),
         });
+        #[cfg(test)]
+        if self.flaw == Some(super::Flaw::KnocksOn) {
+            self.pending.shut_out = None;
+        }
         let Purpose::Change { deed, servers } = purpose else { return };
         let (class, detail, retry_at) = (fault.class, fault.to_string(), draft.now.at);
         let request_id = fault.request_id.clone();

@@ -45,6 +45,9 @@ pub struct ServerState {
     pub warnings: Vec<String>,
     /// Lost answers that were looked up.
     pub doubts: Vec<Doubt>,
+    /// Where it was before it was stopped: there it goes back to if the stop is refused.
+    #[serde(skip)]
+    before_stop: Phase,
 }
 
 impl ServerState {
@@ -196,6 +199,7 @@ impl Fold {
                     failure: None,
                     warnings: Vec::new(),
                     doubts: Vec::new(),
+                    before_stop: Phase::Pending,
                 };
                 self.servers.insert(target.id.clone(), state);
             }
@@ -205,7 +209,14 @@ impl Fold {
 
     fn sent(&mut self, deed: Deed, servers: &[ServerId]) {
         match deed {
-            Deed::Stop | Deed::ForceStop => self.go(servers, Phase::Stopping),
+            Deed::Stop | Deed::ForceStop => {
+                self.each(servers, |server, _| {
+                    if server.phase != Phase::Stopping {
+                        server.before_stop = server.phase;
+                    }
+                });
+                self.go(servers, Phase::Stopping);
+            }
             Deed::Reinstall => self.go(servers, Phase::Reinstalling),
             // A start leaves a server where it is: it comes before the checks or after the end.
             Deed::Start => {}
@@ -214,8 +225,13 @@ impl Fold {
 
     fn not_done(&mut self, deed: Deed, servers: &[ServerId], detail: &str) {
         self.each(servers, |server, at| {
-            if deed == Deed::Reinstall && server.ending().is_none() {
-                server.go(Phase::Stopped, at);
+            let back = match deed {
+                Deed::Reinstall => Phase::Stopped,
+                Deed::Stop | Deed::ForceStop => server.before_stop,
+                Deed::Start => server.phase,
+            };
+            if server.ending().is_none() {
+                server.go(back, at);
             }
             server.note = Some(format!("the {deed} was refused ({detail})"));
         });

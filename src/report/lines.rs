@@ -76,10 +76,7 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::Closing { cause } if *cause != CloseCause::Done => {
             (Notice, format!("the run ends: {}; nothing new starts", cause_text(fold, cause)))
         }
-        Event::Paused { cause } => {
-            let then = "nothing more is sent, every server stays as it is";
-            (Notice, format!("the run is paused, {}; {then}", pause_text(cause)))
-        }
+        Event::Paused { cause } => (Notice, paused_line(cause)),
         Event::RunEnded { cause, .. } => {
             (Detail, format!("run ended: {}", cause_text(fold, cause)))
         }
@@ -153,6 +150,11 @@ pub(super) fn cause_text(fold: &Fold, cause: &CloseCause) -> String {
         CloseCause::Stopped => "stopped on request".to_owned(),
         CloseCause::Refused => "refused before anything was touched".to_owned(),
     }
+}
+
+fn paused_line(cause: &PauseCause) -> String {
+    let then = "nothing more is sent, every server stays as it is";
+    format!("the run is paused, {}; {then}", pause_text(cause))
 }
 
 /// What a run waits for, in words.

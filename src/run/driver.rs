@@ -180,6 +180,9 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
             replies = self.calls.next() => replies,
             () = wake => return Ok(Next::Inputs(vec![Input::Woke])),
         };
+        let mut replies = replies;
+        // Who is shut out sends nothing more: that is heard before what came in with it is acted on.
+        replies.sort_by_key(|(_, reply)| !reply.as_ref().is_err_and(Fault::shuts_out));
         let mut inputs: Vec<Input> =
             replies.into_iter().map(|(call, reply)| Input::Replied { call, reply }).collect();
         // Replies that never stop coming must not hold back what is due.

@@ -43,6 +43,8 @@ pub struct Rehearsal {
     pub turns: u64,
     /// How often the process died.
     pub crashes: u32,
+    /// How often the run was paused.
+    pub pauses: u32,
     /// What the checkers found; the first finding ends the seed.
     pub findings: Vec<Finding>,
     /// The records, for a trace.
@@ -319,6 +321,9 @@ impl Sim {
             Some(Event::RunEnded { cause, counts }) => (Some(cause.clone()), counts.clone()),
             _ => (None, Counts::default()),
         };
+        let pauses =
+            self.journal.iter().filter(|record| matches!(record.event, Event::Paused { .. }));
+        let pauses = u32::try_from(pauses.count()).unwrap_or(u32::MAX);
         Rehearsal {
             seed: self.scenario.seed,
             cause,
@@ -327,7 +332,8 @@ impl Sim {
             requests: self.scenario.world.stats().requests.total,
             locked_out: self.locked_out,
             turns: self.turns,
-            crashes: self.life,
+            crashes: self.life.saturating_sub(pauses),
+            pauses,
             findings: self.watchers.findings,
             records: self.journal,
         }

@@ -13,6 +13,7 @@ use super::sim::Rehearsal;
 pub struct Tally {
     seeds: u64,
     crashes: u64,
+    pauses: u64,
     turns: u64,
     durations: Vec<Millis>,
     requests: u64,
@@ -28,6 +29,7 @@ impl Tally {
     pub fn add(&mut self, rehearsal: &Rehearsal) {
         self.seeds += 1;
         self.crashes += u64::from(rehearsal.crashes);
+        self.pauses += u64::from(rehearsal.pauses);
         self.turns += rehearsal.turns;
         self.durations.push(rehearsal.duration);
         self.requests += rehearsal.requests;
@@ -83,8 +85,8 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} seeds, {} crashes, {} turns of the engine",
-            self.seeds, self.crashes, self.turns
+            "{} seeds, {} crashes, {} pauses, {} turns of the engine",
+            self.seeds, self.crashes, self.pauses, self.turns
         )?;
         for (cause, n) in &self.causes {
             writeln!(f, "  {n:>6} runs ended because {cause}")?;

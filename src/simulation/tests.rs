@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::domain::{Ending, Event, Millis, Origin, Place, Record};
+use crate::domain::{CloseCause, Ending, Millis, Origin, Place};
 use crate::engine::{Engine, Flaw};
 use crate::fleet::Selector;
 use crate::playbook::{
@@ -68,14 +68,8 @@ fn trace(rehearsal: &Rehearsal) -> String {
 
 #[test]
 fn without_faults_every_server_is_verified() {
-    let none = Faults::default();
     for number in 0..20 {
-        let mut scenario =
-            Scenario::draw(&two_fleets(), &WorldSpec::healthy(14), Some(&none), number).unwrap();
-        scenario.stop_at = None;
-        scenario.crashes.clear();
-        scenario.deadly_changes.clear();
-        let rehearsal = rehearse(scenario);
+        let rehearsal = rehearse(calm(&two_fleets(), &WorldSpec::healthy(14), number));
         assert!(rehearsal.findings.is_empty(), "{:?}\n{}", rehearsal.findings, trace(&rehearsal));
         assert_eq!(rehearsal.counts.of(Ending::Verified), 12, "{}", trace(&rehearsal));
     }
@@ -128,6 +122,12 @@ fn an_engine_that_ignores_the_budget_is_caught() {
     assert_eq!(found, Some(Checker::Budget));
 }
 
+#[test]
+fn an_engine_that_goes_on_knocking_is_caught() {
+    let found = caught(|engine| engine.break_with(Flaw::KnocksOn));
+    assert_eq!(found, Some(Checker::ShutOut));
+}
+
 /// Twenty servers at once, ten away at most, two failures allowed, and every job fails.
 fn all_jobs_fail(strict_budget: bool, number: u64) -> Rehearsal {
     let strategy = Strategy {
@@ -170,6 +170,7 @@ fn when_every_job_fails_a_loose_budget_is_passed_by_what_was_in_flight_at_most()
 fn calm(playbook: &Playbook, spec: &WorldSpec, number: u64) -> Scenario {
     let mut scenario = Scenario::draw(playbook, spec, Some(&Faults::default()), number).unwrap();
     scenario.stop_at = None;
+    scenario.locked_out_from = None;
     scenario.crashes.clear();
     scenario.deadly_changes.clear();
     scenario
@@ -259,11 +260,27 @@ fn a_user_who_is_shut_out_pauses_the_run_and_it_goes_on_when_resumed() {
             (scenario.locked_out_from, scenario.let_in_from) = (Some(from), from + away);
             let rehearsal = rehearse(scenario);
             clean(&rehearsal);
-            let paused = |record: &&Record| matches!(record.event, Event::Paused { .. });
-            let pauses = rehearsal.records.iter().filter(paused).count();
-            assert!(pauses > 0 || rehearsal.locked_out == 0, "{}", trace(&rehearsal));
+            assert!(
+                rehearsal.pauses > 0 || rehearsal.locked_out == 0,
+                "seed {number}\n{}",
+                trace(&rehearsal)
+            );
             let verified = rehearsal.counts.of(Ending::Verified);
             assert_eq!(verified, 40, "seed {number}\n{}", trace(&rehearsal));
         }
+    }
+}
+
+#[test]
+fn a_user_who_is_shut_out_before_anything_is_touched_ends_the_run() {
+    let playbook = playbook(vec![fleet("web", "web-*", all_at_once(100))]);
+    for number in 0..10 {
+        let mut scenario = calm(&playbook, &WorldSpec::healthy(4), number);
+        let (from, until) = (crate::domain::Time(0), crate::domain::Time(u64::MAX));
+        (scenario.locked_out_from, scenario.let_in_from) = (Some(from), until);
+        let rehearsal = rehearse(scenario);
+        clean(&rehearsal);
+        assert_eq!(rehearsal.cause, Some(CloseCause::Refused), "{}", trace(&rehearsal));
+        assert_eq!(rehearsal.counts.pending, 4, "{}", trace(&rehearsal));
     }
 }
