@@ -225,6 +225,8 @@ pub struct Knobs {
     pub helper_counts: bool,
     /// A reinstall in flight holds back a disk of the EVS quota.
     pub reinstall_reserves: bool,
+    /// At most so many reinstalls at once in the project, then `Common.0024`; none: no limit.
+    pub reinstalls_at_once: Option<u32>,
     /// How the gateway spells its codes.
     pub gateway_prefix: GatewayPrefix,
     /// Throttling answers carry `Retry-After`.
@@ -279,6 +281,7 @@ impl Default for Knobs {
             image_key_code: None,
             helper_counts: false,
             reinstall_reserves: true,
+            reinstalls_at_once: None,
             gateway_prefix: GatewayPrefix::Apigw,
             retry_after: false,
             token_life: 24 * 3_600,

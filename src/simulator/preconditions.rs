@@ -54,6 +54,10 @@ impl World {
         let least = if wipe.new_image.is_some() { image.min_disk_gib } else { 0 };
         let gib = disk.size_gib.max(least);
         self.check_quota(gib)?;
+        let most = self.knobs.reinstalls_at_once;
+        if most.is_some_and(|most| self.in_flight >= most as usize) {
+            return refuse("Common.0024");
+        }
         Ok(Fitting { image: image.clone(), gib })
     }
 
@@ -138,5 +142,98 @@ impl World {
             InstallCall::V1 => !image.cloud_init,
         };
         if fits { Ok(()) } else { refuse("Ecs.0007") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::knobs::Knobs;
+    use super::super::trial::{answer, calm, ids, job, reinstall_of, status, world};
+    use super::super::{Faults, WorldSpec};
+    use crate::domain::{Action, Answer, JobStatus, Login, ReinstallRequest, UserId};
+
+    /// The code that a changed request is refused with, in a stopped world of those knobs.
+    fn refused(knobs: &str, change: fn(&mut ReinstallRequest)) -> Option<String> {
+        let text = format!("knobs: {{ {knobs} }}");
+        let knobs = WorldSpec::from_yaml(&text).expect(&text).knobs;
+        let mut world = world("servers: [{ status: SHUTOFF }]", knobs);
+        let server = ids(&world).remove(0);
+        let Action::Reinstall { server, mut request } = reinstall_of(&world, &server) else {
+            panic!("no reinstall")
+        };
+        change(&mut request);
+        answer(&mut world, 0, &Action::Reinstall { server, request }).err()
+    }
+
+    #[test]
+    fn a_licence_is_refused_where_the_region_takes_none() {
+        let byol = |request: &mut ReinstallRequest| request.byol = true;
+        assert_eq!(refused("", byol), None);
+        assert_eq!(refused("byol: false", byol).as_deref(), Some("Ecs.0090"));
+        assert_eq!(refused("byol: false", |_| ()), None);
+    }
+
+    #[test]
+    fn a_key_pair_is_one_of_its_owner_or_none_at_all() {
+        let foreign = |request: &mut ReinstallRequest| {
+            if let Login::KeyPair { owner, .. } = &mut request.login {
+                *owner = UserId::new("somebody-else");
+            }
+        };
+        let unknown = |request: &mut ReinstallRequest| {
+            if let Login::KeyPair { name, .. } = &mut request.login {
+                "nobody-made-it".clone_into(name);
+            }
+        };
+        assert_eq!(refused("", foreign).as_deref(), Some("Ecs.0314"));
+        assert_eq!(refused("", unknown).as_deref(), Some("Ecs.0314"));
+    }
+
+    #[test]
+    fn knobs_say_which_code_a_flavor_and_the_key_of_an_image_are_refused_with() {
+        let image = "images: [{ name: Standard_Ubuntu_24.04_latest, encrypted: evs/default }]\n\
+                     keys: [{ state: disabled }]";
+        let cases = [
+            ("flavor: h2.3xlarge.10", "", "", "Ecs.0005"),
+            ("flavor: d2.xlarge.8", "", "flavor_code: Ecs.0202", "Ecs.0202"),
+            ("count: 1", image, "image_key_code: EVS.2040", "EVS.2040"),
+        ];
+        for (group, top, knobs, code) in cases {
+            let text =
+                format!("servers: [{{ status: SHUTOFF, {group} }}]\nknobs: {{ {knobs} }}\n{top}");
+            let knobs = WorldSpec::from_yaml(&text).expect(&text).knobs;
+            let mut world = world(&text, knobs);
+            let server = ids(&world).remove(0);
+            let wipe = reinstall_of(&world, &server);
+            assert_eq!(answer(&mut world, 0, &wipe), Err(code.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_reinstalls_at_once_counts_those_in_flight() {
+        let knobs = Knobs { reinstalls_at_once: Some(1), ..calm() };
+        let mut world = world("servers: [{ count: 2, status: SHUTOFF }]", knobs);
+        let [one, other] = ids(&world).try_into().expect("two");
+        let first = reinstall_of(&world, &one);
+        let second = reinstall_of(&world, &other);
+        job(&mut world, 0, &first);
+        assert_eq!(answer(&mut world, 1, &second), Err("Common.0024".to_owned()));
+        assert!(answer(&mut world, 200, &second).is_ok(), "the first has ended");
+    }
+
+    #[test]
+    fn a_failing_job_ends_with_one_of_the_codes_that_were_asked_for() {
+        let mut world = world("servers: [{ status: SHUTOFF }]", calm());
+        let text = "job_failure: 1.0\njob_codes: [Ecs.0219]";
+        world.set_faults(Faults::from_yaml(text).expect(text));
+        let server = ids(&world).remove(0);
+        let wipe = reinstall_of(&world, &server);
+        let wiping = job(&mut world, 0, &wipe);
+        assert_eq!(status(&mut world, 200, &wiping), JobStatus::Fail);
+        let Ok(Answer::Job(seen)) = answer(&mut world, 200, &Action::ShowJob { job: wiping })
+        else {
+            panic!("no job")
+        };
+        assert_eq!(seen.error_code.as_deref(), Some("Ecs.0219"));
     }
 }

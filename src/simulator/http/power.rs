@@ -136,6 +136,14 @@ fn wipe(wanted: &Value, call: InstallCall) -> Result<Wipe, ApiError> {
     if text(&metadata["BYOL"]).is_some_and(|byol| byol != "true") {
         return Err(invalid("BYOL must be true where it is set."));
     }
+    let password = text(&wanted["adminpass"]);
+    if password.as_ref().is_some_and(|password| !is_strong(password)) {
+        return Err(ApiError::coded("Ecs.0011"));
+    }
+    let user_data = text(&metadata["user_data"]).filter(|_| call == InstallCall::V2);
+    if user_data.as_ref().is_some_and(|base64| base64.len() / 4 * 3 > MOST_USER_DATA + 2) {
+        return Err(invalid("user_data is longer than 32 KB."));
+    }
     let key_pair = match (text(&wanted["keyname"]), text(&wanted["userid"])) {
         (None, _) => None,
         (Some(name), Some(owner)) => Some((name, owner)),
@@ -149,13 +157,29 @@ fn wipe(wanted: &Value, call: InstallCall) -> Result<Wipe, ApiError> {
     Ok(Wipe {
         call,
         key_pair,
-        password: text(&wanted["adminpass"]).is_some(),
-        user_data: call == InstallCall::V2 && text(&metadata["user_data"]).is_some(),
+        password: password.is_some(),
+        user_data: user_data.is_some(),
         byol: text(&metadata["BYOL"]).is_some(),
         new_image: None,
         disk_key: disk_key(metadata)?,
         stop_first,
     })
+}
+
+/// The longest user data, before it is written in base64 (`ecs.md`, section 10).
+const MOST_USER_DATA: usize = 32 * 1024;
+
+/// Whether the cloud takes a password (`ecs.md`, section 10). The name of the user in it is
+/// not looked for.
+fn is_strong(password: &str) -> bool {
+    let kinds: [fn(char) -> bool; 4] = [
+        |it| it.is_ascii_uppercase(),
+        |it| it.is_ascii_lowercase(),
+        |it| it.is_ascii_digit(),
+        |it| "!@$%^-_=+[{}]:,./?~#*".contains(it),
+    ];
+    let met = kinds.iter().filter(|kind| password.chars().any(**kind)).count();
+    (8..=26).contains(&password.chars().count()) && met >= 3
 }
 
 fn disk_key(metadata: &Value) -> Result<Option<String>, ApiError> {
@@ -165,5 +189,30 @@ fn disk_key(metadata: &Value) -> Result<Option<String>, ApiError> {
         (Some("1"), Some(key)) => Ok(Some(key.to_owned())),
         (Some("1"), None) => Err(ApiError::new(400, "Ecs.0912", "The encryption key is missing.")),
         _ => Err(invalid("__system__encrypted and __system__cmkid do not agree.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The code that a reinstall is refused with before any server is looked at.
+    fn refused(wanted: &Value) -> Option<&'static str> {
+        wipe(wanted, InstallCall::V2).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn a_weak_password_and_long_user_data_are_refused() {
+        let password = |text: &str| json!({"adminpass": text});
+        for weak in ["Ab1!", "abcdefgh1", "ABCDEFGH1", &"Ab1!".repeat(7)] {
+            assert_eq!(refused(&password(weak)), Some("Ecs.0011"), "{weak}");
+        }
+        assert_eq!(refused(&password("Abcdefg1")), None);
+        let data = |raw: usize| {
+            let base64 = "A".repeat(raw.div_ceil(3) * 4);
+            json!({"metadata": {"user_data": base64}})
+        };
+        assert_eq!(refused(&data(32 * 1024)), None);
+        assert_eq!(refused(&data(32 * 1024 + 3)), Some("Ecs.0005"));
     }
 }
