@@ -15,7 +15,16 @@ pub(super) const REDACTED: &str = "[redacted]";
 
 /// The records that concern this server, with no other server in them, and scrubbed.
 pub(super) fn about(records: &[Record], server: &ServerId) -> Result<Vec<Record>, Error> {
-    records.iter().filter_map(|record| narrowed(record, server)).map(scrubbed).collect()
+    let ended = |record: &Record| matches!(&record.event, Event::Ended { server: other, .. } if other == server);
+    let end = records.iter().position(ended).unwrap_or(records.len());
+    let concerns = |(n, record): &(usize, &Record)| *n < end || !is_of_the_run(record);
+    let told = records.iter().enumerate().filter(concerns);
+    told.filter_map(|(_, record)| narrowed(record, server)).map(scrubbed).collect()
+}
+
+/// Whether it explains a gap in the story of every server that is on its way then.
+fn is_of_the_run(record: &Record) -> bool {
+    matches!(record.event, Event::Resumed | Event::Paused { .. })
 }
 
 fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
@@ -53,7 +62,6 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
-        | Event::Paused { .. }
         | Event::RunEnded { .. } => false,
     };
     concerns.then_some(record)

@@ -121,7 +121,6 @@ fn text(event: &Event) -> Option<String> {
         | Event::RateCut { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
-        | Event::Paused { .. }
         | Event::RunEnded { .. } => return None,
     };
     Some(text)

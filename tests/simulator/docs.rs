@@ -1,6 +1,8 @@
 //! `docs/simulator.md` against what the program reads: every key has a row, every row a key, and the
 //! defaults and the column "Drawn" are true.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests, outside of `mod tests`")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng as _;
