@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod catalog;
 mod control;
+mod detail;
 mod filter;
 mod flavors;
 mod front;

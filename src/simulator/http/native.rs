@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::super::error::{ApiError, Shape};
 use super::super::world::World;
+use super::detail::Detail;
 use super::filter::Filter;
 use super::flavors;
 use super::front::Front;
 use super::message::{Incoming, MICROS, Outgoing, stamp};
 use super::route::{PowerCall, Request};
-use super::servers::{NETWORK, detail};
+use super::servers::NETWORK;
 use crate::domain::{Millis, Server, ServerId, Timestamp};
 
 /// What native services are asked for.
@@ -220,7 +221,7 @@ fn named(_: &World, server: &Server) -> Value {
 
 /// A server of native Nova: numbers where v1 has text, and fewer fields.
 pub(super) fn written(world: &World, server: &Server) -> Value {
-    let mut body = detail(world, server, server.created);
+    let mut body = Detail::of(world, server, server.created).value();
     if let Some(fields) = body.as_object_mut() {
         for key in ["host_status", "tags", "sys_tags", "locked", "description"] {
             fields.shift_remove(key);

@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::super::error::ApiError;
 use super::super::world::World;
+use super::detail::Detail;
 use super::filter::Filter;
 use super::front::Front;
-use super::message::{Incoming, MICROS, Outgoing, stamp};
+use super::message::{Incoming, Outgoing};
 use super::route::ServerCall;
 use super::{flavors, short, tags};
-use crate::domain::{Address, AddressKind, Attachment, Millis, Server, ServerId, Timestamp};
+use crate::domain::{AddressKind, Attachment, Millis, Server, ServerId};
 
 /// The VPC that every server is in.
 pub(super) const NETWORK: &str = "5e1f0c3a-7d52-4f6b-8c1e-0d9a4b2c6e71";
@@ -54,7 +55,7 @@ pub(super) fn answer(
 fn show(front: &mut Front, now: Millis, id: &ServerId) -> Result<Outgoing, ApiError> {
     let body = match front.world.by_id.get(id).copied() {
         Some(index) => written(front, now, index).to_owned(),
-        None => detail(&front.world, front.world.show_server(now, id)?, None).to_string(),
+        None => Detail::of(&front.world, front.world.show_server(now, id)?, None).text(),
     };
     Ok(Outgoing::raw(200, format!("{{\"server\":{body}}}")))
 }
@@ -97,7 +98,7 @@ fn list(front: &mut Front, now: Millis, request: &Incoming) -> Result<Outgoing, 
             Row::Machine(index) => body.push_str(written(front, now, index)),
             Row::Helper(index) => {
                 let helper = &front.world.helpers[index];
-                body.push_str(&detail(&front.world, helper, None).to_string());
+                body.push_str(&Detail::of(&front.world, helper, None).text());
             }
         }
     }
@@ -135,118 +136,20 @@ fn written(front: &mut Front, now: Millis, index: usize) -> &str {
     }
     let slot = &mut front.written[index];
     if slot.as_ref().is_none_or(|(have, _)| *have != version) {
-        let text = detail(&front.world, server, Some(machine.launched)).to_string();
+        let text = Detail::of(&front.world, server, Some(machine.launched)).text();
         *slot = Some((version, text));
     }
     slot.as_ref().map_or("{}", |(_, text)| text)
 }
 
 /// `OS-EXT-STS:vm_state` and `power_state` of a status.
-fn state_of(status: &str) -> (&'static str, u8) {
+pub(super) fn state_of(status: &str) -> (&'static str, u8) {
     match status {
         "ACTIVE" | "REBOOT" | "HARD_REBOOT" | "REBUILD" => ("active", 1),
         "BUILD" => ("building", 0),
         "ERROR" => ("error", 4),
         _ => ("stopped", 4),
     }
-}
-
-/// A server of the v1 interface.
-pub(super) fn detail(world: &World, server: &Server, launched: Option<Timestamp>) -> Value {
-    let (vm_state, power_state) = state_of(&server.status);
-    let size = flavors::size(&server.flavor);
-    let volumes: Vec<Value> = server
-        .volumes
-        .iter()
-        .enumerate()
-        .map(|(n, volume)| {
-            let index = if volume.boot { 0 } else { n.max(1) };
-            json!({"id": volume.id.as_str(), "device": volume.device,
-                "bootIndex": index.to_string(), "delete_on_termination": volume.boot.to_string()})
-        })
-        .collect();
-    let tags: Vec<String> = server.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    let second = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
-    let mut body = json!({
-        "id": server.id.as_str(),
-        "name": server.name,
-        "status": server.status,
-        "tenant_id": world.account().project_id,
-        "user_id": server.user.as_str(),
-        "created": second(server.created),
-        "updated": second(server.updated),
-        "OS-EXT-STS:vm_state": vm_state,
-        "OS-EXT-STS:task_state": server.task_state,
-        "OS-EXT-STS:power_state": power_state,
-        "OS-SRV-USG:launched_at": launched.map(|moment| stamp(moment, MICROS)),
-        "OS-EXT-AZ:availability_zone": server.az,
-        "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda",
-        "OS-EXT-SRV-ATTR:hostname": server.name,
-        "OS-EXT-SRV-ATTR:user_data": null,
-        "OS-DCF:diskConfig": "MANUAL",
-        "os-extended-volumes:volumes_attached": volumes,
-        "addresses": {NETWORK: server.addresses.iter().map(address).collect::<Vec<_>>()},
-        "flavor": {"id": server.flavor, "name": server.flavor, "disk": "0",
-            "vcpus": size.vcpus.to_string(), "ram": size.ram_mib.to_string()},
-        "image": {"id": server.image.as_str()},
-        "metadata": metadata(world, server),
-        "tags": tags,
-        "sys_tags": [{"key": "_sys_enterprise_project_id", "value": "0"}],
-        "security_groups": [{"id": "d1e2f3a4-0000-4000-8000-000000000001", "name": "default"}],
-        "host_status": "UP",
-        "locked": server.locked,
-        "config_drive": "",
-        "description": "",
-        "hostId": "",
-        "accessIPv4": "",
-        "accessIPv6": "",
-    });
-    if let Some(key) = &server.key_name {
-        body["key_name"] = json!(key);
-    }
-    body["fault"] = match &server.fault {
-        Some(message) => json!({"message": message, "code": 500, "details": "",
-            "created": second(server.updated)}),
-        None => Value::Null,
-    };
-    body
-}
-
-fn address(address: &Address) -> Value {
-    let kind = match address.kind {
-        AddressKind::Fixed => "fixed",
-        AddressKind::Floating => "floating",
-    };
-    json!({"version": "4", "addr": address.addr, "OS-EXT-IPS:type": kind,
-        "OS-EXT-IPS-MAC:mac_addr": address.mac, "OS-EXT-IPS:port_id": address.port})
-}
-
-fn metadata(world: &World, server: &Server) -> Value {
-    let image = world.show_image(&server.image);
-    let mut metadata = json!({
-        "metering.image_id": server.image.as_str(),
-        "metering.imagetype": image.map_or("gold", |image| image.kind.as_str()),
-        "metering.resourcespeccode": format!("{}.linux", server.flavor),
-        "metering.resourcetype": "1",
-        "metering.order_id": "",
-        "metering.product_id": "",
-        "os_bit": "64",
-        "vpc_id": NETWORK,
-        "charging_mode": if server.prepaid { "1" } else { "0" },
-        "cascaded.instance_extrainfo": "pcibridge:2",
-    });
-    let optional = [
-        ("os_type", server.os_type.clone()),
-        ("image_name", server.image_name.clone()),
-        ("EcmResStatus", server.frozen.then(|| "freeze".to_owned())),
-        ("virtual_env_type", server.from_iso.then(|| "IsoImage".to_owned())),
-    ];
-    for (key, value) in optional {
-        if let Some(value) = value {
-            metadata[key] = json!(value);
-        }
-    }
-    metadata
 }
 
 fn block_devices(world: &World, server: &Server) -> Value {

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::super::error::ApiError;
 use super::super::world::World;
+use super::detail::Detail;
 use super::filter::Filter;
 use super::front::Front;
 use super::message::{Incoming, Outgoing};
-use super::servers::{NETWORK, detail};
+use super::servers::NETWORK;
 use crate::domain::{Millis, Server};
 
 /// Serves a page of it.
@@ -37,7 +38,7 @@ pub(super) fn list(front: &Front, now: Millis, request: &Incoming) -> Result<Out
 }
 
 fn written(world: &World, server: &Server) -> Value {
-    let mut long = detail(world, server, server.created);
+    let mut long = Detail::of(world, server, server.created).value();
     let names = [
         ("OS-EXT-STS:vm_state", "vm_state"),
         ("OS-EXT-STS:task_state", "task_state"),
