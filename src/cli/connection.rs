@@ -123,6 +123,7 @@ async fn configured(
     let read = |path: &str| files::read_text(&environment.folder.join(path)).ok();
     let sources = Sources { variables: &environment.variables, clouds_file: None, read: &read };
     let config = config::load(name, region, &sources)?;
+    in_secret(&config)?;
     if config.access.trust == Trust::Anything {
         app.ui.say(UNVERIFIED);
     }
@@ -173,6 +174,28 @@ async fn connect(
     Ok(Connection { cloud: Arc::new(cloud), identity, prober, speed: 1, _built_in: None })
 }
 
+/// Credentials go over an encrypted line, unless they stay on this machine.
+fn in_secret(config: &CloudConfig) -> Result<(), Failure> {
+    let services = &config.endpoints;
+    let services = [&services.ecs, &services.evs, &services.ims, &services.kms, &services.cts];
+    let places = services.into_iter().flatten().chain([&config.auth_url]);
+    match places.into_iter().find(|place| !config.simulated && is_in_the_clear(place)) {
+        None => Ok(()),
+        Some(place) => Err(Failure::refused(
+            format!("cloud {} would send credentials unencrypted to {place}", config.name),
+            "write https:// there; http:// is for addresses of this machine",
+        )),
+    }
+}
+
+fn is_in_the_clear(place: &str) -> bool {
+    let Ok(place) = place.parse::<http::Uri>() else { return false };
+    let host = place.host().unwrap_or_default().trim_matches(['[', ']']);
+    let here = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    place.scheme_str() != Some("https") && !here
+}
+
 /// Certificates are not loaded for a cloud that needs none: that takes half a second.
 fn access(config: &CloudConfig) -> Access {
     let is_plain = config.auth_url.starts_with("http://");
@@ -194,5 +217,28 @@ fn identity(name: String, cloud: &HuaweiCloud, simulated: bool) -> CloudIdentity
         user_id: who.user_id.clone(),
         user_name: who.user_name.clone(),
         simulated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_go_unencrypted_to_this_machine_only() {
+        for here in [
+            "https://iam.example.test/v3",
+            "http://127.0.0.1:80/v3",
+            "http://[::1]:9",
+            "http://localhost",
+        ] {
+            assert!(!is_in_the_clear(here), "{here}");
+        }
+        let away =
+            ["http://iam.example.test/v3", "http://127.example.test", "http://localhost.test:80"];
+        for away in away.into_iter().chain(["http://127.0.0.1@example.test", "HTTP://example.test"])
+        {
+            assert!(is_in_the_clear(away), "{away}");
+        }
     }
 }

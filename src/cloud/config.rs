@@ -232,7 +232,8 @@ fn profiles(file: &Found, entry: &Entry, sources: &Sources<'_>) -> Result<Profil
         return Ok(known);
     }
     let beside = sibling(&file.path, "clouds-public.yaml");
-    let usual = usual_places(sources).into_iter();
+    // A working folder, perhaps somebody else's repository, must not say where a password goes.
+    let usual = usual_places(sources).into_iter().filter(|path| path.contains('/'));
     let along = usual.map(|path| sibling(&path, "clouds-public.yaml"));
     let first = std::iter::once(beside).chain(along).find_map(|p| Some(((sources.read)(&p)?, p)));
     if let Some((text, path)) = first {

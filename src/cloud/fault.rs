@@ -74,8 +74,14 @@ pub fn class_of(
     match CloudCode::of(code).map(|known| known.meaning) {
         Some(Meaning::Is(class)) => class,
         Some(Meaning::PerhapsDone) => perhaps_done(cost),
+        // A step of a task that nobody listed: the task may have begun.
+        None if status == StatusCode::BAD_REQUEST && is_of_a_task(code) => perhaps_done(cost),
         Some(Meaning::ByStatus) | None => by_status(cost, status, headers),
     }
+}
+
+fn is_of_a_task(code: &str) -> bool {
+    code.starts_with("Ecs.") || code.starts_with("Common.")
 }
 
 /// A request that changes something was perhaps done; one that reads can be repeated.
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn without_a_known_code_the_status_decides() {
         let check = |status, mutating, reading| {
-            for answer in [response(status, ""), coded(status, "Ecs.9999")] {
+            for answer in [response(status, ""), coded(status, "New.9999")] {
                 assert_eq!(of_answer(Mutating, &answer).class, mutating, "{status}");
                 assert_eq!(of_answer(Reading, &answer).class, reading, "{status}");
             }
@@ -250,6 +256,10 @@ mod tests {
         for status in [200, 202, 204, 408, 500, 501, 502, 503, 504] {
             check(status, FaultClass::Lost, FaultClass::Transient);
         }
+        // A step of a task that nobody listed.
+        let unlisted = coded(400, "Ecs.9999");
+        assert_eq!(of_answer(Mutating, &unlisted).class, FaultClass::Lost);
+        assert_eq!(of_answer(Reading, &unlisted).class, FaultClass::Transient);
     }
 
     #[test]

@@ -220,7 +220,7 @@ codes! {
         "look in the console whether the server has its system disk; the cloud's support can put it back";
     "Ecs.0219" PerhapsDone, "the temporary server could not be made":
         "look at the ECS quota and at the server in the console; the cloud's support can say more";
-    "Ecs.0226" State, "the server could not be started":
+    "Ecs.0226" PerhapsDone, "the server could not be started":
         "look at the server in the console and start it there";
     "Ecs.0301" Transient, "the service could not look up the server":
         "try again later; if it stays so, ask the cloud's support";

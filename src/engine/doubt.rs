@@ -67,8 +67,10 @@ pub(super) fn is_at_rest(server: &Server) -> bool {
 }
 
 /// What the audit log says of a call that was made after `since`.
-pub(super) fn read_log(traces: &[Trace], since: Timestamp) -> Traced {
-    let ours = || traces.iter().filter(|trace| trace.time >= since);
+/// Jobs of earlier attempts that failed are not those of this one.
+pub(super) fn read_log(traces: &[Trace], since: Timestamp, failed: &[JobId]) -> Traced {
+    let earlier = |trace: &Trace| trace.job.as_ref().is_some_and(|job| failed.contains(job));
+    let ours = || traces.iter().filter(|trace| trace.time >= since && !earlier(trace));
     let taken: Vec<&Trace> = ours().filter(|trace| trace.code < 400).collect();
     if let Some(with_job) = taken.iter().find(|trace| trace.job.is_some()).or(taken.first()) {
         return Traced::Taken(with_job.job.clone());
@@ -128,6 +130,11 @@ impl Engine {
             look.trace_at = Some(again);
         });
         self.judge(draft, index);
+    }
+
+    /// What these lines say of the wipe that is in doubt.
+    pub(super) fn read_log(&self, index: usize, traces: &[Trace]) -> Traced {
+        read_log(traces, self.traces_since(index), &self.facts.targets[index].failed_ids)
     }
 
     /// The server as it was right before its wipe. Where the journal is too old to say, only the disk

@@ -187,7 +187,7 @@ fn nothing_counts_before_its_time() {
 #[test]
 fn the_log_is_read_from_the_last_change_before_the_wipe() {
     let since = Timestamp(100);
-    let read = |traces: &[Trace]| read_log(traces, since);
+    let read = |traces: &[Trace]| read_log(traces, since, &[]);
     assert_eq!(read(&[]), Traced::Absent);
     assert_eq!(read(&[trace(99, 200, Some("earlier"))]), Traced::Absent);
     assert_eq!(read(&[trace(100, 200, Some("j"))]), Traced::Taken(Some(job())));
@@ -197,6 +197,15 @@ fn the_log_is_read_from_the_last_change_before_the_wipe() {
         read(&[trace(200, 200, None), trace(150, 200, Some("j"))]),
         Traced::Taken(Some(job()))
     );
+}
+
+#[test]
+fn the_job_of_an_earlier_attempt_is_not_taken_for_that_of_the_one_in_doubt() {
+    let failed = [JobId::from("first")];
+    let read = |traces: &[Trace]| read_log(traces, Timestamp(100), &failed);
+    let first = trace(100, 200, Some("first"));
+    assert_eq!(read(std::slice::from_ref(&first)), Traced::Absent);
+    assert_eq!(read(&[first, trace(200, 200, Some("j"))]), Traced::Taken(Some(job())));
 }
 
 /// A row of a table of the document.
@@ -366,7 +375,7 @@ impl Fate {
             Log::Unreadable => Traced::Unreadable(String::new()),
             Log::Off => Traced::Absent,
             Log::WithJobs | Log::WithoutJobs if !is_shown => Traced::Absent,
-            Log::WithJobs | Log::WithoutJobs => read_log(&traces, BEFORE),
+            Log::WithJobs | Log::WithoutJobs => read_log(&traces, BEFORE, &[]),
         }
     }
 }

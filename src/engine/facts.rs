@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
-    Millis, Outline, PauseCause, Record, ServerId, Time, Timestamp, Verdict,
+    Millis, Outline, PauseCause, Record, ServerId, Time, Timestamp, Verdict, VolumeId,
 };
 use crate::plan::CheckedPlan;
 
@@ -82,6 +82,11 @@ pub(crate) struct TargetFacts {
     pub(crate) returned: bool,
     /// Reinstall jobs that failed.
     pub(crate) failed_jobs: u32,
+    /// Their ids, where the cloud named them.
+    pub(crate) failed_ids: Vec<JobId>,
+    /// The system disk as it was seen after the last of them; `None`: it was away, or the journal is
+    /// too old to say.
+    pub(crate) left: Option<VolumeId>,
     /// Rounds of checks that failed.
     pub(crate) failed_checks: u32,
     /// How often the request that is due was put off, by class of retry policy.
@@ -137,6 +142,8 @@ impl Facts {
             wiped_before: false,
             returned: false,
             failed_jobs: 0,
+            failed_ids: Vec::new(),
+            left: None,
             failed_checks: 0,
             put_off: PutOffs::default(),
             sent_wall: Timestamp::default(),
@@ -378,10 +385,12 @@ impl TargetFacts {
                 }
                 self.note_not_done(*deed);
             }
-            Event::JobEnded { end, .. } => {
+            Event::JobEnded { end, job, .. } => {
                 self.put_off = PutOffs::default();
-                if let JobEnd::Failed { wiped, .. } = end {
+                if let JobEnd::Failed { wiped, seen, .. } = end {
                     self.failed_jobs += 1;
+                    self.failed_ids.extend(job.clone());
+                    self.left = seen.as_ref().and_then(|seen| seen.system_volume.clone());
                     self.wiped = *wiped;
                 }
             }

@@ -3,7 +3,6 @@
 use crate::domain::{Answer, Deed, Ending, Event, Fault, FaultClass, Millis, Reply, Server, Time};
 
 use super::core::{Draft, Engine};
-use super::doubt::read_log;
 use super::failure;
 use super::pending::{BySweep, Purpose, Traced};
 use super::preflight::{may_repeat, read_policy};
@@ -50,7 +49,7 @@ impl Engine {
                 if fault.class == FaultClass::NotFound
                     && self.job_forgotten(draft, *index, asked) => {}
             (Purpose::Traces(index), Ok(Answer::Traces(traces))) => {
-                let said = read_log(&traces, self.traces_since(*index));
+                let said = self.read_log(*index, &traces);
                 self.note_traced(draft, *index, asked, said);
             }
             (Purpose::Volumes { offset }, Ok(Answer::Volumes(volumes))) => {

@@ -37,8 +37,11 @@ impl Engine {
         let again = self.facts.targets[index].failed_jobs > 0;
         let mut found = differences(&target.found, server);
         if again {
-            // The first attempt may have replaced the disk: that is no drift, but a disk there must be.
-            found.retain(|difference| !difference.starts_with("system disk"));
+            // The first attempt may have replaced the disk: that is no drift. Somebody else's new one
+            // is, and a disk there must be.
+            if self.is_as_left(index, server) {
+                found.retain(|difference| !difference.starts_with("system disk"));
+            }
             if server.system_volume().is_none() {
                 let failure =
                     failure::needs_support("Ecs.0105", "the server has no system disk", 1);
@@ -62,6 +65,13 @@ impl Engine {
         } else {
             self.look_again(draft.now.at, index);
         }
+    }
+
+    /// Whether the system disk is the one that the failed attempt left behind, as far as the journal
+    /// says. Where the disk was away then, any may have come since.
+    fn is_as_left(&self, index: usize, server: &Server) -> bool {
+        let left = self.facts.targets[index].left.as_ref();
+        left.is_none_or(|disk| server.system_volume() == Some(disk))
     }
 
     /// Its first reinstall failed after the wipe, and it changed before the second: nobody can call

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{
-    Action, Answer, CallId, Deed, Ending, Event, Fault, FaultClass, JobEnd, Millis, Moment, Record,
-    Reply, RunId, Server, Time, Verdict,
+    Action, Answer, CallId, Deed, Ending, Event, Fault, FaultClass, JobEnd, JobStatus, Millis,
+    Moment, Record, Reply, RunId, Server, Time, Verdict, VolumeId,
 };
 use crate::engine::{Engine, Input, Start};
 use crate::plan::Consent;
@@ -225,6 +225,32 @@ fn a_second_wipe_whose_answer_is_lost_is_decided_like_the_first() {
             let did_not = verdicts(&records).contains(&Verdict::DidNot);
             assert_eq!(did_not, !arrives, "{what}");
         }
+    }
+}
+
+#[test]
+fn a_server_that_somebody_else_reinstalled_between_two_attempts_is_not_wiped_again() {
+    for seed in 0..10 {
+        let faults = Faults { job_failure_after_swap: 1.0, ..Faults::default() };
+        let mut failed = None;
+        let records = run(seed, &faults, &mut |world, now, action| {
+            let served = world.serve(now, action);
+            if let Some(Ok(Answer::Job(job))) = &served.reply
+                && job.status == JobStatus::Fail
+            {
+                failed.get_or_insert(now);
+            }
+            // The look after the failure shows what it left; what comes later is not ours.
+            if failed.is_none_or(|at| now.0 < at.0 + 45_000) {
+                return served;
+            }
+            shown(served, |server| {
+                let boot = server.volumes.iter_mut().filter(|volume| volume.boot);
+                boot.for_each(|volume| volume.id = VolumeId::from("somebody-elses"));
+            })
+        });
+        assert_eq!(sent(&records, Deed::Reinstall), 1, "seed {seed}");
+        assert_eq!(ending(&records), Ending::Failed, "seed {seed}");
     }
 }
 

@@ -199,13 +199,13 @@ fn without_a_known_code_the_status_decides() {
             ["", "<html><body>502</body></html>", "upstream is gone", "null", "[]", r#"{"error":"#];
         let mut bodies: Vec<String> = pages.map(str::to_owned).to_vec();
         bodies.extend(names.iter().flat_map(|name| numbered(status, name)));
-        bodies.push(json!({"error": {"code": "Ecs.9999", "message": "m"}}).to_string());
+        bodies.push(json!({"error": {"code": "New.9999", "message": "m"}}).to_string());
         for body in bodies {
             let faults = heard(status, &body);
             assert_eq!(faults.each_ref().map(|fault| fault.class), classes, "{status} {body}");
             for fault in faults {
-                let code = if body.contains("Ecs.9999") {
-                    "Ecs.9999".to_owned()
+                let code = if body.contains("New.9999") {
+                    "New.9999".to_owned()
                 } else {
                     format!("HTTP {status}")
                 };

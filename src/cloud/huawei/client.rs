@@ -14,13 +14,17 @@ use super::connect_error::ConnectError;
 use super::door::Door;
 use super::endpoints::{Base, Endpoints};
 use super::line::Line;
-use super::request::{Payload, Site, invalid, request};
+use super::request::{Draft, Payload, Site, invalid, request};
 use super::session::Session;
 use super::tokens;
 use crate::domain::{
-    Action, AgencyState, Answer, Fault, FaultClass, Login, PinnedFile, Reply, SecretRef, Timestamp,
-    UserId,
+    Action, AgencyState, Answer, Fault, FaultClass, Login, Millis, PinnedFile, Reply, SecretRef,
+    Timestamp, UserId,
 };
+
+/// A wipe leaves within this time of being asked for, or not at all: it was compared with its plan
+/// right before (`safety.md`, S13).
+const WIPE_WITHIN: Millis = Millis::secs(5);
 
 /// The clock of the world: signatures carry the time.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -104,8 +108,11 @@ impl HuaweiCloud {
     }
 
     async fn attempt(&self, action: &Action) -> Reply {
+        let asked = self.line.now();
         let payload = self.payload(action)?;
         let draft = request(action, &self.site, &payload, self.line.now())?;
+        let wipes = matches!(action, Action::Reinstall { .. });
+        let draft = Draft { send_by: wipes.then_some(asked + WIPE_WITHIN), ..draft };
         let exchanged = self.session.exchange(action.cost_class(), draft, &self.line).await;
         let of_agency = matches!(action, Action::ShowAgency | Action::ListAgencyRoles { .. });
         let response = match exchanged {

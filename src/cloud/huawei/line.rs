@@ -12,6 +12,7 @@ use http::{Request, Response};
 use super::super::fault;
 use super::super::http::Transport;
 use super::client::WallClock;
+use super::request::Draft;
 use crate::domain::{CostClass, Fault, FaultClass, Timestamp};
 
 /// A network and a clock.
@@ -27,6 +28,16 @@ impl Line {
 
     pub(super) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Refuses what took too long on its way here, by a slow secret or a new token: nothing was sent.
+    pub(super) fn in_time(&self, draft: &Draft) -> Result<(), Fault> {
+        if draft.send_by.is_none_or(|limit| self.now() <= limit) {
+            return Ok(());
+        }
+        let message =
+            "its secret or a new token took so long that the server has to be looked at again";
+        Err(fault::ours(FaultClass::Transient, "late", message.to_owned()))
     }
 
     /// Sends a request once.

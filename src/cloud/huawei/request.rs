@@ -75,12 +75,14 @@ pub struct Draft {
     pub body: Bytes,
     /// What it acts on.
     pub scope: Scope,
+    /// It must not be sent later than this: what was seen before it would be too old.
+    pub send_by: Option<Timestamp>,
 }
 
 /// Without its body: there may be a password in it.
 impl std::fmt::Debug for Draft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { method, base, path, query, body, scope } = self;
+        let Self { method, base, path, query, body, scope, send_by: _ } = self;
         f.debug_struct("Draft")
             .field("method", method)
             .field("base", base)
@@ -96,12 +98,20 @@ impl Draft {
     pub(super) fn get(base: &Base, path: String, query: &[(&str, &str)]) -> Self {
         let query = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let (method, body, scope) = (Method::GET, Bytes::new(), Scope::Project);
-        Self { method, base: base.clone(), path, query, body, scope }
+        Self { method, base: base.clone(), path, query, body, scope, send_by: None }
     }
 
     pub(super) fn post(base: &Base, path: String, body: &Value) -> Self {
         let (method, query, scope) = (Method::POST, Vec::new(), Scope::Project);
-        Self { method, base: base.clone(), path, query, body: body.to_string().into(), scope }
+        Self {
+            method,
+            base: base.clone(),
+            path,
+            query,
+            body: body.to_string().into(),
+            scope,
+            send_by: None,
+        }
     }
 
     pub(super) fn scoped(self, scope: Scope) -> Self {

@@ -126,17 +126,23 @@ impl Session {
                 let account = logins.account.as_ref().filter(|_| of_account);
                 let tokens = account.unwrap_or(&logins.project);
                 renewing(tokens, cost, draft, line).await.map_err(|trouble| match trouble {
-                    Trouble::Login(fault) if account.is_none() && tokens::is_final(&fault) => {
-                        self.end(fault)
+                    Trouble::Line(fault) => fault,
+                    Trouble::Login(fault) if account.is_some() => fault,
+                    // What IAM says is no answer to the request, which was certainly not done.
+                    Trouble::Login(fault) if tokens::is_final(&fault) => {
+                        self.end(Fault { class: FaultClass::Unauthorised, ..fault })
                     }
-                    Trouble::Login(fault) | Trouble::Line(fault) => fault,
+                    Trouble::Login(fault) if fault.class == FaultClass::Throttled => fault,
+                    Trouble::Login(fault) => Fault { class: FaultClass::Transient, ..fault },
                 })
             }
             Way::Fixed(token) => {
+                line.in_time(&draft)?;
                 let request = with_token(draft, &token.text)?;
                 self.last_try(line.deliver(cost, request).await?, |fault| token.explain(fault))
             }
             Way::Keys(keys) => {
+                line.in_time(&draft)?;
                 let response = line.deliver(cost, keys.sign(draft, line.now())?).await?;
                 if of_account && !is_of_gateway(&response) {
                     // Not the keys: IAM itself does not let every user ask everything.
@@ -198,6 +204,7 @@ async fn attempt(
     draft: Draft,
     line: &Line,
 ) -> Result<Response<Bytes>, Trouble> {
+    line.in_time(&draft).map_err(Trouble::Line)?;
     let request = held.carry(draft).map_err(Trouble::Line)?;
     let response = line.deliver(cost, request).await.map_err(Trouble::Line)?;
     if response.status().is_success() {
