@@ -471,8 +471,8 @@ pub enum Event {
         /// Why.
         cause: CloseCause,
     },
-    /// The run waits for a person, with nothing in flight to it. Every server stays as it is, and its
-    /// claims hold. Only `Resumed` may follow.
+    /// The run waits for a person, with nothing in flight to it. Every server stays as it is, and
+    /// claims with an open intent hold. Only `Resumed` may follow.
     Paused {
         /// Why.
         cause: PauseCause,

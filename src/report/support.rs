@@ -1,8 +1,9 @@
 //! One server's case for the cloud's support, from the journal alone: who it is, what was tried,
 //! how it was before and after.
 //!
-//! Start with [`Support::of`]; [`find`] says which server somebody means. Everything is made from
-//! records that were narrowed to the server and scrubbed first, so nothing else can get in.
+//! Start with [`Support::of`]; [`find`] says which server somebody means. Everything that
+//! happened is made from records that were narrowed to the server and scrubbed first; names, ids and
+//! disks come from the plan, which holds no secret.
 
 use serde::Serialize;
 

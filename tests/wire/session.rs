@@ -405,3 +405,22 @@ async fn a_redirect_is_a_fault_that_names_the_host_and_is_followed_by_nobody() {
     let fault = cloud.call(show()).await.expect_err("it is not followed");
     assert!(fault.message.contains("points to another path"), "{fault}");
 }
+
+#[tokio::test]
+async fn what_iam_says_of_a_renewal_is_no_answer_to_the_request() {
+    for (status, class) in [
+        (400, FaultClass::Transient),
+        (403, FaultClass::Unauthorised),
+        (404, FaultClass::Transient),
+    ] {
+        let net = tokens_of(move |n| match n {
+            1 => short("T1", 40),
+            _ => say(status, &json!({"error": {"code": status, "message": "m", "title": "t"}})),
+        });
+        let hands = Hands::new();
+        let cloud = connect_by(PASSWORD, &net, &hands).await.expect("a cloud");
+        hands.forward(3_600);
+        let fault = cloud.call(show()).await.expect_err("there is no token");
+        assert_eq!((fault.class, net.count(SHOW)), (class, 0), "{status}: {fault}");
+    }
+}
