@@ -55,6 +55,8 @@ const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("axum", &["simulator/http"]),
     ("clap", &["cli/args"]),
     ("flate2", &["cli/archive"]),
+    ("gethostname", &["cli/machine"]),
+    ("if_addrs", &["cli/machine"]),
     ("indicatif", &["report/terminal"]),
     ("miette", &["cli/diagnostic", "playbook/problem", "playbook/source"]),
     ("petgraph", &["plan/graph"]),

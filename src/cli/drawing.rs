@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::domain::{Action, Answer, Fault, FleetName, Time};
-use crate::plan::{self, CheckedPlan, Narrowing, Survey};
+use crate::plan::{self, CheckedPlan, Inventory, Narrowing, Survey};
 use crate::playbook::Playbook;
 use crate::run::{self, Reads, RealClock};
 
 use super::args::NarrowingArgs;
 use super::connection::Connection;
 use super::failure::Failure;
+use super::machine;
 
 /// Reads what is needed of the cloud, draws the plan, and lets the checker look at it.
 pub(super) async fn draw(
@@ -21,7 +22,7 @@ pub(super) async fn draw(
     let clock = Arc::new(connection.clock(now, Time(0)));
     let mut reading = Reading(Survey::new(playbook, narrowing));
     run::survey(&connection.cloud, &clock, &mut reading).await?;
-    let inventory = reading.0.into_inventory();
+    let inventory = Inventory { here: machine::read(), ..reading.0.into_inventory() };
     let plan = plan::draw(playbook, &connection.identity, &inventory, narrowing, now)
         .map_err(Failure::Refusals)?;
     plan::check(plan).map_err(Failure::Unsound)

@@ -20,6 +20,7 @@ mod exit;
 mod failure;
 mod files;
 mod git;
+mod machine;
 mod panic;
 mod playbooks;
 mod probes;

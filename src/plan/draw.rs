@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::domain::{FleetName, ImageId, Millis, PlanId, Server, ServerId, Timestamp, count};
+use crate::domain::{FleetName, ImageId, PlanId, Server, ServerId, Timestamp, count};
 use crate::fleet::{Chosen, Excluded, Refusal, Selection};
 use crate::playbook::{DependsOn, FleetSpec, Playbook, StepWord, StopSpec, Treatment};
 
@@ -15,9 +15,6 @@ use super::{
     Blocked, CloudIdentity, Forecast, ImageNote, Inventory, LeftOut, Narrowing, Need, OutOf,
     PLAN_FORMAT, Plan, PlannedFleet, PlannedTreatment, Step, Target, protection,
 };
-
-/// A plan is true for a day at most: what it was drawn from is older with every hour.
-const TIME_TO_LIVE: Millis = Millis::mins(24 * 60);
 
 /// A fleet with more servers needs a strategy that somebody wrote (`safety.md`, section 2).
 const UNWRITTEN_STRATEGY_UP_TO: usize = 50;
@@ -113,10 +110,18 @@ impl<'a> Draft<'a> {
                 (format!("guards.protected: {selector}"), Some(place.clone()))
             }
             (None, Some(protection)) => (protection.to_string(), None),
-            (None, None) => return None,
+            (None, None) => (format!("guards.not_self: {}", self.is_here(server)?), None),
         };
         let (id, name) = (server.id.clone(), server.name.clone());
         Some(LeftOut { id, name, fleet: fleet.name.clone(), out_of: OutOf::Plan, rule, place })
+    }
+
+    /// Why a server is the machine that this runs on. A simulated cloud has no such server, whatever
+    /// its names and addresses.
+    fn is_here(&self, server: &Server) -> Option<String> {
+        let asked = self.playbook.guards.not_self && !self.judge.cloud.simulated;
+        let is = || self.inventory.here.is(&server.id, &server.name, &server.addresses);
+        asked.then(is).flatten()
     }
 
     /// The index of a treatment in the plan; equal ones share one.
@@ -233,11 +238,12 @@ impl<'a> Draft<'a> {
             format: PLAN_FORMAT,
             id: PlanId::new(""),
             made,
-            expires: made + TIME_TO_LIVE,
+            expires: made + self.playbook.guards.plan_ttl,
             name: self.playbook.name.clone(),
             cloud: self.judge.cloud.clone(),
             origin: self.playbook.origin.clone(),
             files: self.playbook.files.clone(),
+            not_self: self.playbook.guards.not_self,
             limits,
             fleets,
             treatments: self.treatments,
@@ -265,8 +271,26 @@ impl<'a> Draft<'a> {
             let help = "narrow the selection, or raise the guard if all of them are meant";
             self.refusals.push(Refusal::new("too_many_hosts", message, help).at(place));
         }
+        self.judge_share(servers);
         if self.targets.is_empty() && self.refusals.is_empty() {
             self.refusals.extend(all_blocked(&self.blocked));
+        }
+    }
+
+    /// `max_share` is of every server that can be seen, whatever the playbook selects; rounded down.
+    fn judge_share(&mut self, servers: usize) {
+        let visible = self.inventory.servers.len();
+        if let Some((share, place)) = &self.playbook.guards.max_share
+            && servers > share.of_down(visible)
+        {
+            let message = format!(
+                "{} would be wiped, but max_share lets {} of the {visible} in the project ({}%)",
+                count(servers, "server"),
+                share.of_down(visible),
+                share.0
+            );
+            let help = "narrow the selection, or raise the guard if so many are meant";
+            self.refusals.push(Refusal::new("too_large_a_share", message, help).at(place));
         }
     }
 

@@ -6,6 +6,8 @@ use crate::domain::{
     AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, Snapshot, Volume, VolumeId,
 };
 
+use super::Machine;
+
 /// What was read of a cloud. [`Survey`](super::Survey) makes one; tests write one down.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
@@ -27,6 +29,8 @@ pub struct Inventory {
     pub agency: Option<AgencyState>,
     /// What could not be read though it was asked for, in sentences. Not a "no", but worth a line.
     pub unread: Vec<Unread>,
+    /// The machine that this runs on.
+    pub here: Machine,
 }
 
 /// Something that we were not allowed to read.

@@ -18,6 +18,7 @@ mod graph;
 mod inventory;
 mod judge;
 mod lines;
+mod machine;
 mod model;
 mod narrowing;
 mod recheck;
@@ -35,6 +36,7 @@ pub use diagram::{dot, mermaid};
 pub use draw::draw;
 pub use explain::explain;
 pub use inventory::{Inventory, Unread};
+pub use machine::Machine;
 pub use model::{
     Blocked, CloudIdentity, Disk, Fingerprint, Forecast, ImageNote, LeftOut, Need, OutOf,
     PLAN_FORMAT, Pace, Plan, PlannedFleet, PlannedTreatment, Provider, Step, Target, Wave,

@@ -34,6 +34,9 @@ pub struct Plan {
     pub origin: Origin,
     /// Files that the playbook names; a change of one is drift.
     pub files: Vec<PinnedFile>,
+    /// Whether it is refused on a machine that is one of its targets.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub not_self: bool,
     /// Limits of the whole run.
     pub limits: Limits,
     /// Fleets in the order of the playbook.
@@ -52,6 +55,15 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What it will take.
     pub forecast: Forecast,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 /// Which family of clouds: they document different calls.

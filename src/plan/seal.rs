@@ -55,12 +55,18 @@ impl Write for Hashing {
     }
 }
 
+/// A plan of a refleet that did not know the field keeps its name.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_yes(flag: &&bool) -> bool {
+    **flag
+}
+
 macro_rules! content {
-    ($($field:ident: $type:ty,)*) => {
+    ($($(#[$meta:meta])* $field:ident: $type:ty,)*) => {
         /// A plan without its name.
         #[derive(Serialize)]
         struct Content<'p> {
-            $($field: &'p $type,)*
+            $($(#[$meta])* $field: &'p $type,)*
         }
 
         impl<'p> Content<'p> {
@@ -80,6 +86,8 @@ content! {
     cloud: super::CloudIdentity,
     origin: crate::domain::Origin,
     files: Vec<crate::domain::PinnedFile>,
+    #[serde(skip_serializing_if = "is_yes")]
+    not_self: bool,
     limits: crate::playbook::Limits,
     fleets: indexmap::IndexMap<crate::domain::FleetName, super::PlannedFleet>,
     treatments: Vec<super::PlannedTreatment>,

@@ -166,12 +166,36 @@ static GUARDS: Table = Table {
     keys: &[
         key("max_hosts", COUNT, "The most servers that a plan may hold."),
         key(
+            "max_share",
+            Shape::Share,
+            "The most of all servers that can be seen in the project; rounded down.",
+        ),
+        key(
+            "not_self",
+            Shape::Flag,
+            "Whether the machine that refleet runs on is left out; default true.",
+        ),
+        key("require", Shape::Map(&REQUIRE), "What has to be there before anything is wiped."),
+        key("plan_ttl", Shape::Duration, "A saved plan may be applied for so long; default 24h."),
+        key(
             "protected",
             Shape::List(&Shape::Map(&SELECTOR)),
             "Servers that are never touched. The tag `reinstall=never` is always honoured on top.",
         ),
     ],
-    later: &["max_share", "not_self", "require", "plan_ttl"],
+    later: &[],
+};
+
+static REQUIRE: Table = Table {
+    name: "require",
+    what: "`require`",
+    rule: Rule::Any,
+    keys: &[key(
+        "saved_plan",
+        Shape::Flag,
+        "Only a plan that was saved first may be applied, however small it is.",
+    )],
+    later: &["backup"],
 };
 
 static LIMITS: Table = Table {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use crate::domain::{FleetName, Origin, PinnedFile, Place};
+use crate::domain::{FleetName, Millis, Origin, PinnedFile, Place};
 use crate::yaml::{Node, Span};
 
 use super::fleets;
@@ -126,7 +126,38 @@ fn guards(desk: &mut Desk<'_>, node: Option<&Node>) -> Guards {
         .iter()
         .filter_map(|item| Some((fleets::selector(desk, item)?, desk.place(fleets::begin(item)))))
         .collect();
-    Guards { max_hosts, protected }
+    let built_in = Guards::default();
+    let share = node.and_then(|node| node.entry("max_share"));
+    let require = node.and_then(|node| node.get("require"));
+    let saved_plan = require
+        .and_then(|require| require.entry("saved_plan"))
+        .filter(|entry| text(&entry.value).and_then(scalars::flag) == Some(true));
+    Guards {
+        max_hosts,
+        max_share: share.and_then(|entry| {
+            Some((scalars::share(text(&entry.value)?)?, desk.place(entry.key.span)))
+        }),
+        not_self: node
+            .and_then(|node| scalars::flag(text(node.get("not_self")?)?))
+            .unwrap_or(built_in.not_self),
+        saved_plan: saved_plan.map(|entry| desk.place(entry.key.span)),
+        plan_ttl: node
+            .and_then(|node| plan_ttl(desk, node.get("plan_ttl")?))
+            .unwrap_or(built_in.plan_ttl),
+        protected,
+    }
+}
+
+fn plan_ttl(desk: &mut Desk<'_>, node: &Node) -> Option<Millis> {
+    let ttl = scalars::duration(text(node)?)?;
+    if ttl == Millis(0) {
+        desk.report(
+            Problem::error(Code::BadDuration, "a plan that lives for no time can never be applied")
+                .label(node.span, "has to be above 0")
+                .help("such as `plan_ttl: 4h`; to forbid plans that nobody saved, see `require`"),
+        );
+    }
+    Some(ttl)
 }
 
 fn limits(node: Option<&Node>) -> Limits {

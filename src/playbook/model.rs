@@ -37,12 +37,33 @@ pub struct Playbook {
 }
 
 /// Safety rules of a playbook.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Guards {
     /// The most servers that a plan may hold, and where that is written.
     pub max_hosts: Option<(u32, Place)>,
+    /// The most of all servers that can be seen in the project, and where that is written.
+    pub max_share: Option<(Share, Place)>,
+    /// The machine that refleet runs on is left out.
+    pub not_self: bool,
+    /// Only a saved plan may be applied, however small, and where that is written.
+    pub saved_plan: Option<Place>,
+    /// A plan is true for so long at most: what it was drawn from is older with every hour.
+    pub plan_ttl: Millis,
     /// Never these, whatever selects them. The tag `reinstall=never` is always honoured on top.
     pub protected: Vec<(Selector, Place)>,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            max_hosts: None,
+            max_share: None,
+            not_self: true,
+            saved_plan: None,
+            plan_ttl: Millis::mins(24 * 60),
+            protected: Vec::new(),
+        }
+    }
 }
 
 /// Limits of a whole run.

@@ -84,6 +84,22 @@ fn more_than_ten_servers_need_a_saved_plan_that_is_used_once() {
 }
 
 #[test]
+fn a_guard_may_ask_for_a_saved_plan_however_small() {
+    let bench = Bench::new();
+    let text = playbook(&built_in("none"), AT_ONCE);
+    let text = format!("{text}guards: {{ require: {{ saved_plan: true }} }}\n");
+    let playbook = bench.file("p.yaml", text);
+    let refused = bench.run(&["apply", playbook, "--confirm", "4"]).with_code(1);
+    refused
+        .saying("p.yaml:")
+        .saying("guards.require.saved_plan")
+        .saying("refleet plan p.yaml --out");
+    bench.run(&["plan", playbook, "--out", "p.plan"]).with_code(0);
+    let ended = bench.run(&["apply", "p.plan", "--confirm", "4"]).with_code(0);
+    assert_eq!(ended.last_line(), "4 verified");
+}
+
+#[test]
 fn a_plan_that_somebody_changed_is_refused() {
     let bench = Bench::new();
     let cloud = Simulator::start(&bench, &["--servers", "2"]);

@@ -36,6 +36,39 @@ fn a_small_playbook_becomes_a_plan_that_holds() {
     assert_eq!(target.reinstall.encryption, Encryption::None);
 }
 
+#[test]
+fn s4_a_plan_holds_no_larger_share_of_the_project_than_the_guard_lets_it() {
+    let mut playbook = playbook(vec![fleet("web", 4, &["web-*"])]);
+    playbook.guards.max_share = Some((Share(20), line(3)));
+    assert!(drawn(&playbook, &inventory(web_and_db(2, 8))).is_ok(), "2 of 10");
+    let refusals = drawn(&playbook, &inventory(web_and_db(3, 9))).unwrap_err();
+    assert_eq!(codes(&refusals), ["!too_large_a_share"], "3 of 12 are more than 20 %");
+    assert_eq!(refusals[0].place, Some(line(3)));
+}
+
+#[test]
+fn s5_the_machine_it_runs_on_is_left_out() {
+    let mut playbook = playbook(vec![fleet("web", 4, &["web-*"])]);
+    let mut world = inventory(web_and_db(3, 0));
+    world.here.ids = vec!["S-0002".to_owned()];
+    let plan = drawn(&playbook, &world).unwrap();
+    assert!(!plan.targets.contains_key("s-0002"));
+    assert_eq!(plan.left_out.len(), 1);
+    assert!(plan.left_out[0].rule.starts_with("guards.not_self: "), "{}", plan.left_out[0].rule);
+    assert_eq!(check(plan).unwrap().targets.len(), 2);
+
+    playbook.guards.not_self = false;
+    assert_eq!(drawn(&playbook, &world).unwrap().targets.len(), 3);
+}
+
+#[test]
+fn s14_a_plan_lives_as_long_as_the_guard_says() {
+    let mut playbook = playbook(vec![fleet("web", 4, &["web-*"])]);
+    playbook.guards.plan_ttl = Millis::mins(4 * 60);
+    let plan = drawn(&playbook, &inventory(web_and_db(2, 0))).unwrap();
+    assert_eq!(plan.expires.since(plan.made), Millis::mins(4 * 60));
+}
+
 fn sizes(plan: &Plan, fleet: &str) -> Vec<usize> {
     plan.fleets[fleet].waves.iter().map(|wave| wave.servers.len()).collect()
 }

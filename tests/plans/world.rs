@@ -123,6 +123,7 @@ pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
         quota: Some(Quota { volumes: no_limit, gigabytes: no_limit, by_kind: BTreeMap::new() }),
         agency: Some(AgencyState::Granted),
         unread: Vec::new(),
+        here: refleet::plan::Machine::default(),
     }
 }
 

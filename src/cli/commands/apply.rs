@@ -17,7 +17,7 @@ use super::super::driving::{self, Drive};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::saved::{self, Saved};
-use super::super::{drawing, playbooks};
+use super::super::{drawing, machine, playbooks};
 
 /// The most servers that may be wiped without a plan that somebody could look at first
 /// (`safety.md`, section 2).
@@ -39,24 +39,28 @@ pub(in crate::cli) async fn apply(app: &App, args: &ApplyArgs) -> Result<Exit, F
 /// A plan that is drawn now, from a playbook.
 async fn planned_now(app: &App, args: &ApplyArgs) -> Result<(CheckedPlan, Connection), Failure> {
     let playbook = playbooks::require(&app.ui, &args.subject)?;
+    if let Some(place) = &playbook.guards.saved_plan {
+        return Err(unsaved(format!("{place}: guards.require.saved_plan forbids it"), args));
+    }
     let connection = connection::of_playbook(app, &playbook).await?;
     let narrowing = drawing::narrowing(&args.narrowing);
     let plan = drawing::draw(&playbook, &narrowing, &connection).await?;
     let servers = plan.targets.len();
     // The world of the built-in cloud ends with this process: there is nothing to look at before.
     if servers > WITHOUT_A_SAVED_PLAN && plan.cloud.name != BUILT_IN {
-        return Err(Failure::refused(
-            format!(
-                "{} would be wiped, and more than 10 need a saved plan",
-                count(servers, "server")
-            ),
-            format!(
-                "look at the plan first: refleet plan {} --out FILE; then: refleet apply FILE",
-                args.subject.display()
-            ),
-        ));
+        let many = count(servers, "server");
+        let why = format!("{many} would be wiped, and more than 10 need a saved plan");
+        return Err(unsaved(why, args));
     }
     Ok((plan, connection))
+}
+
+fn unsaved(why: String, args: &ApplyArgs) -> Failure {
+    let help = format!(
+        "look at the plan first: refleet plan {} --out FILE; then: refleet apply FILE",
+        args.subject.display()
+    );
+    Failure::refused(why, help)
 }
 
 /// A plan that was saved: still young, for this cloud, and with the files it was made with.
@@ -73,6 +77,7 @@ async fn planned_before(
     }
     let plan = saved.checked(RealClock::wall())?;
     saved::refuse_changed_files(&plan)?;
+    machine::refuse_self(&plan, &machine::read())?;
     let connection = connection::of_plan(app, &plan).await?;
     Ok((plan, connection))
 }

@@ -14,6 +14,7 @@ use super::super::connection::{self, BUILT_IN};
 use super::super::driving::{self, Drive};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::machine;
 
 /// Takes the run over and drives it on; one that has ended is only shown.
 pub(in crate::cli) async fn resume(app: &App, args: &ResumeArgs) -> Result<Exit, Failure> {
@@ -34,6 +35,7 @@ pub(in crate::cli) async fn resume(app: &App, args: &ResumeArgs) -> Result<Exit,
 async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let plan: Plan = serde_json::from_str(&store.load(run).await?.plan_json)?;
     let plan = Arc::new(plan::check(plan).map_err(Failure::Unsound)?);
+    machine::refuse_self(&plan, &machine::read())?;
     let connection = connection::of_plan(app, &plan).await?;
     let reporters = driving::reporters(app)?;
     let (log, stored) = store.take_over(run, RealClock::wall()).await?;
