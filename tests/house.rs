@@ -54,6 +54,8 @@ const LAWFUL_BREACHES: &[(&str, &str, &str)] = &[];
 const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("axum", &["simulator/http"]),
     ("clap", &["cli/args"]),
+    ("clap_complete", &["cli/args"]),
+    ("clap_mangen", &["cli/args"]),
     ("flate2", &["cli/archive"]),
     ("gethostname", &["cli/machine"]),
     ("if_addrs", &["cli/machine"]),

@@ -79,6 +79,8 @@ async fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Simulate(args) => commands::simulate(app, args),
         Command::Simulator(args) => commands::simulator(app, args).await,
         Command::Schema(args) => commands::schema(app, args),
+        Command::Completions(args) => commands::completions(app, args),
+        Command::Man => commands::man(app),
         Command::Explain(args) => commands::explain(app, args),
     }
 }

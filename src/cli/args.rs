@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::exit::Exit;
 
@@ -87,6 +87,10 @@ pub(super) enum Command {
     Schema(SchemaArgs),
     /// Explains a problem of a playbook, or an error of the cloud, by its code
     Explain(ExplainArgs),
+    /// Prints what a shell needs to complete the command line
+    Completions(CompletionsArgs),
+    /// Prints the manual page
+    Man,
 }
 
 /// Arguments of `validate`.
@@ -275,6 +279,35 @@ pub(super) struct ExplainArgs {
     pub(super) code: String,
 }
 
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// Which shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// The completions of a shell, for its start-up files.
+pub(super) fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "refleet", &mut out);
+    out
+}
+
+/// The manual page, in roff: every command with its options, one after another.
+pub(super) fn manual() -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(&mut out)?;
+    for part in command.get_subcommands() {
+        let page = clap_mangen::Man::new(part.clone());
+        page.render_name_section(&mut out)?;
+        page.render_synopsis_section(&mut out)?;
+        page.render_options_section(&mut out)?;
+    }
+    Ok(out)
+}
+
 /// Reads the command line. Where that ends the program (a mistake, `--help`, `--version`), the text
 /// is printed and the way to leave returned.
 pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
@@ -295,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]

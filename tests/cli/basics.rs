@@ -20,6 +20,21 @@ fn help_and_version_are_results() {
 }
 
 #[test]
+fn shells_and_man_know_every_command() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = bench.run(&["completions", shell]).with_code(0).stdout;
+        for command in ["validate", "apply", "resume", "simulate"] {
+            assert!(script.contains(command), "{shell} does not know {command}");
+        }
+    }
+    let page = bench.run(&["man"]).with_code(0).stdout;
+    assert!(page.contains(".TH refleet"), "{page}");
+    assert!(page.contains("\\-\\-confirm"), "options of the commands are in it");
+    bench.run(&["completions", "cmd.exe"]).with_code(64);
+}
+
+#[test]
 fn no_runs_print_nothing_and_make_no_file() {
     let bench = Bench::new();
     let ended = bench.run(&["runs"]).with_code(0);

@@ -2,6 +2,7 @@
 //! ends in an exit code.
 
 mod apply;
+mod completions;
 mod explain;
 mod plan;
 mod report;
@@ -15,6 +16,7 @@ mod support;
 mod validate;
 
 pub(super) use apply::apply;
+pub(super) use completions::{completions, man};
 pub(super) use explain::explain;
 pub(super) use plan::plan;
 pub(super) use report::report;
