@@ -3,7 +3,7 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{FleetName, InstallCall, Login, ReinstallRequest, ServerId, tag_matches};
-use crate::playbook::StepWord;
+use crate::playbook::{Spread, StepWord};
 
 use super::{OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Target, graph};
 
@@ -184,10 +184,9 @@ impl Checker<'_> {
         if !full || (fleet.waves.is_empty() && !excused) {
             self.broken("nothing is empty", format!("fleet `{name}` has no wave or an empty one"));
         }
-        let servers: usize = fleet.waves.iter().map(|wave| wave.servers.len()).sum();
         let canary = fleet.waves.first().filter(|wave| wave.canary);
         let canary = canary.map_or(0, |wave| wave.servers.len());
-        let as_wanted = canary == servers.min(fleet.pace.canary as usize);
+        let as_wanted = canary == self.first_zone(fleet).min(fleet.pace.canary as usize);
         if !as_wanted {
             self.broken(
                 "the canary is as large as it should be",
@@ -201,10 +200,44 @@ impl Checker<'_> {
                 format!("fleet `{name}` has a canary after other waves"),
             );
         }
+        self.zones(name, fleet);
         if fleet.pace.max_unavailable == 0 {
             self.broken("somebody may be away", format!("fleet `{name}` has max_unavailable 0"));
         }
         self.steps(name, fleet);
+    }
+
+    /// The servers that the canary may be of: where zones take turns, those of the first zone.
+    fn first_zone(&self, fleet: &PlannedFleet) -> usize {
+        let zone_of = |id: &ServerId| self.plan.targets.get(id).map(|target| &target.found.az);
+        let servers = || fleet.waves.iter().flat_map(|wave| &wave.servers);
+        let first = servers().next().and_then(zone_of);
+        match fleet.pace.spread {
+            Spread::Zonal => servers().take_while(|id| zone_of(id) == first).count(),
+            Spread::Any | Spread::Az => servers().count(),
+        }
+    }
+
+    /// Zone after zone: no wave holds two, and none comes back.
+    fn zones(&mut self, name: &FleetName, fleet: &PlannedFleet) {
+        if fleet.pace.spread != Spread::Zonal {
+            return;
+        }
+        let plan = self.plan;
+        let mut seen: IndexSet<&str> = IndexSet::new();
+        for wave in &fleet.waves {
+            let targets = wave.servers.iter().filter_map(|id| plan.targets.get(id));
+            let zones: IndexSet<&str> = targets.map(|target| target.found.az.as_str()).collect();
+            let came_back =
+                zones.iter().any(|zone| seen.contains(zone) && seen.last() != Some(zone));
+            if zones.len() > 1 || came_back {
+                self.broken(
+                    "one zone after another",
+                    format!("fleet `{name}` mixes its zones: {zones:?}"),
+                );
+            }
+            seen.extend(zones);
+        }
     }
 
     fn steps(&mut self, name: &FleetName, fleet: &PlannedFleet) {

@@ -1,6 +1,6 @@
 //! A playbook and what was read of its cloud become a plan.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{FleetName, ImageId, PlanId, Server, ServerId, Timestamp, count};
 use crate::fleet::{Chosen, Excluded, Refusal, Selection};
@@ -233,6 +233,7 @@ impl<'a> Draft<'a> {
         let mut limits = self.playbook.limits.clone();
         room.tighten(&mut limits);
         let fleets = self.planned_fleets(steps);
+        self.in_order_of(&fleets);
         let warnings = self.warnings(&room, narrowing, &fleets);
         let plan = Plan {
             format: PLAN_FORMAT,
@@ -259,6 +260,16 @@ impl<'a> Draft<'a> {
             let message = format!("the plan cannot be written down: {error}");
             vec![Refusal::new("unwritable_plan", message, "please report it")]
         })
+    }
+
+    /// Brings the targets into the order of the waves, where zones take turns.
+    fn in_order_of(&mut self, fleets: &IndexMap<FleetName, PlannedFleet>) {
+        if fleets.values().all(|fleet| fleet.pace.spread.is_any()) {
+            return;
+        }
+        let waves = fleets.values().flat_map(|fleet| &fleet.waves);
+        let order: IndexSet<&ServerId> = waves.flat_map(|wave| &wave.servers).collect();
+        self.targets.sort_by(|a, _, b, _| order.get_index_of(a).cmp(&order.get_index_of(b)));
     }
 
     fn judge_whole(&mut self) {
@@ -295,7 +306,7 @@ impl<'a> Draft<'a> {
     }
 
     fn blocked_servers(&self) -> usize {
-        let ids: indexmap::IndexSet<&ServerId> = self.blocked.iter().map(|b| &b.id).collect();
+        let ids: IndexSet<&ServerId> = self.blocked.iter().map(|b| &b.id).collect();
         ids.len()
     }
 
@@ -305,7 +316,9 @@ impl<'a> Draft<'a> {
             let needs = spec.depends_on.iter().filter_map(|need| self.need(need)).collect();
             let steps: Vec<Step> = steps.get(name).cloned().unwrap_or_default();
             let pace = pace(&spec.strategy, servers.len());
-            let waves = waves(&spec.strategy, servers);
+            let waves = waves(&spec.strategy, servers, |id| {
+                self.targets.get(id).map_or("", |target| target.found.az.as_str())
+            });
             Some((name.clone(), PlannedFleet { waves, needs, pace, steps }))
         });
         planned.collect()

@@ -4,6 +4,8 @@ use indexmap::IndexMap;
 
 use crate::domain::{FleetName, Place, ServerId, count, list_some};
 
+use crate::playbook::Spread;
+
 use super::lines::{server, thousands, treatment};
 use super::{Blocked, LeftOut, Plan, PlannedFleet, Provider};
 
@@ -103,6 +105,11 @@ fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
         "  pace   at most {} away at once, {} may fail ({strict}), bake time {}",
         pace.max_unavailable, pace.max_failures, pace.bake_time
     ));
+    match pace.spread {
+        Spread::Any => {}
+        Spread::Az => text.line("  spread over the zones, round robin"),
+        Spread::Zonal => text.line("  spread one zone after another"),
+    }
     let steps: Vec<&str> = fleet.steps.iter().map(|step| step.id.as_str()).collect();
     text.line(&format!("  steps  {}", steps.join(" → ")));
     let mut used: Vec<u32> =

@@ -10,7 +10,7 @@ use crate::domain::{
     Address, FleetName, ImageId, Millis, Origin, PinnedFile, Place, PlanId, ReinstallRequest,
     RetryPolicies, ServerId, Timestamp, UserId, VolumeId,
 };
-use crate::playbook::{Check, Limits, StepWord, StopSpec, Wait};
+use crate::playbook::{Check, Limits, Spread, StepWord, StopSpec, Wait};
 
 /// Version of the plan file.
 pub const PLAN_FORMAT: u32 = 1;
@@ -141,6 +141,9 @@ pub struct Pace {
     pub bake_time: Millis,
     /// Servers of the canary, if the fleet has as many.
     pub canary: u32,
+    /// How availability zones take turns.
+    #[serde(default, skip_serializing_if = "Spread::is_any")]
+    pub spread: Spread,
 }
 
 /// A step of each server of a fleet.

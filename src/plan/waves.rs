@@ -1,13 +1,28 @@
 //! Which servers of a fleet may start together, and how many may be away at once.
 
+use std::collections::BTreeMap;
+
 use crate::domain::ServerId;
-use crate::playbook::{Size, Strategy};
+use crate::playbook::{Size, Spread, Strategy};
 
 use super::{Pace, Wave};
 
-/// The waves of a fleet: the canary, then `serial` after `serial`, of which the last repeats.
-pub(super) fn waves(strategy: &Strategy, servers: &[ServerId]) -> Vec<Wave> {
-    let canary = (strategy.canary as usize).min(servers.len());
+/// The waves of a fleet: the canary, then `serial` after `serial`, of which the last repeats. Zones
+/// take turns as `spread` says; zone after zone, the canary and every wave end where their zone does.
+pub(super) fn waves<'a>(
+    strategy: &Strategy,
+    servers: &[ServerId],
+    zone_of: impl Fn(&ServerId) -> &'a str,
+) -> Vec<Wave> {
+    let servers = &in_turn(strategy.spread, servers, &zone_of)[..];
+    let same_zone = |list: &[ServerId]| {
+        let zone = list.first().map(&zone_of);
+        match strategy.spread {
+            Spread::Zonal => list.iter().take_while(|id| Some(zone_of(id)) == zone).count(),
+            Spread::Any | Spread::Az => list.len(),
+        }
+    };
+    let canary = (strategy.canary as usize).min(same_zone(servers));
     let (first, mut rest) = servers.split_at(canary);
     let mut waves = Vec::new();
     if !first.is_empty() {
@@ -19,11 +34,32 @@ pub(super) fn waves(strategy: &Strategy, servers: &[ServerId]) -> Vec<Wave> {
         if let Some(next) = sizes.next() {
             size = rounded_up(*next, servers.len());
         }
-        let (wave, later) = rest.split_at(size.min(rest.len()));
+        let (wave, later) = rest.split_at(size.min(same_zone(rest)));
         waves.push(Wave { canary: false, servers: wave.to_vec() });
         rest = later;
     }
     waves
+}
+
+/// The servers in the order in which their zones take turns; within a zone as they came.
+fn in_turn<'a>(
+    spread: Spread,
+    servers: &[ServerId],
+    zone_of: &impl Fn(&ServerId) -> &'a str,
+) -> Vec<ServerId> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut placed: Vec<(usize, &str, &ServerId)> = Vec::with_capacity(servers.len());
+    for id in servers {
+        let nth = seen.entry(zone_of(id)).or_default();
+        placed.push((*nth, zone_of(id), id));
+        *nth += 1;
+    }
+    match spread {
+        Spread::Any => {}
+        Spread::Az => placed.sort_by_key(|(nth, zone, _)| (*nth, *zone)),
+        Spread::Zonal => placed.sort_by_key(|(nth, zone, _)| (*zone, *nth)),
+    }
+    placed.into_iter().map(|(_, _, id)| id.clone()).collect()
 }
 
 /// How fast a fleet of `planned` servers goes.
@@ -38,6 +74,7 @@ pub(super) fn pace(strategy: &Strategy, planned: usize) -> Pace {
         strict_budget: strategy.strict_budget,
         bake_time: strategy.bake_time,
         canary: strategy.canary,
+        spread: strategy.spread,
     }
 }
 
@@ -57,7 +94,7 @@ mod tests {
     fn sizes(canary: u32, serial: &[Size], servers: usize) -> Vec<usize> {
         let strategy = Strategy { canary, serial: serial.to_vec(), ..Strategy::default() };
         let servers: Vec<ServerId> = (0..servers).map(|n| n.to_string().into()).collect();
-        let waves = waves(&strategy, &servers);
+        let waves = waves(&strategy, &servers, |_| "one");
         let inside: Vec<&ServerId> = waves.iter().flat_map(|wave| &wave.servers).collect();
         assert_eq!(inside, servers.iter().collect::<Vec<_>>(), "each once, in order");
         assert_eq!(waves.first().is_some_and(|wave| wave.canary), canary > 0);
@@ -81,6 +118,24 @@ mod tests {
         check(1, &[share(1)], 7, &[1, 1, 1, 1, 1, 1, 1]);
         check(1, &[share(10)], 11, &[1, 2, 2, 2, 2, 2]);
         check(0, &[count(0)], 2, &[1, 1]);
+    }
+
+    fn in_zones(spread: Spread, servers: &[&str]) -> Vec<String> {
+        let serial = vec![Size::Count(2)];
+        let strategy = Strategy { canary: 1, serial, spread, ..Strategy::default() };
+        let servers: Vec<ServerId> = servers.iter().map(|id| ServerId::from(*id)).collect();
+        let zone = |id: &ServerId| if id.as_str().starts_with('a') { "zone-a" } else { "zone-b" };
+        let text =
+            |wave: &Wave| wave.servers.iter().map(ServerId::as_str).collect::<Vec<_>>().join(" ");
+        waves(&strategy, &servers, zone).iter().map(text).collect()
+    }
+
+    #[test]
+    fn s10_zones_take_turns_as_spread_says() {
+        let servers = ["b1", "b2", "a1", "a2", "a3", "a4"];
+        assert_eq!(in_zones(Spread::Any, &servers), ["b1", "b2 a1", "a2 a3", "a4"]);
+        assert_eq!(in_zones(Spread::Az, &servers), ["a1", "b1 a2", "b2 a3", "a4"]);
+        assert_eq!(in_zones(Spread::Zonal, &servers), ["a1", "a2 a3", "a4", "b1 b2"]);
     }
 
     #[test]

@@ -457,8 +457,13 @@ static STRATEGY: Table = Table {
             "Servers in flight count against the budget; default true.",
         ),
         inherited("bake_time", Shape::Duration, "After a wave, before the next; default 0s."),
+        inherited(
+            "spread",
+            Shape::Word(&["any", "az", "zonal"]),
+            "How availability zones take turns: not at all (default), round robin, or one after another.",
+        ),
     ],
-    later: &["pause", "spread"],
+    later: &["pause"],
 };
 
 static WAIT: Table = Table {

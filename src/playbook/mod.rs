@@ -34,7 +34,7 @@ pub use codes::{Explanation, codes, explain};
 pub use model::{
     ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
     Hosts, Leave, License, Limits, LoginSpec, Playbook, ReinstallSpec, Share, SimulatorSpec, Size,
-    StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
+    Spread, StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
 };
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, ProblemView, Problems, Severity};

@@ -238,6 +238,27 @@ pub enum Size {
     Share(Share),
 }
 
+/// How availability zones take turns (`safety.md`, S10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// Zones are not looked at.
+    #[default]
+    Any,
+    /// Round robin: neighbours are of different zones.
+    Az,
+    /// One zone after another: no wave holds two.
+    Zonal,
+}
+
+impl Spread {
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
+}
+
 /// How fast, how much at once, and when to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strategy {
@@ -253,6 +274,8 @@ pub struct Strategy {
     pub strict_budget: bool,
     /// After a wave, before the next.
     pub bake_time: Millis,
+    /// How availability zones take turns.
+    pub spread: Spread,
     /// Whether the playbook says anything about strategy: fleets above 50 servers must.
     pub written: bool,
 }
@@ -266,6 +289,7 @@ impl Default for Strategy {
             max_failures: 0,
             strict_budget: true,
             bake_time: Millis(0),
+            spread: Spread::default(),
             written: false,
         }
     }

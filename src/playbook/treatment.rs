@@ -10,7 +10,7 @@ use super::lower::Desk;
 use super::merge::{
     CheckItem, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
 };
-use super::model::{Check, EncryptionSpec, Leave, License, StopSpec};
+use super::model::{Check, EncryptionSpec, Leave, License, Spread, StopSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
 
@@ -186,6 +186,12 @@ pub(super) fn strategy(layer: &Node) -> StrategyPatch {
         max_failures: field(map, "max_failures", number),
         strict_budget: field(map, "strict_budget", |node| scalars::flag(text(node)?)),
         bake_time: field(map, "bake_time", |node| scalars::duration(text(node)?)),
+        spread: field(map, "spread", |node| match text(node)? {
+            "any" => Some(Spread::Any),
+            "az" => Some(Spread::Az),
+            "zonal" => Some(Spread::Zonal),
+            _ => None,
+        }),
         written: match map {
             None => Field::Absent,
             Some(map) => Field::Value(map.entries().is_some_and(|entries| !entries.is_empty())),

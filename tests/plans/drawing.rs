@@ -7,7 +7,7 @@ use refleet::domain::{
 use refleet::plan::{Inventory, Narrowing, Plan, Provider, Refusal, Unread, check, draw};
 use refleet::playbook::{
     DependsOn, EncryptionSpec, Exclude, Leave, License, LoginSpec, Playbook, ReinstallSpec, Share,
-    Size, Strategy,
+    Size, Spread, Strategy,
 };
 
 use crate::world::{
@@ -59,6 +59,30 @@ fn s5_the_machine_it_runs_on_is_left_out() {
 
     playbook.guards.not_self = false;
     assert_eq!(drawn(&playbook, &world).unwrap().targets.len(), 3);
+}
+
+#[test]
+fn s10_one_zone_after_another_is_drawn_so_and_checked() {
+    let mut web = fleet("web", 4, &["web-*"]);
+    let serial = vec![Size::Share(Share(100))];
+    web.strategy = Strategy { serial, spread: Spread::Zonal, written: true, ..web.strategy };
+    let mut servers = web_and_db(6, 0);
+    for (n, server) in servers.iter_mut().enumerate() {
+        server.az = ["zone-b", "zone-a", "zone-c"][n % 3].to_owned();
+    }
+    let plan = drawn(&playbook(vec![web]), &inventory(servers)).unwrap();
+    assert_eq!(sizes(&plan, "web"), [1, 1, 2, 2]);
+    let zones: Vec<&str> = plan.targets.values().map(|target| target.found.az.as_str()).collect();
+    assert!(zones.is_sorted(), "targets are in the order of their waves: {zones:?}");
+    check(plan.clone()).unwrap();
+
+    let mut mixed = plan;
+    let last = mixed.fleets["web"].waves[3].servers.pop().unwrap();
+    mixed.fleets["web"].waves[1].servers.push(last);
+    let violations = check(mixed.seal().unwrap()).unwrap_err();
+    assert!(!violations.is_empty());
+    let all = violations.iter().all(|violation| violation.rule == "one zone after another");
+    assert!(all, "{violations:?}");
 }
 
 #[test]
