@@ -17,6 +17,7 @@ mod place;
 mod retry;
 mod secret;
 mod server;
+mod template;
 mod time;
 mod words;
 
@@ -38,5 +39,6 @@ pub use server::{
     Address, AddressKind, AgencyState, Attachment, Image, Job, JobStatus, KeyPair, KeyState,
     KmsKey, PasswordLook, Quota, QuotaLine, Server, Snapshot, SubJob, Trace, Volume,
 };
+pub use template::{HostFacts, HostValue, MissingValue, Template};
 pub use time::{Millis, Moment, Time, Timestamp};
 pub use words::{count, list_some, tag_matches};

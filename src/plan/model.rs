@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Address, FleetName, ImageId, Millis, Origin, PinnedFile, Place, PlanId, ReinstallRequest,
-    RetryPolicies, ServerId, Timestamp, UserId, VolumeId,
+    Address, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
+    ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId,
 };
 use crate::playbook::{Check, Limits, Spread, StepWord, StopSpec, Wait};
 
@@ -238,6 +238,20 @@ pub struct Fingerprint {
     pub created: Option<Timestamp>,
     /// When it was last changed. Our own stop changes it, so it counts only before that.
     pub updated: Option<Timestamp>,
+}
+
+impl Fingerprint {
+    /// What templates are filled in with.
+    #[must_use]
+    pub fn host<'a>(&'a self, id: &'a ServerId) -> HostFacts<'a> {
+        HostFacts {
+            id,
+            name: &self.name,
+            az: &self.az,
+            addresses: &self.addresses,
+            tags: &self.tags,
+        }
+    }
 }
 
 /// An image that will be installed.

@@ -4,7 +4,7 @@
 
 use super::complaint::Complaint;
 use super::grammar::{Key, Needed, Null, Rule, Shape, Table};
-use super::insert::Whole;
+use super::insert::{self, Whole};
 use super::parse::MAX_PROBLEMS;
 use super::problem::{Code, Problem};
 use super::suggest::{self, shown};
@@ -12,8 +12,8 @@ use super::{complaint, grammar};
 use crate::yaml::{Entry, Node, Span, Value};
 
 /// All problems of structure of a tree.
-pub(super) fn check(root: &Node, whole: Whole) -> Vec<Problem> {
-    let mut checker = Checker { whole, problems: Vec::new() };
+pub(super) fn check(root: &Node, text: &str, whole: Whole) -> Vec<Problem> {
+    let mut checker = Checker { text, whole, problems: Vec::new() };
     let at = At { key: "playbook", span: root.span, null: Null::Refused };
     checker.value(Shape::Map(&grammar::PLAYBOOK), root, at);
     checker.problems
@@ -27,12 +27,13 @@ struct At<'a> {
     null: Null,
 }
 
-struct Checker {
+struct Checker<'t> {
+    text: &'t str,
     whole: Whole,
     problems: Vec<Problem>,
 }
 
-impl Checker {
+impl Checker<'_> {
     fn report(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
@@ -60,6 +61,9 @@ impl Checker {
             self.blank(at);
             return;
         }
+        if self.differs_from_server_to_server(shape, node) {
+            return;
+        }
         match shape {
             Shape::Map(table) => self.map(table, node, at),
             Shape::WordOr(words, table) => self.word_or(words, table, node, at),
@@ -82,6 +86,7 @@ impl Checker {
             }
             Shape::OneOrMany(item) => self.value(*item, node, At { null: Null::Refused, ..at }),
             Shape::Text
+            | Shape::Template
             | Shape::Id
             | Shape::EnvName
             | Shape::Tag
@@ -95,6 +100,23 @@ impl Checker {
             | Shape::Plain
             | Shape::Word(_) => self.scalar(shape, node, at),
         }
+    }
+
+    /// Whether `{{ host.… }}` stands where every server has the same: the only inserts that are left
+    /// by now.
+    fn differs_from_server_to_server(&mut self, shape: Shape, node: &Node) -> bool {
+        let inserts = node.scalar().filter(|scalar| scalar.text.contains("{{"));
+        let Some(scalar) = inserts.filter(|_| !is_template(shape)) else { return false };
+        let insert = insert::first(&scalar.text);
+        self.report(
+            Problem::error(
+                Code::NotAvailableHere,
+                format!("`{}` is not available here", insert::name(insert)),
+            )
+            .label(insert::place(self.text, node, insert), "differs from server to server")
+            .help("values of a server can be inserted only into what is done for one server; here, only values of `vars`"),
+        );
+        true
     }
 
     fn blank(&mut self, at: At<'_>) {
@@ -396,6 +418,33 @@ fn is_choice(table: &Table, name: &str) -> bool {
         Rule::OneAction => {
             grammar::STEP_WORDS.contains(&name) || !table.keys.iter().any(|key| key.name == name)
         }
+    }
+}
+
+/// Whether values of a server may stand there, or what stands there was told of already: an insert
+/// in `vars`.
+fn is_template(shape: Shape) -> bool {
+    match shape {
+        Shape::Template | Shape::Plain => true,
+        Shape::OneOrMany(item) => is_template(*item),
+        Shape::Text
+        | Shape::Id
+        | Shape::EnvName
+        | Shape::Tag
+        | Shape::Whole(..)
+        | Shape::Above(_)
+        | Shape::Flag
+        | Shape::Duration
+        | Shape::Rate
+        | Shape::Share
+        | Shape::Size
+        | Shape::Word(_)
+        | Shape::Map(_)
+        | Shape::WordOr(..)
+        | Shape::TextOr(_)
+        | Shape::Named(_)
+        | Shape::List(_)
+        | Shape::Some(_) => false,
     }
 }
 

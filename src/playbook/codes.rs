@@ -132,7 +132,9 @@ codes! {
     UnknownVariable "unknown_variable" shown, "a variable that does not exist":
         "The variable is not in `vars`. Inserting nothing would make another name out of the one that was meant.";
     NotAvailableHere "not_available_here" shown, "a value of a single server":
-        "`host.*` and `matrix.*` differ from server to server; they belong to features that this version does not have.";
+        "`host.*` differs from server to server, so it stands only in what is done for one server. `matrix.*` belongs to a feature that this version does not have.";
+    UnknownHostValue "unknown_host_value" shown, "a value that no server has":
+        "Of a server there are `host.id`, `host.name`, `host.az`, `host.ip` (its first fixed IPv4 address) and `host.tag.KEY`.";
     UnusedVariable "unused_variable" shown, "a variable that nothing uses":
         "It may be a leftover, or a misspelling of the one that is used.";
     NoFleets "no_fleets" shown, "no fleet":

@@ -67,7 +67,7 @@ pub(super) fn complaint(shape: Shape, key: &str, scalar: &Scalar) -> Option<Comp
             label: "a space in it",
             help: "ids and names of the cloud have no spaces".to_owned(),
         }),
-        Shape::Text | Shape::Id => {
+        Shape::Text | Shape::Template | Shape::Id => {
             (scalar.plain && scalars::flag(text).is_some()).then(|| Complaint {
                 code: Code::WrongType,
                 message: format!("`{key}` is a text, and {} is a switch", shown(text)),
@@ -194,6 +194,7 @@ pub(super) fn wanted(shape: Shape) -> &'static str {
         Shape::EnvName => "the name of an environment variable",
         Shape::Plain => "a single value",
         Shape::Text
+        | Shape::Template
         | Shape::Id
         | Shape::Map(_)
         | Shape::WordOr(..)

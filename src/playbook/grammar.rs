@@ -8,6 +8,9 @@
 pub(super) enum Shape {
     /// Any text that is not blank.
     Text,
+    /// A text that may have `{{ host.… }}` in it, filled in for each server.
+    #[expect(dead_code, reason = "steps and checks that take it are on their way")]
+    Template,
     /// A text without spaces: names and ids.
     Id,
     /// The name of an environment variable that holds a secret.

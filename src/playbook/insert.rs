@@ -1,4 +1,7 @@
 //! `{{ name }}`: puts values of `vars` into texts. Values and nothing else: no code, no loops.
+//!
+//! `{{ host.… }}` stays as it is written: it is filled in for each server, where the grammar lets it
+//! stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,6 +9,7 @@ use std::sync::Arc;
 use super::problem::{Code, Problem};
 use super::scalars::is_env_name;
 use super::suggest;
+use crate::domain::HostValue;
 use crate::yaml::{Entry, Node, Scalar, Span, Value};
 
 /// Whether everything of a text is in its tree.
@@ -58,7 +62,7 @@ impl Inserter<'_> {
                 self.problems.push(
                     Problem::error(Code::InsertInVars, message)
                         .label(
-                            self.place(node, inner.as_deref().unwrap_or_default()),
+                            place(self.text, node, inner.as_deref().unwrap_or_default()),
                             "not read here",
                         )
                         .help("write the value out; inserts work everywhere below `vars`"),
@@ -107,7 +111,7 @@ impl Inserter<'_> {
         while let Some(open) = rest.find("{{") {
             out.push_str(&rest[..open]);
             let Some(length) = rest[open..].find("}}").map(|at| at + 2) else {
-                let place = self.place(node, &rest[open..]);
+                let place = place(self.text, node, &rest[open..]);
                 self.problems.push(
                     Problem::error(Code::BadInsert, "this insert is never closed")
                         .label(place, "`}}` is missing")
@@ -117,7 +121,8 @@ impl Inserter<'_> {
             };
             let insert = &rest[open..open + length];
             match self.lookup(node, insert) {
-                Some(value) => {
+                Some(Found::Host) => out.push_str(insert),
+                Some(Found::Var(value)) => {
                     out.push_str(&value.text);
                     if insert.len() == scalar.text.len() {
                         // `"{{ n }}"` is what `n` is: a number stays a number.
@@ -132,18 +137,25 @@ impl Inserter<'_> {
         whole.then(|| Scalar { text: Arc::from(out), plain })
     }
 
-    fn lookup(&mut self, node: &Node, insert: &str) -> Option<Scalar> {
-        let name = insert.trim_start_matches("{{").trim_end_matches("}}").trim();
-        let place = self.place(node, insert);
+    fn lookup(&mut self, node: &Node, insert: &str) -> Option<Found> {
+        let name = name(insert);
+        let place = place(self.text, node, insert);
         if let Some(var) = self.vars.get(name) {
             self.used.insert(Arc::from(name));
-            return var.value.clone();
+            return var.value.clone().map(Found::Var);
+        }
+        if HostValue::named(name).is_some() {
+            return Some(Found::Host);
         }
         let root = name.split('.').next().unwrap_or_default();
-        let problem = if matches!(root, "host" | "matrix") {
+        let problem = if root == "host" {
+            Problem::error(Code::UnknownHostValue, format!("there is no value `{name}`"))
+                .label(place, "no server has it")
+                .help(suggest::help(name, &HostValue::NAMES, "there are"))
+        } else if root == "matrix" {
             Problem::error(Code::NotAvailableHere, format!("`{name}` is not available here"))
-                .label(place, "differs from server to server")
-                .help("only values of `vars` can be inserted; `host.*` and `matrix.*` belong to features that this version does not have")
+                .label(place, "there is no `matrix`")
+                .help("`matrix.*` belongs to a feature that this version does not have")
         } else if is_env_name(name) {
             let known: Vec<&str> = self.vars.keys().map(|key| &**key).collect();
             let help = if known.is_empty() {
@@ -177,13 +189,33 @@ impl Inserter<'_> {
             }
         }
     }
+}
 
-    /// Where an insert stands inside a scalar; the scalar, if that cannot be told.
-    fn place(&self, node: &Node, insert: &str) -> Span {
-        let raw = self.text.get(node.span.range()).unwrap_or_default();
-        raw.find(insert).filter(|_| !insert.is_empty()).map_or(node.span, |at| {
-            let start = node.span.start as usize + at;
-            Span::new(start, start + insert.len())
-        })
-    }
+/// What an insert stands for.
+enum Found {
+    /// The value of a variable.
+    Var(Scalar),
+    /// A value of a server: filled in later.
+    Host,
+}
+
+/// The name in an insert.
+pub(super) fn name(insert: &str) -> &str {
+    insert.trim_start_matches("{{").trim_end_matches("}}").trim()
+}
+
+/// The first insert of a text, from `{{` to `}}`.
+pub(super) fn first(text: &str) -> &str {
+    let from = text.find("{{").unwrap_or(0);
+    let to = text[from..].find("}}").map_or(text.len(), |at| from + at + 2);
+    &text[from..to]
+}
+
+/// Where an insert stands inside a scalar; the scalar, if that cannot be told.
+pub(super) fn place(text: &str, node: &Node, insert: &str) -> Span {
+    let raw = text.get(node.span.range()).unwrap_or_default();
+    raw.find(insert).filter(|_| !insert.is_empty()).map_or(node.span, |at| {
+        let start = node.span.start as usize + at;
+        Span::new(start, start + insert.len())
+    })
 }

@@ -66,7 +66,8 @@ fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> 
         return None;
     }
     let (root, problems) = insert::expand(root, &desk.source.text, whole);
-    problems.into_iter().chain(check::check(&root, whole)).for_each(|problem| desk.report(problem));
+    let unfit = check::check(&root, &desk.source.text, whole);
+    problems.into_iter().chain(unfit).for_each(|problem| desk.report(problem));
     lower::lower(desk, &root)
 }
 

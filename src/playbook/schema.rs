@@ -29,7 +29,7 @@ fn text(pattern: &str) -> Value {
 
 fn shape(shape: Shape, definitions: &mut Map<String, Value>) -> Value {
     match shape {
-        Shape::Text => json!({ "type": ["string", "number"], "minLength": 1 }),
+        Shape::Text | Shape::Template => json!({ "type": ["string", "number"], "minLength": 1 }),
         Shape::Id => json!({ "type": ["string", "number"], "pattern": format!(r"^\S+$|{INSERT}") }),
         Shape::EnvName => text("^[A-Za-z_][A-Za-z0-9_]*$"),
         Shape::Tag => text(r"^([^\s=:]+|[^\s=]([^=]*[^\s=])?=\S(.*\S)?)$"),

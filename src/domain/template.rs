@@ -1,0 +1,191 @@
+//! Texts that differ from server to server: `{{ host.name }}` and its kin. Values, and nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Address, AddressKind, ServerId};
+
+/// A text with inserts that are filled in for each server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Template(String);
+
+/// What is known of a server when its templates are filled in.
+#[derive(Clone, Copy, Debug)]
+pub struct HostFacts<'a> {
+    /// Its id.
+    pub id: &'a ServerId,
+    /// Its name.
+    pub name: &'a str,
+    /// Its availability zone.
+    pub az: &'a str,
+    /// Its addresses, sorted.
+    pub addresses: &'a [Address],
+    /// Its tags.
+    pub tags: &'a BTreeMap<String, String>,
+}
+
+/// What can be inserted of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostValue<'t> {
+    /// `host.id`.
+    Id,
+    /// `host.name`.
+    Name,
+    /// `host.az`.
+    Az,
+    /// `host.ip`: its first fixed IPv4 address.
+    Ip,
+    /// `host.tag.KEY`: the value of that tag.
+    Tag(&'t str),
+}
+
+/// A value that a template wants and a server does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingValue(pub String);
+
+impl fmt::Display for MissingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it has no `{}`", self.0)
+    }
+}
+
+impl<'t> HostValue<'t> {
+    /// What can be inserted, as it is written.
+    pub const NAMES: [&'static str; 5] =
+        ["host.id", "host.name", "host.az", "host.ip", "host.tag.KEY"];
+
+    /// What a name stands for; `None`: there is no such value.
+    #[must_use]
+    pub fn named(name: &'t str) -> Option<Self> {
+        match name {
+            "host.id" => Some(Self::Id),
+            "host.name" => Some(Self::Name),
+            "host.az" => Some(Self::Az),
+            "host.ip" => Some(Self::Ip),
+            _ => name.strip_prefix("host.tag.").filter(|key| !key.is_empty()).map(Self::Tag),
+        }
+    }
+
+    fn of(self, host: &HostFacts<'t>) -> Option<&'t str> {
+        match self {
+            Self::Id => Some(host.id.as_str()),
+            Self::Name => Some(host.name),
+            Self::Az => Some(host.az),
+            Self::Ip => host.ip(),
+            Self::Tag(key) => host.tags.get(key).map(String::as_str),
+        }
+    }
+}
+
+impl<'a> HostFacts<'a> {
+    /// The first fixed IPv4 address: the one that the server itself has.
+    #[must_use]
+    pub fn ip(&self) -> Option<&'a str> {
+        let is_v4 = |text: &str| text.parse::<core::net::Ipv4Addr>().is_ok();
+        let mut fixed = self.addresses.iter().filter(|at| at.kind == AddressKind::Fixed);
+        fixed.find(|at| is_v4(&at.addr)).map(|at| at.addr.as_str())
+    }
+}
+
+impl Template {
+    /// Takes the text as it is; whether its inserts can be filled in is asked with
+    /// [`Template::fill`].
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text as it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text for one server.
+    ///
+    /// # Errors
+    ///
+    /// If the server has no such value, or nothing has: never a text with a hole.
+    pub fn fill(&self, host: &HostFacts<'_>) -> Result<String, MissingValue> {
+        let mut out = String::with_capacity(self.0.len());
+        let mut rest = self.0.as_str();
+        while let Some((before, name, after)) = next_insert(rest) {
+            let missing = || MissingValue(name.to_owned());
+            let value = HostValue::named(name).ok_or_else(missing)?;
+            out.push_str(before);
+            out.push_str(value.of(host).ok_or_else(missing)?);
+            rest = after;
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The next insert of a text: what stands before it, its name, what stands behind it.
+fn next_insert(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("{{")?;
+    let (name, after) = rest.split_once("}}")?;
+    Some((before, name.trim(), after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str) -> Result<String, MissingValue> {
+        let address = |addr: &str, kind| Address {
+            addr: addr.to_owned(),
+            mac: String::new(),
+            port: String::new(),
+            kind,
+        };
+        let addresses = [
+            address("10.0.0.9", AddressKind::Floating),
+            address("2001:db8::1", AddressKind::Fixed),
+            address("192.168.0.4", AddressKind::Fixed),
+            address("192.168.0.5", AddressKind::Fixed),
+        ];
+        let tags = BTreeMap::from([("role".to_owned(), "web".to_owned())]);
+        let id = ServerId::new("i-1");
+        let host =
+            HostFacts { id: &id, name: "web-1", az: "eu-01", addresses: &addresses, tags: &tags };
+        Template::new(text).fill(&host)
+    }
+
+    #[test]
+    fn values_of_a_server_are_filled_in_and_nothing_else_is_read() {
+        for (text, want) in [
+            ("", ""),
+            ("no insert", "no insert"),
+            ("{{ host.name }}", "web-1"),
+            ("http://{{host.ip}}:80/{{ host.tag.role }}", "http://192.168.0.4:80/web"),
+            ("{{ host.id }}{{ host.az }}", "i-1eu-01"),
+            ("{{ host.name", "{{ host.name"),
+            ("}} {{ host.az }}", "}} eu-01"),
+        ] {
+            assert_eq!(filled(text).as_deref(), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_there_is_never_a_hole() {
+        for (text, name) in [
+            ("{{ host.tag.site }}", "host.tag.site"),
+            ("a {{ host.tag. }}", "host.tag."),
+            ("{{ host.adress }}", "host.adress"),
+            ("{{ role }}", "role"),
+        ] {
+            assert_eq!(filled(text), Err(MissingValue(name.to_owned())), "{text}");
+        }
+    }
+}
