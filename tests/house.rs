@@ -64,6 +64,7 @@ const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("petgraph", &["plan/graph"]),
     ("reqwest", &["cloud/http"]),
     ("rusqlite", &["journal/"]),
+    ("rustix", &["probe/process"]),
     ("serde_yaml", &["yaml/"]),
     ("tar", &["cli/archive"]),
 ];

@@ -4,5 +4,6 @@
 //! look; a look that takes longer than it may is a look that failed.
 
 mod look;
+pub mod process;
 
 pub use look::run;
