@@ -90,8 +90,8 @@ impl Engine {
 
     /// Whether it was broken on purpose in that way.
     #[cfg(test)]
-    pub(super) fn ignores_budget(&self) -> bool {
-        self.flaw == Some(super::Flaw::BudgetIgnored)
+    pub(super) fn is_broken_by(&self, flaw: super::Flaw) -> bool {
+        self.flaw == Some(flaw)
     }
 
     fn unborn(plan: Arc<CheckedPlan>) -> Self {

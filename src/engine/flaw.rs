@@ -3,6 +3,8 @@
 
 use crate::domain::{Deed, Event, FaultClass, ServerId};
 
+use crate::plan::Recheck;
+
 use super::core::{Draft, Engine};
 use super::state::{Power, Sent, State};
 
@@ -17,6 +19,12 @@ pub(crate) enum Flaw {
     BudgetIgnored,
     /// Who is shut out goes on knocking.
     KnocksOn,
+    /// A canary is a server like any other.
+    CanaryIgnored,
+    /// Fleets do not wait for each other.
+    NeedsIgnored,
+    /// Tags and locks that came after the plan are not looked at.
+    ProtectionIgnored,
 }
 
 impl Engine {
@@ -51,6 +59,14 @@ impl Engine {
             self.record(draft, event);
         }
         forgotten
+    }
+
+    /// A careless engine takes a protected server for one that may be wiped.
+    pub(super) fn blind_to_protection(&self, found: Recheck) -> Recheck {
+        if self.is_broken_by(Flaw::ProtectionIgnored) {
+            return Recheck { protected: Vec::new(), ..found };
+        }
+        found
     }
 
     /// A careless engine does not look before it sends again either: the look alone would save it.

@@ -26,7 +26,10 @@ impl Engine {
         Sighting { server, asked }: Sighting<'_>,
     ) {
         let wiped = self.facts.targets[index].wiped;
-        if let Some(rule) = protection(server) {
+        let rule = protection(server);
+        #[cfg(test)]
+        let rule = rule.filter(|_| !self.is_broken_by(super::Flaw::ProtectionIgnored));
+        if let Some(rule) = rule {
             if wiped {
                 return self.half_done(draft, index, &rule.to_string());
             }

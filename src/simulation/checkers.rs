@@ -7,7 +7,7 @@ use crate::domain::{
     Action, Deed, Ending, Event, Fault, FleetName, Millis, Record, ServerId, Time,
 };
 use crate::engine::Engine;
-use crate::plan::CheckedPlan;
+use crate::plan::{CheckedPlan, Need, protection};
 use crate::simulator::Meddling;
 
 use super::scenario::Scenario;
@@ -21,7 +21,17 @@ pub enum Checker {
     Bounds,
     /// Never a start that the failure budget does not allow.
     Budget,
-    /// Canary first, wave after wave, fleet after fleet.
+    /// With a strict budget never more failures than the one that spends it.
+    StrictBudget,
+    /// Once a canary failed, nothing of the run is wiped (`safety.md`, S7).
+    Canary,
+    /// Nothing of a fleet is begun, stopped or wiped before so many of those that it waits for are
+    /// verified.
+    DependsOn,
+    /// Nothing that is protected or locked is named in any request, as soon as that can be known
+    /// (`safety.md`, S12).
+    Protected,
+    /// Canary first, wave after wave.
     Order,
     /// Nothing outside the plan is ever named in a request.
     Untouched,
@@ -74,6 +84,12 @@ pub(super) struct Watchers {
     not_given_back: BTreeSet<ServerId>,
     /// Wipes that the cloud took and that have not failed, when they were last counted.
     open_wipes: BTreeMap<ServerId, u32>,
+    /// Servers of the plan that are protected or locked, and since when.
+    protected: BTreeMap<ServerId, Time>,
+    /// The canary that failed first.
+    lost_canary: Option<ServerId>,
+    /// Only this one looks; `None`: all do.
+    only: Option<Checker>,
     /// The code with which this process was shut out.
     shut_out: Option<String>,
     /// Every such code that any process heard.
@@ -94,7 +110,7 @@ impl Watchers {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let plan = Arc::clone(&scenario.plan);
         let fleets = plan.fleets.keys().map(|name| (name.clone(), FleetWatch::default()));
-        Self {
+        let mut watchers = Self {
             findings: Vec::new(),
             shadow: Engine::replay(Arc::clone(&plan), []).ok(),
             fleets: fleets.collect(),
@@ -103,15 +119,38 @@ impl Watchers {
             endings: BTreeMap::new(),
             not_given_back: BTreeSet::new(),
             open_wipes: BTreeMap::new(),
+            protected: BTreeMap::new(),
+            lost_canary: None,
+            only: None,
             shut_out: None,
             shut_out_by: BTreeSet::new(),
             appends: 0,
             now: Time(0),
             plan,
+        };
+        for server in scenario.plan.targets.keys() {
+            watchers.meddled(scenario, server, Time(0));
+        }
+        watchers
+    }
+
+    /// Lets only one checker look: what it would see if the others were blind.
+    #[cfg(test)]
+    pub(super) fn only(&mut self, checker: Option<Checker>) {
+        self.only = checker;
+    }
+
+    /// Somebody else did something to a server, and looks show it from `shown` on.
+    pub(super) fn meddled(&mut self, scenario: &Scenario, server: &ServerId, shown: Time) {
+        if scenario.world.server(server).and_then(protection).is_some() {
+            self.protected.entry(server.clone()).or_insert(shown);
         }
     }
 
     fn find(&mut self, checker: Checker, detail: impl Into<String>) {
+        if self.only.is_some_and(|only| only != checker) {
+            return;
+        }
         self.findings.push(Finding { checker, at: self.now, detail: detail.into() });
     }
 
@@ -219,8 +258,8 @@ impl Watchers {
         let Some(name) = self.fleet_of(server) else {
             return self.find(Checker::Untouched, format!("{server} is not in the plan"));
         };
+        self.not_before_its_turn(&name, server);
         let pace = self.plan.fleets[&name].pace.clone();
-        let canary_failed = self.canary_failed(&name);
         let Some(fleet) = self.fleets.get_mut(&name) else { return };
         fleet.in_flight.insert(server.clone());
         let flying = u32::try_from(fleet.in_flight.len()).unwrap_or(u32::MAX);
@@ -237,8 +276,9 @@ impl Watchers {
                 format!("{failed} failed, {flying} in flight: one too many"),
             );
         }
-        if canary_failed {
-            self.find(Checker::Order, format!("{server} starts after the canary failed"));
+        if let Some(canary) = &self.lost_canary {
+            let detail = format!("{server} starts after canary {canary} failed");
+            self.find(Checker::Canary, detail);
         }
         let waves = &self.plan.fleets[&name].waves;
         if waves.get(wave as usize).is_none_or(|wave| !wave.servers.contains(server)) {
@@ -246,21 +286,24 @@ impl Watchers {
         }
     }
 
-    fn canary_failed(&self, name: &FleetName) -> bool {
-        let canaries = self.plan.fleets[name].waves.iter().filter(|wave| wave.canary);
-        canaries
-            .flat_map(|wave| &wave.servers)
-            .any(|server| self.endings.get(server).is_some_and(|ending| ending.is_failure()))
+    fn is_canary(&self, name: &FleetName, server: &ServerId) -> bool {
+        let waves = &self.plan.fleets[name].waves;
+        waves.iter().any(|wave| wave.canary && wave.servers.contains(server))
     }
 
-    fn wave_opened(&mut self, name: &FleetName, wave: u32) {
+    /// The servers that its fleet waits for are verified, as many as were asked for.
+    fn not_before_its_turn(&mut self, name: &FleetName, server: &ServerId) {
         for need in self.plan.fleets[name].needs.clone() {
             let verified = self.fleets.get(&need.fleet).map_or(0, |fleet| fleet.verified);
             if verified < need.verified {
-                let detail = format!("{name} opens with {verified} of {} verified", need.fleet);
-                self.find(Checker::Order, detail);
+                let Need { fleet, verified: wanted } = need;
+                let detail = format!("{server} of {name} with {verified} of {wanted} of {fleet}");
+                self.find(Checker::DependsOn, detail);
             }
         }
+    }
+
+    fn wave_opened(&mut self, name: &FleetName, wave: u32) {
         let before = self.plan.fleets[name].waves.iter().take(wave as usize);
         let open = before
             .flat_map(|wave| &wave.servers)
@@ -286,6 +329,9 @@ impl Watchers {
         self.endings.insert(server.clone(), ending);
         self.left_flight(server);
         let Some(name) = self.fleet_of(server) else { return };
+        if ending.is_failure() && self.lost_canary.is_none() && self.is_canary(&name, server) {
+            self.lost_canary = Some(server.clone());
+        }
         let pace = self.plan.fleets[&name].pace.clone();
         let Some(fleet) = self.fleets.get_mut(&name) else { return };
         fleet.verified += u32::from(ending == Ending::Verified);
@@ -297,7 +343,9 @@ impl Watchers {
             pace.max_failures + pace.max_unavailable
         };
         if failed > most {
-            self.find(Checker::Budget, format!("{failed} of {name} failed, at most {most} may"));
+            let checker =
+                if pace.strict_budget { Checker::StrictBudget } else { Checker::Budget };
+            self.find(checker, format!("{failed} of {name} failed, at most {most} may"));
         }
     }
 
@@ -343,7 +391,18 @@ impl Watchers {
         if let Some(server) = named.iter().find(|server| !self.plan.targets.contains_key(*server)) {
             self.find(Checker::Untouched, format!("{server} is not in the plan"));
         }
+        self.protected_is_left_alone(action, &named);
+        let (Action::Reinstall { .. } | Action::Stop { .. }) = action else { return };
+        for server in &named {
+            if let Some(name) = self.fleet_of(server) {
+                self.not_before_its_turn(&name, server);
+            }
+        }
         let Action::Reinstall { server, .. } = action else { return };
+        if let Some(canary) = &self.lost_canary {
+            let detail = format!("{server} is wiped after canary {canary} failed");
+            self.find(Checker::Canary, detail);
+        }
         let seen = self.validated.get(server).copied();
         if seen.is_none_or(|seen| watch.now.since(seen) > Millis::secs(10)) {
             self.find(Checker::Fence, format!("{server} is wiped {seen:?} after its last look"));
@@ -354,6 +413,20 @@ impl Watchers {
             self.find(Checker::Once, format!("a second wipe of {server} is sent"));
         }
         self.open_wipes.insert(server.clone(), open);
+    }
+
+    /// A server that was protected or locked before the run is in no request. One that became so
+    /// later is not wiped, unless that came after the last look before its wipe: nobody can know.
+    fn protected_is_left_alone(&mut self, action: &Action, named: &[ServerId]) {
+        for server in named {
+            let Some(since) = self.protected.get(server).copied() else { continue };
+            let seen = self.validated.get(server).copied();
+            let wiped = matches!(action, Action::Reinstall { .. });
+            if since == Time(0) || (wiped && seen.is_some_and(|seen| since <= seen)) {
+                let detail = format!("{server} is protected since {since}: {action:?}");
+                self.find(Checker::Protected, detail);
+            }
+        }
     }
 
     /// The world served a request.

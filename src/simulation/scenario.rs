@@ -108,6 +108,27 @@ impl Scenario {
             quiet_from,
         })
     }
+
+    /// Somebody protects or locks some of the servers, half of the time after the plan was made and
+    /// before the run begins, else while it is under way.
+    #[cfg(test)]
+    pub(super) fn protect_some(&mut self, seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x0007_a65e);
+        for _ in 0..rng.random_range(0..3) {
+            let index = rng.random_range(0..self.plan.targets.len());
+            let Some((server, _)) = self.plan.targets.get_index(index) else { continue };
+            let server = server.clone();
+            let tag = rng.random_bool(0.5);
+            let meddling = if tag { Meddling::Protect } else { Meddling::Lock };
+            if rng.random_bool(0.5) {
+                self.world.meddle(self.begins, &server, meddling);
+                self.begins = Millis(self.begins.0 + self.world.longest_lag().0);
+            } else {
+                let at = Time(rng.random_range(0..900_000));
+                self.meddlings.push((at, server, meddling));
+            }
+        }
+    }
 }
 
 /// Plans against a world that behaves: trouble while planning is not what is rehearsed.

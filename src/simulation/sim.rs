@@ -15,6 +15,8 @@ use crate::engine::{Engine, Input, Start, Turn};
 use crate::plan::Consent;
 use crate::simulator::{Meddling, Served};
 
+#[cfg(test)]
+use super::checkers::Checker;
 use super::checkers::{Finding, Watch, Watchers};
 use super::scenario::Scenario;
 
@@ -96,6 +98,19 @@ pub fn rehearse(scenario: Scenario) -> Rehearsal {
 /// The same with an engine that is prepared first: broken on purpose, in tests.
 pub(super) fn rehearse_with(scenario: Scenario, prepare: fn(&mut Engine)) -> Rehearsal {
     let mut sim = Sim::new(scenario, prepare);
+    sim.run();
+    sim.rehearsal()
+}
+
+/// The same under one checker alone: whether it sees by itself what it is for.
+#[cfg(test)]
+pub(super) fn rehearse_under(
+    scenario: Scenario,
+    prepare: fn(&mut Engine),
+    only: Checker,
+) -> Rehearsal {
+    let mut sim = Sim::new(scenario, prepare);
+    sim.watchers.only(Some(only));
     sim.run();
     sim.rehearsal()
 }
@@ -194,6 +209,8 @@ impl Sim {
             Happening::Meddle(server, meddling) => {
                 let at = Millis(self.scenario.begins.0 + self.now.0);
                 self.scenario.world.meddle(at, &server, meddling);
+                let shown = self.now + self.scenario.world.longest_lag();
+                self.watchers.meddled(&self.scenario, &server, shown);
             }
             Happening::Quiet => self.scenario.world.faults_off(),
         }

@@ -11,7 +11,7 @@ use crate::playbook::{
 use crate::simulator::{Faults, ServerGroup, WorldSpec};
 
 use super::checkers::Checker;
-use super::sim::rehearse_with;
+use super::sim::{rehearse_under, rehearse_with};
 use super::{Rehearsal, Scenario, rehearse};
 
 fn place(line: u32) -> Place {
@@ -116,10 +116,50 @@ fn an_engine_that_resumes_without_doubt_is_caught() {
     assert_eq!(found, Some(Checker::Once));
 }
 
+/// Whether this checker alone sees the flaw, within 200 seeds in which somebody may protect or lock
+/// servers before the run and during it; and that it sees nothing where there is no flaw.
+fn sees(checker: Checker, flaw: Flaw, break_it: fn(&mut Engine)) {
+    let found = |prepare: fn(&mut Engine), number| {
+        let draw = || Scenario::draw(&two_fleets(), &WorldSpec::healthy(14), None, number).unwrap();
+        let mut scenario =
+            if flaw == Flaw::BudgetIgnored { failing(true, number) } else { draw() };
+        scenario.protect_some(number);
+        !rehearse_under(scenario, prepare, checker).findings.is_empty()
+    };
+    let seen = (0..200).find(|number| found(break_it, *number));
+    assert!(seen.is_some(), "{checker:?} does not see {flaw:?}");
+    let falsely = (0..100).find(|number| found(|_| (), *number));
+    assert_eq!(falsely, None, "{checker:?} finds something where nothing is");
+}
+
 #[test]
 fn an_engine_that_ignores_the_budget_is_caught() {
     let found = caught(|engine| engine.break_with(Flaw::BudgetIgnored));
     assert_eq!(found, Some(Checker::Budget));
+}
+
+#[test]
+fn s7_a_failure_too_many_for_a_strict_budget_is_seen() {
+    let flaw = Flaw::BudgetIgnored;
+    sees(Checker::StrictBudget, flaw, |engine| engine.break_with(Flaw::BudgetIgnored));
+}
+
+#[test]
+fn s7_a_wipe_after_a_failed_canary_is_seen() {
+    let flaw = Flaw::CanaryIgnored;
+    sees(Checker::Canary, flaw, |engine| engine.break_with(Flaw::CanaryIgnored));
+}
+
+#[test]
+fn a_fleet_that_does_not_wait_for_enough_verified_servers_is_seen() {
+    let flaw = Flaw::NeedsIgnored;
+    sees(Checker::DependsOn, flaw, |engine| engine.break_with(Flaw::NeedsIgnored));
+}
+
+#[test]
+fn s12_a_request_to_a_protected_server_is_seen() {
+    let flaw = Flaw::ProtectionIgnored;
+    sees(Checker::Protected, flaw, |engine| engine.break_with(Flaw::ProtectionIgnored));
 }
 
 #[test]
@@ -130,6 +170,10 @@ fn an_engine_that_goes_on_knocking_is_caught() {
 
 /// Twenty servers at once, ten away at most, two failures allowed, and every job fails.
 fn all_jobs_fail(strict_budget: bool, number: u64) -> Rehearsal {
+    rehearse(failing(strict_budget, number))
+}
+
+fn failing(strict_budget: bool, number: u64) -> Scenario {
     let strategy = Strategy {
         canary: 0,
         serial: vec![Size::Share(Share(100))],
@@ -145,7 +189,7 @@ fn all_jobs_fail(strict_budget: bool, number: u64) -> Rehearsal {
         Scenario::draw(&playbook, &WorldSpec::healthy(20), Some(&faults), number).unwrap();
     scenario.stop_at = None;
     scenario.quiet_from = crate::domain::Time(u64::MAX);
-    rehearse(scenario)
+    scenario
 }
 
 #[test]

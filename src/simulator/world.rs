@@ -185,6 +185,12 @@ impl World {
         &self.deeds
     }
 
+    /// How late looks may show a change.
+    #[must_use]
+    pub fn longest_lag(&self) -> Millis {
+        self.knobs.server_lag.most()
+    }
+
     /// Reinstalls in flight, and the most there were at once.
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {
