@@ -3,9 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use refleet::playbook::{Files, Severity, Source, codes, explain, parse, schema};
+use refleet::playbook::{Files, Nature, Source, codes, explain, parse, schema};
 
 /// The folder of a playbook on this disk.
 struct Folder<'a>(&'a Path);
@@ -23,6 +23,12 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every sample, by its path.
+fn samples() -> Vec<PathBuf> {
+    let files = root().join("workflows").read_dir().unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect()
 }
 
 fn validator() -> jsonschema::Validator {
@@ -48,14 +54,9 @@ fn the_stored_schema_is_the_generated_one() {
 #[test]
 fn samples_are_clean_and_valid() {
     let validator = validator();
-    let mut samples = 0;
-    for entry in root().join("workflows").read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|ending| ending != "yaml") {
-            continue;
-        }
-        samples += 1;
-        let text = read(&path).unwrap();
+    let samples = samples();
+    for path in &samples {
+        let text = read(path).unwrap();
         let parsed = parse(
             &Source::new(path.to_string_lossy(), text.as_str()),
             &Folder(path.parent().unwrap()),
@@ -65,7 +66,7 @@ fn samples_are_clean_and_valid() {
             validator.iter_errors(&as_json(&text)).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{}: {errors:?}", path.display());
     }
-    assert!(samples >= 4, "only {samples} samples");
+    assert!(samples.len() >= 4, "only {} samples", samples.len());
 }
 
 #[test]
@@ -83,36 +84,43 @@ fn what_the_parser_takes_is_valid() {
     }
 }
 
-/// What is wrong in its shape is wrong for an editor too (except a blank, which is null to JSON).
+/// What is wrong in its shape is wrong for an editor too, and only that: which codes those are, each
+/// code says for itself.
 #[test]
-fn what_the_parser_refuses_for_its_shape_is_invalid() {
+fn what_the_parser_refuses_for_its_shape_is_invalid_and_nothing_else() {
     let validator = validator();
-    let shape = [
-        "unknown_key",
-        "not_built",
-        "missing_key",
-        "wrong_type",
-        "null_here",
-        "unknown_word",
-        "not_a_flag",
-        "bad_duration",
-        "bad_rate",
-        "bad_share",
-        "bad_number",
-        "bad_tag",
-        "bad_name",
-        "version",
-        "not_one",
-        "empty_list",
-        "no_hosts",
-        "empty_selector",
-        "inline_secret",
-    ];
-    for code in shape {
-        let bad = explain(code).unwrap().bad.unwrap();
-        let parsed = parse(&Source::new("p.yaml", bad), &refleet::playbook::NoFiles);
-        let refused = parsed.problems.iter().any(|problem| problem.severity == Severity::Error);
-        assert!(refused, "{code}: {parsed:?}");
-        assert!(!validator.is_valid(&as_json(bad)), "{code}");
+    let mut refused = 0;
+    for code in codes() {
+        let explanation = explain(code).unwrap();
+        let Some(bad) = explanation.bad else {
+            assert_ne!(explanation.nature, Nature::Shape, "{code} has no example");
+            continue;
+        };
+        match explanation.nature {
+            Nature::Text => {}
+            Nature::Shape => {
+                assert!(!validator.is_valid(&as_json(bad)), "{code} is taken by the schema");
+                refused += 1;
+            }
+            Nature::Sense => {
+                let says = "say that it is one of shape: the schema refuses it";
+                assert!(validator.is_valid(&as_json(bad)), "{code}: {says}");
+            }
+        }
+    }
+    assert!(refused >= 20, "only {refused} are wrong in their shape");
+}
+
+/// The first line of a sample tells editors where its schema is.
+#[test]
+fn samples_carry_the_modeline() {
+    for path in samples() {
+        let text = read(&path).unwrap();
+        let modeline = "# yaml-language-server: $schema=";
+        let schema = text.lines().next().and_then(|line| line.strip_prefix(modeline));
+        let schema = schema.map(|relative| path.parent().unwrap().join(relative));
+        let found = schema.and_then(|schema| schema.canonicalize().ok());
+        let stored = root().join("schemas/playbook.v1.json").canonicalize().unwrap();
+        assert_eq!(found, Some(stored), "{}", path.display());
     }
 }

@@ -8,6 +8,8 @@
 pub struct Explanation {
     /// The code, such as `playbook::unknown_key`.
     pub code: &'static str,
+    /// How much of a playbook has to be understood to see it.
+    pub nature: Nature,
     /// It in a few words.
     pub title: &'static str,
     /// Why it is refused, and what to do.
@@ -16,6 +18,17 @@ pub struct Explanation {
     pub bad: Option<&'static str>,
     /// The same playbook, mended.
     pub mended: Option<&'static str>,
+}
+
+/// How much of a playbook has to be understood to see a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The text alone: it is not the YAML that we take. Another reader may take it.
+    Text,
+    /// The shape of the values: whoever has the JSON Schema sees it too, such as an editor.
+    Shape,
+    /// What the values mean together, or what stands in another file.
+    Sense,
 }
 
 /// The explanation of a code, with or without `playbook::` in front.
@@ -54,6 +67,7 @@ macro_rules! codes {
 
         static EXPLANATIONS: &[Explanation] = &[$(Explanation {
             code: concat!("playbook::", $name),
+            nature: Code::$variant.nature(),
             title: $title,
             text: $text,
             bad: example!($how $name ".yaml"),
@@ -189,6 +203,78 @@ codes! {
         "Either so many healthy servers, or a file that describes them.";
     ExpectTooMany "expect_too_many" shown, "more servers expected than allowed":
         "The fleets together expect more servers than `guards.max_hosts` lets into a plan, so that no plan could ever be made.";
+}
+
+impl Code {
+    /// Every code says so for itself: one that is new cannot be forgotten.
+    const fn nature(self) -> Nature {
+        match self {
+            // A blank is `null` to JSON, and `null` may stand where a value is inherited.
+            Self::TooLarge
+            | Self::NotUtf8
+            | Self::Syntax
+            | Self::TooDeep
+            | Self::TooManyNodes
+            | Self::SeveralDocuments
+            | Self::Empty
+            | Self::DuplicateKey
+            | Self::UnknownAlias
+            | Self::UnquotedGlob
+            | Self::UnquotedInsert
+            | Self::ComplexKey
+            | Self::Tag
+            | Self::BadMerge
+            | Self::Blank => Nature::Text,
+            Self::UnknownKey
+            | Self::NotBuilt
+            | Self::MissingKey
+            | Self::WrongType
+            | Self::NullHere
+            | Self::UnknownWord
+            | Self::NotAFlag
+            | Self::BadDuration
+            | Self::BadRate
+            | Self::BadShare
+            | Self::BadNumber
+            | Self::BadTag
+            | Self::BadName
+            | Self::Version
+            | Self::NotOne
+            | Self::EmptyList
+            | Self::NoFleets
+            | Self::NoHosts
+            | Self::EmptySelector
+            | Self::InlineSecret => Nature::Shape,
+            Self::InsertInVars
+            | Self::BadInsert
+            | Self::UnknownVariable
+            | Self::NotAvailableHere
+            | Self::UnknownHostValue
+            | Self::UnusedVariable
+            | Self::EveryServer
+            | Self::TooManyPatterns
+            | Self::BadGlob
+            | Self::FileAndConditions
+            | Self::FileUnreadable
+            | Self::EmptyInventory
+            | Self::PatternInInventory
+            | Self::ListedTwice
+            | Self::UnknownFleet
+            | Self::DependsOnItself
+            | Self::DependsTwice
+            | Self::TwoLogins
+            | Self::LonelyOwner
+            | Self::EmptyOverride
+            | Self::MissingStep
+            | Self::RepeatedStep
+            | Self::StepOrder
+            | Self::StepIdTaken
+            | Self::UnknownStep
+            | Self::SimulatorUnused
+            | Self::TwoWorlds
+            | Self::ExpectTooMany => Nature::Sense,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ mod suggest;
 mod tests;
 mod treatment;
 
-pub use codes::{Explanation, codes, explain};
+pub use codes::{Explanation, Nature, codes, explain};
 pub use model::{
     ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
     Hosts, Leave, License, Limits, LoginSpec, Playbook, ReinstallSpec, Share, SimulatorSpec, Size,

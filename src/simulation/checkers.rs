@@ -343,8 +343,7 @@ impl Watchers {
             pace.max_failures + pace.max_unavailable
         };
         if failed > most {
-            let checker =
-                if pace.strict_budget { Checker::StrictBudget } else { Checker::Budget };
+            let checker = if pace.strict_budget { Checker::StrictBudget } else { Checker::Budget };
             self.find(checker, format!("{failed} of {name} failed, at most {most} may"));
         }
     }

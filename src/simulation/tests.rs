@@ -121,8 +121,7 @@ fn an_engine_that_resumes_without_doubt_is_caught() {
 fn sees(checker: Checker, flaw: Flaw, break_it: fn(&mut Engine)) {
     let found = |prepare: fn(&mut Engine), number| {
         let draw = || Scenario::draw(&two_fleets(), &WorldSpec::healthy(14), None, number).unwrap();
-        let mut scenario =
-            if flaw == Flaw::BudgetIgnored { failing(true, number) } else { draw() };
+        let mut scenario = if flaw == Flaw::BudgetIgnored { failing(true, number) } else { draw() };
         scenario.protect_some(number);
         !rehearse_under(scenario, prepare, checker).findings.is_empty()
     };

@@ -29,7 +29,7 @@ pub(in crate::cli) fn explain(app: &App, args: &ExplainArgs) -> Result<Exit, Fai
 }
 
 fn text(explanation: &Explanation) -> String {
-    let Explanation { code, title, text, bad, mended } = explanation;
+    let Explanation { code, nature: _, title, text, bad, mended } = explanation;
     let mut out = format!("{code}: {title}\n\n{}\n", text.trim_end());
     for (heading, example) in [("Bad", bad), ("Mended", mended)] {
         if let Some(example) = example {
