@@ -3,6 +3,7 @@
 use crate::domain::{CloseCause, Ending, Event, FleetName, ServerId, Time};
 
 use super::core::{Draft, Engine};
+use super::facts::ZoneFacts;
 use super::failure;
 use super::state::{Power, Purpose, State};
 
@@ -153,9 +154,11 @@ impl Engine {
         // wiped soon: the queue is never longer than the number of wipes in flight may be.
         slots = slots.min(self.reinstall_slots().saturating_sub(self.facts.queued));
         let now = draft.now.at;
+        let mut zones = self.zone_room(|zone| zone.queued);
         let servers: Vec<ServerId> = self.pending.startable[fleet]
             .iter()
             .filter(|index| self.may_start(**index, now))
+            .filter(|index| take_one(&mut zones[self.facts.targets[**index].zone]))
             .take(slots as usize)
             .filter_map(|index| self.plan.targets.get_index(*index).map(|(id, _)| id.clone()))
             .collect();
@@ -184,6 +187,15 @@ impl Engine {
         if self.is_broken_by(super::Flaw::BudgetIgnored) { u32::MAX } else { max_failures }
     }
 
+    /// Reinstalls that may be in flight at once in one zone.
+    fn per_az(&self) -> u32 {
+        #[cfg(test)]
+        if self.ignores_zones() {
+            return u32::MAX;
+        }
+        self.plan.limits.per_az.unwrap_or(u32::MAX)
+    }
+
     fn may_be_wiped(&self, index: usize, now: Time) -> bool {
         matches!(self.facts.targets[index].state, State::Stopped { not_before, .. } if not_before <= now)
     }
@@ -196,23 +208,33 @@ impl Engine {
 
     /// Gives free slots for reinstalls to servers that are off and wait.
     fn grant_slots(&mut self, now: Time) {
-        let mut free =
+        let free =
             self.reinstall_slots().saturating_sub(self.facts.reinstalling + self.pending.granted);
         if free == 0 || self.pending.waiting.is_empty() {
             return;
         }
-        let next: Vec<usize> = self
+        let mut zones = self.zone_room(|zone| zone.reinstalling);
+        for (zone, granted) in &self.pending.granted_in {
+            zones[*zone] = zones[*zone].saturating_sub(*granted);
+        }
+        let next: Vec<(usize, usize)> = self
             .pending
             .waiting
             .iter()
-            .copied()
-            .filter(|index| self.may_be_wiped(*index, now))
+            .map(|index| (*index, self.facts.targets[*index].zone))
+            .filter(|(index, _)| self.may_be_wiped(*index, now))
+            .filter(|(_, zone)| take_one(&mut zones[*zone]))
             .take(free as usize)
             .collect();
-        for index in next {
-            free = free.saturating_sub(1);
-            self.pending.grant(index, now);
+        for place in next {
+            self.pending.grant(place, now);
         }
+    }
+
+    /// What each zone still has room for, where it has so many already.
+    fn zone_room(&self, taken: impl Fn(&ZoneFacts) -> u32) -> Vec<u32> {
+        let most = self.per_az();
+        self.facts.zones.iter().map(|zone| most.saturating_sub(taken(zone))).collect()
     }
 
     /// Servers that were stopped and not wiped go back to their users.
@@ -262,4 +284,11 @@ impl Engine {
         let counts = self.facts.counts();
         self.record(draft, Event::RunEnded { cause, counts });
     }
+}
+
+/// Takes one of what is left, if there is one.
+fn take_one(left: &mut u32) -> bool {
+    let there = *left > 0;
+    *left = left.saturating_sub(1);
+    there
 }

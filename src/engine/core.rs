@@ -94,6 +94,12 @@ impl Engine {
         self.flaw == Some(flaw)
     }
 
+    /// The same for the limit of each zone.
+    #[cfg(test)]
+    pub(super) fn ignores_zones(&self) -> bool {
+        self.flaw == Some(super::Flaw::ZonesIgnored)
+    }
+
     fn unborn(plan: Arc<CheckedPlan>) -> Self {
         let facts = Facts::new(&plan);
         let pending = Pending::new(&plan);

@@ -2,7 +2,7 @@
 //!
 //! [`Facts::apply`] is the only way in which facts change, live and in replay alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
@@ -58,6 +58,17 @@ pub(crate) struct Facts {
     pub(crate) queued: u32,
     /// Slots for reinstalls that are taken.
     pub(crate) reinstalling: u32,
+    /// The same two sums for each availability zone.
+    pub(crate) zones: Vec<ZoneFacts>,
+}
+
+/// What is known of one availability zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ZoneFacts {
+    /// Servers stopped or being stopped, not yet being wiped.
+    pub(crate) queued: u32,
+    /// Slots for reinstalls that are taken.
+    pub(crate) reinstalling: u32,
 }
 
 /// What is known of one server.
@@ -70,6 +81,8 @@ pub(crate) struct TargetFacts {
     pub(crate) ending: Option<Ending>,
     /// Its fleet, by index.
     pub(crate) fleet: usize,
+    /// Its availability zone, by index.
+    pub(crate) zone: usize,
     /// We stopped it, or perhaps did.
     pub(crate) touched: bool,
     /// The last stop that was sent to it cut the power: nothing stronger is left.
@@ -132,10 +145,15 @@ pub(crate) struct FleetFacts {
 impl Facts {
     /// Nothing is known yet.
     pub(crate) fn new(plan: &CheckedPlan) -> Self {
+        let names: BTreeSet<&str> =
+            plan.targets.values().map(|target| target.found.az.as_str()).collect();
+        let zones: BTreeMap<&str, usize> =
+            names.into_iter().enumerate().map(|(index, name)| (name, index)).collect();
         let targets = plan.targets.values().map(|target| TargetFacts {
             state: State::Pending { not_before: Time(0) },
             ending: None,
             fleet: plan.fleets.get_index_of(&target.fleet).unwrap_or_default(),
+            zone: zones.get(target.found.az.as_str()).copied().unwrap_or_default(),
             touched: false,
             forced: false,
             wiped: false,
@@ -174,6 +192,7 @@ impl Facts {
             fleets: fleets.collect(),
             queued: 0,
             reinstalling: 0,
+            zones: vec![ZoneFacts::default(); zones.len()],
         }
     }
 
@@ -293,9 +312,14 @@ impl Facts {
     fn recount(&mut self, index: usize, before: &State, record: &Record) -> Result<(), String> {
         let target = &mut self.targets[index];
         let fleet = &mut self.fleets[target.fleet];
+        let zone = &mut self.zones[target.zone];
         shift(&mut fleet.in_flight, before.is_in_flight(), target.state.is_in_flight());
-        shift(&mut self.queued, before.is_queued(), target.state.is_queued());
-        shift(&mut self.reinstalling, before.holds_reinstall(), target.state.holds_reinstall());
+        for queued in [&mut self.queued, &mut zone.queued] {
+            shift(queued, before.is_queued(), target.state.is_queued());
+        }
+        for reinstalling in [&mut self.reinstalling, &mut zone.reinstalling] {
+            shift(reinstalling, before.holds_reinstall(), target.state.holds_reinstall());
+        }
         if let Event::Ended { ending, .. } = &record.event {
             if target.ending.is_some() {
                 return Err("it had ended".to_owned());

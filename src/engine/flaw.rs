@@ -17,6 +17,8 @@ pub(crate) enum Flaw {
     ResumeWithoutDoubt,
     /// The failure budget is not looked at.
     BudgetIgnored,
+    /// `limits.per_az` is not looked at.
+    ZonesIgnored,
     /// Who is shut out goes on knocking.
     KnocksOn,
     /// A canary is a server like any other.

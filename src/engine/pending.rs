@@ -257,6 +257,8 @@ pub(super) struct Pending {
     pub(super) waiting: BTreeSet<usize>,
     /// Slots that are granted, and not yet held by a state.
     pub(super) granted: u32,
+    /// The same for each availability zone.
+    pub(super) granted_in: BTreeMap<usize, u32>,
     pub(super) sweep: Option<Sweep>,
     pub(super) swept_at: Option<Time>,
     /// Servers of the project, when it was last counted.
@@ -300,6 +302,7 @@ impl Pending {
             unended: vec![BTreeSet::new(); fleets],
             waiting: BTreeSet::new(),
             granted: 0,
+            granted_in: BTreeMap::new(),
             sweep: None,
             swept_at: None,
             total: u32::try_from(plan.targets.len()).unwrap_or(u32::MAX),
@@ -383,7 +386,10 @@ impl Pending {
         if let Some(timer) = old.timer {
             self.timers.remove(&(timer, index));
         }
-        self.granted -= u32::from(old.granted);
+        if old.granted {
+            self.granted -= 1;
+            *self.granted_in.entry(target.zone).or_default() -= 1;
+        }
         let look = &mut self.looks[index];
         look.since = at;
         look.is_ready = old.is_ready;
@@ -453,8 +459,9 @@ impl Pending {
     }
 
     /// Gives a slot for a reinstall to a server that is off.
-    pub(super) fn grant(&mut self, index: usize, now: Time) {
+    pub(super) fn grant(&mut self, (index, zone): (usize, usize), now: Time) {
         self.waiting.remove(&index);
+        *self.granted_in.entry(zone).or_default() += 1;
         self.looks[index].granted = true;
         self.looks[index].since = now;
         self.granted += 1;

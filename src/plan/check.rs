@@ -73,6 +73,7 @@ impl Checker<'_> {
         }
         let limits = &plan.limits;
         let usable = limits.reinstalls > 0
+            && limits.per_az != Some(0)
             && limits.stop_batch > 0
             && limits.stop_batch <= 1_000
             && limits.api.per_minute > 0

@@ -180,8 +180,9 @@ fn left_out(left_out: &[LeftOut], text: &mut Text) {
 fn limits(plan: &Plan, text: &mut Text) {
     let (limits, forecast) = (&plan.limits, &plan.forecast);
     text.line("Limits");
+    let zone = limits.per_az.map_or_else(String::new, |most| format!(", {most} in one zone"));
     text.line(&format!(
-        "  API {} requests a minute, burst {}; {} reinstalls in flight; {} servers in one stop",
+        "  API {} requests a minute, burst {}; {} reinstalls in flight{zone}; {} servers in one stop",
         limits.api.per_minute, limits.api.burst, limits.reinstalls, limits.stop_batch
     ));
     text.line(&format!("  what binds: {}", forecast.binds));

@@ -101,10 +101,20 @@ fn length(plan: &Plan, fleet: &PlannedFleet) -> u64 {
         .and_then(|target| plan.treatments.get(target.treatment as usize));
     let settle = treatment.map_or(0, |treatment| treatment.wait.settle.0);
     let one = STOP.0 + JOB.0 + settle + CHECKS.0;
-    let abreast = u64::from(away(fleet).min(plan.limits.reinstalls).max(1));
+    let most = plan.limits.reinstalls.min(in_all_zones(plan, fleet).unwrap_or(u32::MAX));
+    let abreast = u64::from(away(fleet).min(most).max(1));
     let waves = fleet.waves.iter().map(|wave| (wave.servers.len() as u64).div_ceil(abreast) * one);
     let baking = fleet.waves.len().saturating_sub(1) as u64 * fleet.pace.bake_time.0;
     waves.sum::<u64>() + baking
+}
+
+/// Reinstalls of the fleet in flight, where `limits.per_az` says how many one zone may have.
+fn in_all_zones(plan: &Plan, fleet: &PlannedFleet) -> Option<u32> {
+    let most = plan.limits.per_az?;
+    let servers = fleet.waves.iter().flat_map(|wave| &wave.servers);
+    let targets = servers.filter_map(|id| plan.targets.get(id));
+    let zones: BTreeSet<&str> = targets.map(|target| target.found.az.as_str()).collect();
+    Some(most.saturating_mul(u32::try_from(zones.len()).unwrap_or(u32::MAX)))
 }
 
 /// The limit that makes the run as long as it is: that of the longest fleet.
@@ -130,6 +140,10 @@ fn binds(plan: &Plan, room: &Room, by_rate: bool) -> String {
             format!("strict_budget with max_failures of fleet `{name}`"),
         ),
         (u64::from(plan.limits.reinstalls), reinstalls),
+        (
+            in_all_zones(plan, fleet).map_or(u64::MAX, u64::from),
+            format!("limits.per_az with the zones of fleet `{name}`"),
+        ),
     ];
     let tightest = limits.into_iter().min_by_key(|(limit, _)| *limit);
     tightest.map_or_else(String::new, |(limit, what)| format!("{what}: {limit} at once"))

@@ -213,12 +213,17 @@ static LIMITS: Table = Table {
         ),
         key("reinstalls", COUNT, "Reinstalls in flight at once; default 10."),
         key(
+            "per_az",
+            COUNT,
+            "Reinstalls in flight at once in one availability zone; default: any.",
+        ),
+        key(
             "stop_batch",
             Shape::Whole(1, 1000),
             "Servers in one stop or start request; default 50.",
         ),
     ],
-    later: &["per_az"],
+    later: &[],
 };
 
 static API: Table = Table {

@@ -171,6 +171,7 @@ fn limits(node: Option<&Node>) -> Limits {
             burst: api.and_then(|api| number(api.get("burst")?)).unwrap_or(built_in.api.burst),
         },
         reinstalls: node.get("reinstalls").and_then(number).unwrap_or(built_in.reinstalls),
+        per_az: node.get("per_az").and_then(number),
         stop_batch: node.get("stop_batch").and_then(number).unwrap_or(built_in.stop_batch),
     }
 }

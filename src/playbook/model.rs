@@ -73,13 +73,17 @@ pub struct Limits {
     pub api: ApiLimit,
     /// Reinstalls in flight.
     pub reinstalls: u32,
+    /// The same in one availability zone; `None`: as many as in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_az: Option<u32>,
     /// Servers in one stop or start request.
     pub stop_batch: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { api: ApiLimit { per_minute: 300, burst: 10 }, reinstalls: 10, stop_batch: 50 }
+        let api = ApiLimit { per_minute: 300, burst: 10 };
+        Self { api, reinstalls: 10, per_az: None, stop_batch: 50 }
     }
 }
 

@@ -173,9 +173,9 @@ fn every_place_is_a_line_of_the_file() {
 #[test]
 fn rates_and_limits_are_read() {
     let limits = read(
-        "version: 1\ncloud: c\nlimits: { api: { rate: 2000/s, burst: 500 }, reinstalls: 1000, stop_batch: 1000 }\nfleets: { w: { hosts: [{ id: a }] } }\n",
+        "version: 1\ncloud: c\nlimits: { api: { rate: 2000/s, burst: 500 }, reinstalls: 1000, per_az: 7, stop_batch: 1000 }\nfleets: { w: { hosts: [{ id: a }] } }\n",
     )
     .limits;
     let api = ApiLimit { per_minute: 120_000, burst: 500 };
-    assert_eq!(limits, Limits { api, reinstalls: 1000, stop_batch: 1000 });
+    assert_eq!(limits, Limits { api, reinstalls: 1000, per_az: Some(7), stop_batch: 1000 });
 }

@@ -430,7 +430,8 @@ impl Watchers {
 
     /// The world served a request.
     pub(super) fn served(&mut self, watch: &Watch<'_>, action: &Action) {
-        if let Action::Reinstall { .. } = action {
+        if let Action::Reinstall { server, .. } = action {
+            self.bounds_of_zone(watch, server);
             let (in_flight, _) = watch.scenario.world.in_flight();
             // One that nobody can say anything about holds no slot, and may still be at work.
             let unknown = self.endings.values().filter(|ending| **ending == Ending::Unknown);
@@ -441,6 +442,22 @@ impl Watchers {
         }
         if let Some(violation) = watch.scenario.world.violations().first() {
             self.find(Checker::Careful, format!("{violation:?}"));
+        }
+    }
+
+    /// No zone has more wipes in flight than the plan lets it have.
+    fn bounds_of_zone(&mut self, watch: &Watch<'_>, server: &ServerId) {
+        let plan = Arc::clone(&self.plan);
+        let Some(most) = plan.limits.per_az else { return };
+        let Some(az) = plan.targets.get(server).map(|target| &target.found.az) else { return };
+        let unknown = self.endings.iter().filter(|(id, ending)| {
+            **ending == Ending::Unknown && plan.targets[*id].found.az == *az
+        });
+        let (in_flight, most) =
+            (watch.scenario.world.in_flight_in(az), most as usize + unknown.count());
+        if in_flight > most {
+            let detail = format!("{in_flight} wipes in flight in {az}, {most} allowed");
+            self.find(Checker::Bounds, detail);
         }
     }
 

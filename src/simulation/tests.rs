@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::domain::{CloseCause, Ending, Millis, Origin, Place};
+use crate::domain::{CloseCause, Deed, Ending, Event, Millis, Origin, Place};
 use crate::engine::{Engine, Flaw};
 use crate::fleet::Selector;
 use crate::playbook::{
@@ -233,6 +233,40 @@ fn all_at_once(max_failures: u32) -> Strategy {
         written: true,
         ..Strategy::default()
     }
+}
+
+/// Thirty servers in three zones, all of which may be wiped at once, but for that limit.
+fn zones(per_az: Option<u32>, number: u64) -> Scenario {
+    let mut playbook = playbook(vec![fleet("web", "web-*", all_at_once(100))]);
+    playbook.limits = Limits { reinstalls: 100, per_az, ..playbook.limits };
+    calm(&playbook, &WorldSpec::healthy(30), number)
+}
+
+#[test]
+fn no_zone_has_more_wipes_in_flight_than_the_limit_for_one_zone() {
+    for number in 0..20 {
+        let rehearsal = rehearse(zones(Some(2), number));
+        clean(&rehearsal);
+        assert_eq!(rehearsal.counts.of(Ending::Verified), 30, "{}", trace(&rehearsal));
+        let mut peak = (0, 0_usize);
+        for record in &rehearsal.records {
+            if matches!(record.event, Event::Intended { deed: Deed::Reinstall, .. }) {
+                peak.0 += 1;
+            } else if matches!(record.event, Event::JobEnded { .. }) {
+                peak.0 -= 1;
+            }
+            peak.1 = peak.1.max(peak.0);
+        }
+        assert_eq!(peak.1, 6, "two in each of three zones");
+    }
+}
+
+#[test]
+fn an_engine_that_ignores_the_limit_for_one_zone_is_caught() {
+    let broken = |engine: &mut Engine| engine.break_with(Flaw::ZonesIgnored);
+    let found = rehearse_with(zones(Some(2), 1), broken).findings;
+    assert_eq!(found.first().map(|finding| finding.checker), Some(Checker::Bounds));
+    clean(&rehearse_with(zones(None, 1), broken));
 }
 
 #[test]

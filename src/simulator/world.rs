@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::faults::{Fate, Faults, Hears, Request};
 use super::jobs::TheJob;
 use super::knobs::{GatewayPrefix, Knobs};
-use super::machine::Machine;
+use super::machine::{Machine, TaskKind};
 use super::snapshots::Snapshot;
 use super::spec::{BackupState, QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
@@ -195,6 +195,16 @@ impl World {
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {
         (self.in_flight, self.counters.peak_in_flight)
+    }
+
+    /// Reinstalls in flight in that zone.
+    #[must_use]
+    pub fn in_flight_in(&self, az: &str) -> usize {
+        let wiping = |machine: &&Machine| {
+            let task = machine.task.as_ref().map(|task| &task.kind);
+            machine.server.az == az && matches!(task, Some(TaskKind::Reinstall(_)))
+        };
+        self.machines.iter().filter(wiping).count()
     }
 
     /// From now on nothing goes wrong any more: whoever waits must now get there.

@@ -31,6 +31,7 @@ const MUTATIONS: &[Mutation] = &[
     ("nothing is empty", |plan| plan.fleets["db"].waves.clear()),
     ("limits that let something through", |plan| plan.limits.reinstalls = 0),
     ("limits that let something through", |plan| plan.limits.stop_batch = 1_001),
+    ("limits that let something through", |plan| plan.limits.per_az = Some(0)),
     ("limits that let something through", |plan| plan.limits.api.per_minute = 0),
     ("a target has a fleet", |plan| plan.targets["s-0001"].fleet = "nowhere".into()),
     ("a target has a treatment", |plan| plan.targets["s-0001"].treatment = 7),
