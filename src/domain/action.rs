@@ -19,13 +19,14 @@ pub enum StopMode {
     Hard,
 }
 
-/// Which form of the reinstall call an image needs (`reference/ecs.md`, section 6).
+/// Which form of the call an image needs, for a reinstall and for a change of OS alike
+/// (`reference/ecs.md`, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstallCall {
-    /// `/v2/…/reinstallos`: the image has cloud-init.
+    /// `/v2/…`: the image has cloud-init.
     V2,
-    /// `/v1/…/reinstallos`: it has not. Not documented for OTC.
+    /// `/v1/…`: it has not. Not documented for OTC.
     V1,
 }
 
@@ -70,6 +71,9 @@ pub struct PinnedFile {
 pub struct ReinstallRequest {
     /// Which form of the call.
     pub call: InstallCall,
+    /// Another image than the server has: its OS is changed. `None`: it is reinstalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageId>,
     /// Login afterwards.
     pub login: Login,
     /// User data for the first boot.
@@ -121,7 +125,7 @@ pub enum Action {
         /// Which.
         servers: Vec<ServerId>,
     },
-    /// Wipe the system disk of one server and install its image anew.
+    /// Wipe the system disk of one server and install an image: its own anew, or another.
     Reinstall {
         /// Which.
         server: ServerId,
@@ -165,6 +169,11 @@ pub enum Action {
     ShowImage {
         /// Which.
         image: ImageId,
+    },
+    /// The images of that name: names are not unique.
+    FindImages {
+        /// The whole name.
+        name: String,
     },
     /// One key pair, as the acting user sees it.
     ShowKeyPair {
@@ -231,6 +240,7 @@ impl Action {
             | Self::ListSnapshots { .. }
             | Self::ShowQuota
             | Self::ShowImage { .. }
+            | Self::FindImages { .. }
             | Self::ShowKeyPair { .. }
             | Self::ShowKey { .. }
             | Self::ListKeys
@@ -288,6 +298,8 @@ pub enum Answer {
     Quota(Quota),
     /// `ShowImage`; `None`: deleted, or no longer shared with us.
     Image(Option<Box<Image>>),
+    /// `FindImages`.
+    Images(Vec<Image>),
     /// `ShowKeyPair`; `None`: the acting user cannot see it.
     KeyPair(Option<KeyPair>),
     /// `ShowKey`; `None`: there is no such key.

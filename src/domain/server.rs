@@ -35,6 +35,8 @@ pub struct Server {
     pub user: UserId,
     /// Flavor id, such as `s3.large.2`.
     pub flavor: String,
+    /// Memory in MiB, where the cloud says it.
+    pub ram_mib: Option<u64>,
     /// Availability zone.
     pub az: String,
     /// Tags as `key` → `value`.
@@ -189,6 +191,10 @@ pub struct Image {
     pub key: Option<String>,
     /// GiB that a disk must have for it.
     pub min_disk_gib: u64,
+    /// MiB of memory that a server must have for it.
+    pub min_ram_mib: u64,
+    /// What it is made for (`virtual_env_type`): `FusionCompute` is a system disk of a server.
+    pub made_for: Option<String>,
 }
 
 /// State of a task of the cloud.
@@ -316,7 +322,7 @@ pub enum AgencyState {
 /// One line of the cloud's audit log (`reference/storage-image-kms.md`, section 6).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trace {
-    /// `reinstallOsV2`, `reinstallOs` …
+    /// `reinstallOsV2`, `reinstallOs`, `changeOs` …
     pub name: String,
     /// The server.
     pub server: ServerId,

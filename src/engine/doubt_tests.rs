@@ -32,6 +32,7 @@ fn server(disk: Option<&str>, status: &str, task: Option<&str>, updated: Timesta
         key_name: None,
         user: UserId::from("u"),
         flavor: String::new(),
+        ram_mib: None,
         az: String::new(),
         tags: std::collections::BTreeMap::new(),
         os_type: None,

@@ -91,7 +91,7 @@ impl Engine {
     /// there (`storage-image-kms.md`, section 1).
     pub(super) fn room(&self, quota: &Quota) -> Option<u32> {
         let largest =
-            self.plan.targets.values().map(|t| t.wiped.size_gib).max().unwrap_or(1).max(1);
+            self.plan.targets.values().map(crate::plan::Target::new_size).max().unwrap_or(1).max(1);
         let kinds = self.plan.targets.values().map(|target| &target.wiped.kind);
         let kinds: std::collections::BTreeSet<&String> = kinds.collect();
         let by_kind = kinds.into_iter().filter_map(|kind| quota.by_kind.get(kind));

@@ -56,8 +56,8 @@ impl Engine {
     fn is_fresh(&mut self, index: usize, server: &Server) -> Result<(), String> {
         let target = &self.plan.targets[index];
         let disk = server.system_volume().ok_or("the server has no system disk")?;
-        if server.image != target.found.image {
-            return Err(format!("the image is {}, not {}", server.image, target.found.image));
+        if server.image != *target.image() {
+            return Err(format!("the image is {}, not {}", server.image, target.image()));
         }
         let mut odd = Vec::new();
         if let Login::KeyPair { name, .. } = &target.reinstall.login

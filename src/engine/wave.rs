@@ -62,7 +62,7 @@ impl Engine {
         let inventory = look.survey.into_inventory();
         let full = self.is_quota_full(&inventory);
         for server in self.waiting_in_wave(fleet) {
-            let image = &self.plan.targets[&server].found.image;
+            let image = self.plan.targets[&server].image();
             let why = recheck_image(&self.plan, &inventory, image);
             let full = || full.then(|| ("Ecs.0021", "the EVS quota has no room".to_owned()));
             if let Some((code, why)) = why.or_else(full) {

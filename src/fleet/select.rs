@@ -385,6 +385,7 @@ mod tests {
             key_name: None,
             user: "u".into(),
             flavor: "s3.large.2".to_owned(),
+            ram_mib: None,
             az: "az-1".to_owned(),
             tags: BTreeMap::from([("role".to_owned(), role.to_owned())]),
             os_type: None,

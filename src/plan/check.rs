@@ -100,11 +100,21 @@ impl Checker<'_> {
                     format!("server {id} has treatment {}", target.treatment),
                 );
             }
-            let noted = plan.images.contains_key(&target.found.image);
+            let noted = plan.images.contains_key(target.image());
             if !noted {
                 self.broken(
                     "a target has an image",
-                    format!("server {id} has image {}", target.found.image),
+                    format!("server {id} gets image {}", target.image()),
+                );
+            }
+            let changes = target.reinstall.image.as_ref() != Some(&target.found.image);
+            let grows = target
+                .grows_to
+                .is_none_or(|gib| gib > target.wiped.size_gib && target.reinstall.image.is_some());
+            if !(changes && grows) {
+                self.broken(
+                    "a change of OS changes the image",
+                    format!("server {id} has image {} already", target.found.image),
                 );
             }
             let wiped = target.wiped.id == target.found.system_volume

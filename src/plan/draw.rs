@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::domain::{FleetName, ImageId, PlanId, Server, ServerId, Timestamp, count};
+use crate::domain::{FleetName, Image, ImageId, PlanId, Server, ServerId, Timestamp, count};
 use crate::fleet::{Chosen, Excluded, Refusal, Selection};
 use crate::playbook::{DependsOn, FleetSpec, Playbook, StepWord, StopSpec, Treatment};
 
@@ -13,7 +13,7 @@ use super::room::Room;
 use super::waves::{pace, waves};
 use super::{
     Blocked, CloudIdentity, Forecast, ImageNote, Inventory, LeftOut, Narrowing, Need, OutOf,
-    PLAN_FORMAT, Plan, PlannedFleet, PlannedTreatment, Step, Target, protection,
+    PLAN_FORMAT, Plan, PlannedFleet, PlannedTreatment, Step, Target, Wave, protection,
 };
 
 /// A fleet with more servers needs a strategy that somebody wrote (`safety.md`, section 2).
@@ -153,12 +153,14 @@ impl<'a> Draft<'a> {
         let server = chosen.server;
         match self.judge.judge(server, treatment) {
             Ok(judged) => {
-                self.note_image(&server.image);
+                self.note_image(judged.image);
                 let target = Target {
                     fleet: fleet.name.clone(),
                     treatment: index,
                     found: judged.found,
                     reinstall: judged.reinstall,
+                    image_before: judged.image_before,
+                    grows_to: judged.grows_to,
                     leave_running: judged.leave_running,
                     because: (chosen.because, chosen.place),
                     wiped: judged.wiped,
@@ -183,18 +185,17 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn note_image(&mut self, id: &ImageId) {
-        if let Some(Some(image)) = self.inventory.images.get(id)
-            && !self.images.contains_key(id)
-        {
-            let note = ImageNote {
-                name: image.name.clone(),
-                kind: image.kind.clone(),
-                os_type: image.os_type.clone(),
-                cloud_init: image.cloud_init,
-            };
-            self.images.insert(id.clone(), note);
+    fn note_image(&mut self, image: &Image) {
+        if self.images.contains_key(&image.id) {
+            return;
         }
+        let note = ImageNote {
+            name: image.name.clone(),
+            kind: image.kind.clone(),
+            os_type: image.os_type.clone(),
+            cloud_init: image.cloud_init,
+        };
+        self.images.insert(image.id.clone(), note);
     }
 
     /// What a fleet as a whole must not be: empty, or large without a strategy.
@@ -305,6 +306,20 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Images that no server of the project has yet: nobody knows how they do here.
+    fn new_images(&self) -> Vec<String> {
+        let running: IndexSet<&ImageId> =
+            self.inventory.servers.iter().map(|server| &server.image).collect();
+        let new = self.images.iter().filter(|(id, _)| !running.contains(id));
+        new.map(|(id, note)| {
+            format!(
+                "image {} ({id}) runs on no server of this project yet: a canary shows how it does",
+                note.name
+            )
+        })
+        .collect()
+    }
+
     fn blocked_servers(&self) -> usize {
         let ids: IndexSet<&ServerId> = self.blocked.iter().map(|b| &b.id).collect();
         ids.len()
@@ -365,10 +380,37 @@ impl<'a> Draft<'a> {
         warnings.extend(self.inventory.unread.iter().map(|unread| unread.warning().to_owned()));
         warnings.extend(room.warning());
         warnings.extend(lost_snapshots(&self.targets));
+        warnings.extend(self.new_images());
+        warnings.extend(zones_at_once(&self.targets, fleets));
         let notes = self.judge.notes.iter();
         warnings.extend(notes.map(|(text, n)| format!("{text} ({})", count(*n, "server"))));
         warnings
     }
+}
+
+/// Fleets that take servers of every zone they have in one wave, without having asked zones to take
+/// turns: what is wrong with an image is then wrong everywhere at once (`safety.md`, S10).
+fn zones_at_once(
+    targets: &IndexMap<ServerId, Target>,
+    fleets: &IndexMap<FleetName, PlannedFleet>,
+) -> Vec<String> {
+    let zones = |ids: &mut dyn Iterator<Item = &ServerId>| -> IndexSet<&str> {
+        ids.filter_map(|id| targets.get(id)).map(|target| target.found.az.as_str()).collect()
+    };
+    let warned = fleets.iter().filter_map(|(name, fleet)| {
+        let all = zones(&mut fleet.waves.iter().flat_map(|wave| &wave.servers));
+        let at_once = |wave: &Wave| zones(&mut wave.servers.iter()).len() == all.len();
+        let wave = fleet.waves.iter().position(at_once)?;
+        (all.len() > 1 && fleet.pace.spread.is_any()).then(|| {
+            format!(
+                "wave {} of fleet `{name}` has servers of all {} zones at once; \
+                 `strategy.spread: zonal` takes one zone after another",
+                wave + 1,
+                all.len()
+            )
+        })
+    });
+    warned.collect()
 }
 
 /// Snapshots that go with their system disks (`storage-image-kms.md`, section 3).

@@ -80,7 +80,16 @@ fn damage(plan: &Plan, text: &mut Text) {
     let servers = thousands(plan.targets.len() as u64);
     let noun = if plan.targets.len() == 1 { "server" } else { "servers" };
     let gib: u64 = plan.targets.values().map(|target| target.wiped.size_gib).sum();
-    text.line(&format!("{servers} {noun} will be reinstalled with the image that they have now."));
+    let changed = plan.targets.values().filter(|it| it.reinstall.image.is_some()).count();
+    let image = match changed {
+        0 => "with the image that they have now".to_owned(),
+        all if all == plan.targets.len() => "with another image: a change of OS".to_owned(),
+        some => format!(
+            "{} of them with another image (a change of OS), the others with the one they have",
+            thousands(some as u64)
+        ),
+    };
+    text.line(&format!("{servers} {noun} will be reinstalled {image}."));
     text.line(&format!(
         "ERASED: the whole system disk of each ({} GiB in all), and its EVS snapshots.",
         thousands(gib)

@@ -17,8 +17,10 @@ pub struct Inventory {
     pub volumes: IndexMap<VolumeId, Volume>,
     /// Snapshots of their system disks: a reinstall deletes them with the disk.
     pub snapshots: Vec<Snapshot>,
-    /// Their images; `None`: deleted, or no longer shared with us.
+    /// Images by id, their own ones among them; `None`: deleted, or no longer shared with us.
     pub images: IndexMap<ImageId, Option<Image>>,
+    /// Images that a playbook names, by that name: there may be none, and there may be several.
+    pub named_images: IndexMap<String, Vec<Image>>,
     /// The key pairs in question; `None`: the acting user cannot see it.
     pub key_pairs: IndexMap<String, Option<KeyPair>>,
     /// The KMS keys in question, and perhaps others.

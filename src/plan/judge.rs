@@ -6,11 +6,14 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    AgencyState, Encryption, Image, InstallCall, KeyState, KmsKey, Login, PinnedFile,
-    ReinstallRequest, Server, VolumeId,
+    AgencyState, Encryption, Image, ImageId, InstallCall, KeyState, KmsKey, Login, PinnedFile,
+    ReinstallRequest, Server, VolumeId, list_some,
 };
-use crate::playbook::{Check, EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Treatment};
+use crate::playbook::{
+    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, Treatment,
+};
 
+use super::wants::is_image_id;
 use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread};
 
 /// Something that the cloud would refuse.
@@ -23,9 +26,13 @@ pub(super) struct Obstacle {
 
 /// What becomes of one server, apart from its fleet.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct Judged<'a> {
     pub(super) found: Fingerprint,
     pub(super) reinstall: ReinstallRequest,
+    /// What is installed.
+    pub(super) image: &'a Image,
+    pub(super) image_before: Option<String>,
+    pub(super) grows_to: Option<u64>,
     pub(super) leave_running: bool,
     pub(super) wiped: Disk,
     /// Snapshots of the system disk: id and name.
@@ -42,6 +49,9 @@ pub(super) struct Judge<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) notes: Notes,
 }
+
+/// What an image is made for that a server boots from (`storage-image-kms.md`, section 5).
+const SYSTEM_DISK: &str = "FusionCompute";
 
 /// The tag that the cloud itself puts on bare metal servers (`ecs.md`, section 2).
 const BARE_METAL: &str = "__type_baremetal";
@@ -67,30 +77,43 @@ impl<'a> Judge<'a> {
         &mut self,
         server: &Server,
         treatment: &Treatment,
-    ) -> Result<Judged, Vec<Obstacle>> {
+    ) -> Result<Judged<'a>, Vec<Obstacle>> {
         let mut wrong = Vec::new();
         for look in [at_rest, not_frozen, not_bare_metal, from_image, flavor] {
             keep(look(server), &mut wrong);
         }
         let disk = keep(self.system_disk(server), &mut wrong);
-        let image = keep(self.image(server), &mut wrong);
-        keep(image.map_or(Ok(()), |image| market(server, image)), &mut wrong);
         let spec = &treatment.reinstall;
+        let image = keep(self.image(server, &spec.image), &mut wrong);
+        keep(image.map_or(Ok(()), |image| market(server, image)), &mut wrong);
+        let changed = image.filter(|image| image.id != server.image);
+        keep(changed.map_or(Ok(()), |image| self.other_image(server, image)), &mut wrong);
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
         let login = request.as_ref().map(|request| &request.login);
         keep(password_comes(treatment, image, login), &mut wrong);
         let old = disk.as_ref().map(|disk| disk.key.as_deref());
         let sealed = image.and_then(|image| image.key.as_deref());
         let encryption = old.and_then(|old| keep(self.encryption(old, sealed, spec), &mut wrong));
-        match (disk, request, encryption) {
-            (Some(disk), Some(request), Some(encryption)) if wrong.is_empty() => Ok(Judged {
-                found: fingerprint(server, disk.id.clone()),
-                reinstall: ReinstallRequest { encryption, ..request },
-                leave_running: leave_running(spec.leave, server),
-                snapshots: self.snapshots(&disk.id),
-                wiped: disk,
-                kept: server.data_volumes().map(|id| self.disk(id)).collect(),
-            }),
+        match (disk, image.zip(request), encryption) {
+            (Some(disk), Some((image, request)), Some(encryption)) if wrong.is_empty() => {
+                Ok(Judged {
+                    found: fingerprint(server, disk.id.clone()),
+                    reinstall: ReinstallRequest {
+                        image: changed.map(|image| image.id.clone()),
+                        encryption,
+                        ..request
+                    },
+                    image,
+                    image_before: changed.and(server.image_name.clone()),
+                    grows_to: changed
+                        .map(|image| image.min_disk_gib)
+                        .filter(|needed| *needed > disk.size_gib),
+                    leave_running: leave_running(spec.leave, server),
+                    snapshots: self.snapshots(&disk.id),
+                    wiped: disk,
+                    kept: server.data_volumes().map(|id| self.disk(id)).collect(),
+                })
+            }
             _ => Err(wrong),
         }
     }
@@ -138,18 +161,10 @@ impl<'a> Judge<'a> {
     }
 
     /// C4: still there, still shared with us, and usable.
-    fn image(&self, server: &Server) -> Finding<&'a Image> {
-        let name = server.image_name.as_deref().unwrap_or("unnamed");
-        let found = self.inventory.images.get(&server.image).and_then(Option::as_ref);
-        let Some(image) = found else {
-            return obstacle(
-                "Ecs.0031",
-                format!(
-                    "its image {} ({name}) is gone, or no longer shared with you",
-                    server.image
-                ),
-                "the image's owner can share it again; a deleted one needs a change of OS",
-            );
+    fn image(&self, server: &Server, choice: &ImageChoice) -> Finding<&'a Image> {
+        let image = match choice {
+            ImageChoice::Current => self.current_image(server)?,
+            ImageChoice::Named(name) => self.named_image(name)?,
         };
         if image.status != "active" {
             let cause = format!("its image {} is `{}`, not `active`", image.name, image.status);
@@ -170,6 +185,87 @@ impl<'a> Judge<'a> {
         Ok(image)
     }
 
+    fn current_image(&self, server: &Server) -> Finding<&'a Image> {
+        let name = server.image_name.as_deref().unwrap_or("unnamed");
+        let found = self.inventory.images.get(&server.image).and_then(Option::as_ref);
+        found.map_or_else(
+            || {
+                obstacle(
+                    "Ecs.0031",
+                    format!(
+                        "its image {} ({name}) is gone, or no longer shared with you",
+                        server.image
+                    ),
+                    "the image's owner can share it again; else name another with \
+                     `reinstall.image`: a change of OS",
+                )
+            },
+            Ok,
+        )
+    }
+
+    /// The one image of that name or id: which of several is meant, nobody here guesses.
+    fn named_image(&self, name: &str) -> Finding<&'a Image> {
+        let found: Vec<&Image> = if is_image_id(name) {
+            self.inventory.images.get(name).into_iter().flatten().collect()
+        } else {
+            self.inventory.named_images.get(name).into_iter().flatten().collect()
+        };
+        match found.as_slice() {
+            [image] => Ok(image),
+            [] => obstacle(
+                "Ecs.0031",
+                format!("there is no image {name}, or it is not shared with you"),
+                "correct its name in `reinstall.image`; names of images are case-sensitive",
+            ),
+            several => {
+                let ids: Vec<&ImageId> = several.iter().map(|image| &image.id).collect();
+                obstacle(
+                    "C9",
+                    format!("{} images are named {name}: {}", ids.len(), list_some(&ids, 8)),
+                    "write the id of the one that is meant in `reinstall.image`",
+                )
+            }
+        }
+    }
+
+    /// What an image must be that the server has not run yet (`ecs.md`, section 6.3).
+    fn other_image(&mut self, server: &Server, image: &Image) -> Finding<()> {
+        if let Some(made_for) = image.made_for.as_ref().filter(|made_for| *made_for != SYSTEM_DISK)
+        {
+            return obstacle(
+                "Ecs.0007",
+                format!("image {} is a `{made_for}`, not a system disk of a server", image.name),
+                "name another image with `reinstall.image`",
+            );
+        }
+        if server.ram_mib.is_some_and(|ram| ram < image.min_ram_mib) {
+            return obstacle(
+                "Ecs.0007",
+                format!(
+                    "image {} needs {} MiB of memory, and flavor {} has {}",
+                    image.name,
+                    image.min_ram_mib,
+                    server.flavor,
+                    server.ram_mib.unwrap_or_default()
+                ),
+                "name another image with `reinstall.image`, or resize the server first",
+            );
+        }
+        if server.prepaid && image.charged {
+            return obstacle(
+                "Ecs.0510",
+                format!("it is paid by the month or year, and image {} costs extra", image.name),
+                "change its OS in the console, where the order can be paid; refleet buys nothing",
+            );
+        }
+        let os = server.os_type.as_deref().filter(|os| !os.eq_ignore_ascii_case(&image.os_type));
+        if let Some(os) = os {
+            self.note(format!("the OS changes from {os} to {}", image.os_type));
+        }
+        Ok(())
+    }
+
     /// The request without its encryption.
     fn request(
         &mut self,
@@ -186,6 +282,7 @@ impl<'a> Judge<'a> {
         keep(self.login_fits(&login, call, spec.user_data.as_ref(), image), wrong);
         Some(ReinstallRequest {
             call,
+            image: None,
             login,
             user_data: spec.user_data.clone(),
             byol: byol?,

@@ -30,7 +30,6 @@ pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String>
         found.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let tags = if tags.is_empty() { "no tags".to_owned() } else { tags.join(" ") };
     let age = found.created.map_or_else(String::new, |created| age(plan.made, created));
-    let image = plan.images.get(&found.image).map_or("?", |image| image.name.as_str());
     let call = match request.call {
         InstallCall::V2 => "",
         InstallCall::V1 => "; v1 call: no cloud-init",
@@ -43,7 +42,7 @@ pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String>
     let licence = if request.byol { "byol" } else { "of the image" };
     vec![
         format!("{} ({id}) {}{age} · {tags} · by {because} [{place}]", found.name, found.az),
-        format!("  image {image} ({}) → the same{call} · licence {licence}", found.image),
+        format!("  image {}{call} · licence {licence}", image(plan, target)),
         format!("  login {old_login} → {} · user data {user_data}", login(&request.login)),
         format!(
             "  encryption {} → {} · power {} → {}",
@@ -52,9 +51,26 @@ pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String>
             on_off(found.running),
             on_off(target.leave_running)
         ),
-        format!("  wiped {}{}", disk(&target.wiped), snapshots(target)),
+        format!("  wiped {}{}{}", disk(&target.wiped), grows(target), snapshots(target)),
         format!("  kept  {} · {}", disks(&target.kept), addresses(target)),
     ]
+}
+
+/// What it has, and what it gets: name and id of both.
+fn image(plan: &Plan, target: &Target) -> String {
+    let name = |id| plan.images.get(id).map_or("?", |image| image.name.as_str());
+    let old = &target.found.image;
+    let old_name = target.image_before.as_deref().unwrap_or_else(|| name(old));
+    match &target.reinstall.image {
+        None => format!("{old_name} ({old}) → the same"),
+        Some(new) => format!("{old_name} ({old}) → {} ({new}): a change of OS", name(new)),
+    }
+}
+
+fn grows(target: &Target) -> String {
+    target.grows_to.map_or_else(String::new, |gib| {
+        format!(" → a new one of {} GiB, as its image needs", thousands(gib))
+    })
 }
 
 /// How old a server is when the plan is made: in days, or in hours where that says more.

@@ -185,6 +185,12 @@ pub struct Target {
     pub found: Fingerprint,
     /// The request that will be sent.
     pub reinstall: ReinstallRequest,
+    /// The name of the image that it has, where another is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_before: Option<String>,
+    /// The size of the new system disk in GiB, where the image needs a larger one than the old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grows_to: Option<u64>,
     /// Whether it is left on afterwards.
     pub leave_running: bool,
     /// The selector that has it, and where that is written.
@@ -196,6 +202,20 @@ pub struct Target {
     pub snapshots: IndexMap<String, String>,
     /// The data disks: kept.
     pub kept: Vec<Disk>,
+}
+
+impl Target {
+    /// The image that it has afterwards.
+    #[must_use]
+    pub fn image(&self) -> &ImageId {
+        self.reinstall.image.as_ref().unwrap_or(&self.found.image)
+    }
+
+    /// GiB of the new system disk.
+    #[must_use]
+    pub fn new_size(&self) -> u64 {
+        self.grows_to.unwrap_or(self.wiped.size_gib)
+    }
 }
 
 /// A disk, for people.

@@ -29,7 +29,7 @@ impl Room {
         let mut largest: BTreeMap<&str, u64> = BTreeMap::new();
         for target in targets {
             let size = largest.entry(&target.wiped.kind).or_default();
-            *size = (*size).max(target.wiped.size_gib);
+            *size = (*size).max(target.new_size());
         }
         let any = largest.values().copied().max().unwrap_or(0);
         let mut lines = vec![("volumes".to_owned(), quota.volumes, 1)];

@@ -122,6 +122,9 @@ impl<'p> Survey<'p> {
             (Action::ShowImage { image }, Answer::Image(found)) => {
                 self.inventory.images.insert(image.clone(), found.map(|image| *image));
             }
+            (Action::FindImages { name }, Answer::Images(found)) => {
+                self.inventory.named_images.insert(name.clone(), found);
+            }
             (Action::ShowKeyPair { name }, Answer::KeyPair(found)) => {
                 self.inventory.key_pairs.insert(name.clone(), found);
             }
@@ -149,6 +152,9 @@ impl<'p> Survey<'p> {
             | (Action::ListAgencyRoles { .. }, NotFound | Forbidden) => {}
             (Action::ShowImage { image }, NotFound) => {
                 self.inventory.images.insert(image.clone(), None);
+            }
+            (Action::FindImages { name }, NotFound) => {
+                self.inventory.named_images.insert(name.clone(), Vec::new());
             }
             (Action::ShowKeyPair { name }, NotFound) => {
                 self.inventory.key_pairs.insert(name.clone(), None);
@@ -304,6 +310,8 @@ impl<'p> Survey<'p> {
         self.due.push(Action::ShowQuota);
         let images = self.wants.images.iter().cloned();
         self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
+        let names = self.wants.image_names.iter().cloned();
+        self.due.extend(names.map(|name| Action::FindImages { name }));
         let names = self.wants.key_pairs.iter().cloned();
         self.due.extend(names.map(|name| Action::ShowKeyPair { name }));
         Stage::Parts
@@ -313,7 +321,8 @@ impl<'p> Survey<'p> {
         let kept = self.wants.kept.iter().filter_map(|disk: &VolumeId| {
             self.inventory.volumes.get(disk).and_then(|volume| volume.key.clone())
         });
-        let images = self.inventory.images.values().flatten();
+        let named = self.inventory.named_images.values().flatten();
+        let images = self.inventory.images.values().flatten().chain(named);
         let sealed = images.filter_map(|image| image.key.clone());
         let written = self.wants.keys.iter().cloned();
         let keys: IndexSet<String> = kept.chain(sealed).chain(written).collect();
@@ -345,7 +354,7 @@ impl Survey<'static> {
     #[must_use]
     pub fn for_wave<'s>(plan: &Plan, servers: impl Iterator<Item = &'s ServerId>) -> Self {
         let targets = servers.filter_map(|server| plan.targets.get(server));
-        let images: IndexSet<&ImageId> = targets.map(|target| &target.found.image).collect();
+        let images: IndexSet<&ImageId> = targets.map(super::Target::image).collect();
         let mut survey = Self::begin(Purpose::Wave, Wants::default());
         survey.stage = Stage::Parts;
         survey.due = vec![Action::ShowQuota];
@@ -385,6 +394,7 @@ fn deed(action: &Action) -> String {
         Action::ListSnapshots { .. } => "list the snapshots of disks".to_owned(),
         Action::ShowQuota => "read the EVS quota".to_owned(),
         Action::ShowImage { image } => format!("look at image {image}"),
+        Action::FindImages { name } => format!("look for images named {name}"),
         Action::ShowKeyPair { name } => format!("look at key pair {name}"),
         Action::ShowKey { key } => format!("look at KMS key {key}"),
         Action::ListKeys => "list the KMS keys".to_owned(),

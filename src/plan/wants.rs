@@ -4,7 +4,7 @@ use indexmap::IndexSet;
 
 use crate::domain::{Encryption, ImageId, Login, Server, VolumeId};
 use crate::fleet::Refusal;
-use crate::playbook::{EncryptionSpec, LoginSpec, Playbook, Treatment};
+use crate::playbook::{EncryptionSpec, ImageChoice, LoginSpec, Playbook, Treatment};
 
 use super::choose::{Treatments, choose};
 use super::{Narrowing, Plan};
@@ -16,6 +16,8 @@ pub(super) struct Wants {
     /// System disks: their snapshots go with them.
     pub(super) wiped: IndexSet<VolumeId>,
     pub(super) images: IndexSet<ImageId>,
+    /// Images by name.
+    pub(super) image_names: IndexSet<String>,
     pub(super) key_pairs: IndexSet<String>,
     /// KMS keys by id or alias.
     pub(super) keys: IndexSet<String>,
@@ -63,11 +65,23 @@ impl Wants {
         wants
     }
 
+    fn image(&mut self, id: &ImageId) {
+        if !self.images.contains(id) {
+            self.images.insert(id.clone());
+        }
+    }
+
     fn add(&mut self, server: &Server, treatment: &Treatment) {
         self.volumes.extend(server.volumes.iter().map(|volume| volume.id.clone()));
         self.wiped.extend(server.system_volume().cloned());
-        if !self.images.contains(&server.image) {
-            self.images.insert(server.image.clone());
+        match &treatment.reinstall.image {
+            ImageChoice::Named(name) if !is_image_id(name) => {
+                if !self.image_names.contains(name) {
+                    self.image_names.insert(name.clone());
+                }
+            }
+            ImageChoice::Named(id) => self.image(&ImageId::from(id.as_str())),
+            ImageChoice::Current => self.image(&server.image),
         }
         let key_pair = match &treatment.reinstall.login {
             LoginSpec::ServerKey => server.key_name.as_ref(),
@@ -85,4 +99,10 @@ impl Wants {
             }
         }
     }
+}
+
+/// Ids of images are UUIDs; anything else is a name.
+pub(super) fn is_image_id(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

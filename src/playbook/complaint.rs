@@ -89,19 +89,6 @@ pub(super) fn complaint(shape: Shape, key: &str, scalar: &Scalar) -> Option<Comp
 
 /// A word that is none of `words`.
 pub(super) fn word(key: &str, text: &str, words: &[&str]) -> Complaint {
-    if key == "image" {
-        return Complaint {
-            code: Code::NotBuilt,
-            message: format!(
-                "changing the image, here to {}, is not in this version of refleet",
-                shown(text)
-            ),
-            label: "only `current`",
-            help: "remove it, or write `image: current`: a reinstall uses the image that a server \
-                   has; another one is a change of OS (in the console: \"Change OS\")"
-                .to_owned(),
-        };
-    }
     Complaint {
         code: Code::UnknownWord,
         message: format!("`{key}` cannot be {}", shown(text)),

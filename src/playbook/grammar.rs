@@ -371,8 +371,9 @@ static REINSTALL: Table = Table {
     keys: &[
         inherited(
             "image",
-            Shape::Word(&["current"]),
-            "The image; in this version always the server's current one.",
+            Shape::Text,
+            "The image: `current` (default), or the name or id of one; another than the current one \
+             is a change of OS.",
         ),
         inherited("key_name", Shape::Id, "The key pair to log in with afterwards."),
         inherited(

@@ -7,8 +7,8 @@
 use crate::domain::{Jitter, Millis, PinnedFile, RetryPolicies, RetryPolicy, SecretRef, UserId};
 
 use super::model::{
-    Check, EncryptionSpec, Leave, License, LoginSpec, ReinstallSpec, Size, Spread, Strategy,
-    Treatment, Wait,
+    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, Size, Spread,
+    Strategy, Treatment, Wait,
 };
 
 /// A key of a layer.
@@ -57,6 +57,7 @@ pub(super) struct Patch {
 /// One layer of `reinstall`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReinstallPatch {
+    pub(super) image: Field<ImageChoice>,
     pub(super) key_name: Field<String>,
     pub(super) key_owner: Field<UserId>,
     pub(super) admin_pass: Field<SecretRef>,
@@ -149,6 +150,7 @@ impl ReinstallPatch {
         if over.key_name.value().is_some() {
             self.admin_pass = Field::Absent;
         }
+        self.image.merge(over.image);
         self.key_name.merge(over.key_name);
         self.key_owner.merge(over.key_owner);
         self.admin_pass.merge(over.admin_pass);
@@ -166,6 +168,7 @@ impl ReinstallPatch {
             (None, None) => LoginSpec::ServerKey,
         };
         ReinstallSpec {
+            image: self.image.or(ImageChoice::Current),
             login,
             user_data: self.user_data.into_option(),
             license: self.license.into_option(),

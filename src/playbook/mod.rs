@@ -33,8 +33,8 @@ mod treatment;
 pub use codes::{Explanation, Nature, codes, explain};
 pub use model::{
     ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
-    Hosts, Leave, License, Limits, LoginSpec, Playbook, ReinstallSpec, Share, SimulatorSpec, Size,
-    Spread, StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
+    Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Playbook, ReinstallSpec, Share,
+    SimulatorSpec, Size, Spread, StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
 };
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, ProblemView, Problems, Severity};

@@ -326,9 +326,11 @@ impl Default for Treatment {
     }
 }
 
-/// The key `reinstall`. The image is always the server's current one: others are refused.
+/// The key `reinstall`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReinstallSpec {
+    /// What is installed.
+    pub image: ImageChoice,
     /// Login afterwards.
     pub login: LoginSpec,
     /// User data for the first boot.
@@ -341,6 +343,16 @@ pub struct ReinstallSpec {
     pub leave: Leave,
     /// The v1 call may be used where it is not documented (OTC).
     pub allow_v1: bool,
+}
+
+/// What is installed, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ImageChoice {
+    /// The image that the server has.
+    #[default]
+    Current,
+    /// An image by name or id; where the server has another one, its OS is changed.
+    Named(String),
 }
 
 /// Login afterwards, as it is written.

@@ -10,7 +10,7 @@ use super::lower::Desk;
 use super::merge::{
     CheckItem, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
 };
-use super::model::{Check, EncryptionSpec, Leave, License, Spread, StopSpec};
+use super::model::{Check, EncryptionSpec, ImageChoice, Leave, License, Spread, StopSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
 
@@ -69,6 +69,10 @@ pub(super) fn patch(desk: &mut Desk<'_>, layer: &Node) -> Patch {
 fn reinstall(desk: &mut Desk<'_>, map: Option<&Node>) -> ReinstallPatch {
     two_logins(desk, map);
     ReinstallPatch {
+        image: field(map, "image", |node| match text(node)? {
+            "current" => Some(ImageChoice::Current),
+            name => Some(ImageChoice::Named(name.to_owned())),
+        }),
         key_name: field(map, "key_name", owned),
         key_owner: field(map, "key_owner", |node| Some(text(node)?.into())),
         admin_pass: field(map, "admin_pass", |node| secret(desk, node)),

@@ -387,6 +387,7 @@ mod tests {
     fn wipe() -> Action {
         let request = Box::new(ReinstallRequest {
             call: InstallCall::V2,
+            image: None,
             login: Login::UserData,
             user_data: None,
             byol: false,

@@ -126,6 +126,7 @@ fn describe(action: &Action) -> String {
         Action::ListSnapshots { .. } => "list the snapshots of disks".to_owned(),
         Action::ShowQuota => "look at the disk quota".to_owned(),
         Action::ShowImage { image } => format!("look at image {image}"),
+        Action::FindImages { name } => format!("look for images named {name}"),
         Action::ShowKeyPair { name } => format!("look at key pair {name}"),
         Action::ShowKey { key } => format!("look at KMS key {key}"),
         Action::ListKeys => "list the KMS keys".to_owned(),

@@ -382,6 +382,7 @@ impl Watchers {
             | Action::ListAgencyRoles { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
+            | Action::FindImages { .. }
             | Action::ShowKeyPair { .. }
             | Action::ShowKey { .. }
             | Action::ListKeys
@@ -475,6 +476,10 @@ impl Watchers {
             let ending = self.endings.get(id).copied();
             if ending == Some(Ending::Verified) && count.completed == 0 {
                 self.find(Checker::Honest, format!("{id} is called verified, and was not wiped"));
+            }
+            if ending == Some(Ending::Verified) && server.image != *target.image() {
+                let detail = format!("{id} is called verified with image {}", server.image);
+                self.find(Checker::Honest, detail);
             }
             let owed = self.touched.contains(id)
                 && count.completed == 0

@@ -13,7 +13,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{ImageId, Server, ServerId, UserId};
 use crate::fleet::Selector;
-use crate::playbook::{Check, EncryptionSpec, FleetSpec, Hosts, LoginSpec, Playbook, Treatment};
+use crate::playbook::{
+    Check, EncryptionSpec, FleetSpec, Hosts, ImageChoice, LoginSpec, Playbook, Treatment,
+};
 use crate::simulator::{ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, WorldSpec};
 
 /// Servers for an entry of `hosts` in a fleet that does not say how many it expects.
@@ -259,6 +261,7 @@ impl<'p> Fitting<'p> {
             key_name: None,
             user: UserId::from(""),
             flavor: String::new(),
+            ram_mib: None,
             az: self.zones[self.drafts.len() % self.zones.len()].clone(),
             tags: BTreeMap::new(),
             os_type: None,
@@ -418,6 +421,7 @@ fn images(playbook: &Playbook) -> Vec<ImageSpec> {
             ..ImageSpec::default()
         });
     }
+    images.extend(named_images(playbook));
     for fleet in playbook.fleets.values().filter(|fleet| fetches_password(Some(fleet))) {
         images.retain(|image| image.name != WINDOWS);
         images.push(ImageSpec {
@@ -430,6 +434,35 @@ fn images(playbook: &Playbook) -> Vec<ImageSpec> {
         });
     }
     images
+}
+
+/// Images that are named: of the system that the fleet's checks ask for, and billed where it says so.
+fn named_images(playbook: &Playbook) -> Vec<ImageSpec> {
+    let mut images: BTreeMap<String, ImageSpec> = BTreeMap::new();
+    for fleet in playbook.fleets.values() {
+        let windows = fetches_password(Some(fleet));
+        for treatment in treatments(fleet) {
+            let ImageChoice::Named(name) = &treatment.reinstall.image else { continue };
+            let licensed = treatment.reinstall.license.is_some();
+            let (os, platform) = match (windows, licensed) {
+                (true, _) => ("Windows", "Windows"),
+                (false, true) => ("Linux", "SUSE"),
+                (false, false) => ("Linux", "Ubuntu"),
+            };
+            let is_id = looks_like_an_id(name);
+            let spec = ImageSpec {
+                id: is_id.then(|| name.clone()),
+                name: if is_id { format!("image-{name:.8}") } else { name.clone() },
+                os_type: os.to_owned(),
+                platform: platform.to_owned(),
+                os_version: String::new(),
+                charged: licensed,
+                ..ImageSpec::default()
+            };
+            images.insert(name.clone(), spec);
+        }
+    }
+    images.into_values().collect()
 }
 
 /// Key pairs that are named, for the acting user and for the owner that is named.

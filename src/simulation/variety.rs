@@ -10,10 +10,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::domain::{Jitter, Millis, Origin, Place, RetryPolicy, StopMode, Time};
 use crate::fleet::Selector;
 use crate::playbook::{
-    ApiLimit, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry, Hosts, Leave, Limits,
-    Playbook, Share, Size, Spread, StopSpec, Strategy, Treatment,
+    ApiLimit, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry, Hosts, ImageChoice,
+    Leave, Limits, Playbook, Share, Size, Spread, StopSpec, Strategy, Treatment,
 };
-use crate::simulator::{Meddling, ServerGroup, ServerStatus, WorldSpec};
+use crate::simulator::{ImageSpec, Meddling, ServerGroup, ServerStatus, WorldSpec};
 
 use super::{Rehearsal, Scenario, rehearse};
 
@@ -205,6 +205,21 @@ struct Later(Drawing);
 impl Later {
     fn playbook(&mut self, playbook: &mut Playbook) {
         playbook.limits.per_az = self.0.one_of(&[None, None, Some(1), Some(2)]);
+        for fleet in playbook.fleets.values_mut() {
+            let image = self.0.one_of(&[None, None, Some("Debian"), Some("Large")]);
+            let image = image.map(|name| ImageChoice::Named(name.to_owned()));
+            fleet.treatment.reinstall.image = image.unwrap_or_default();
+        }
+    }
+
+    fn world(world: &mut WorldSpec) {
+        let image = |name: &str, min_disk_gib| ImageSpec {
+            name: name.to_owned(),
+            platform: "Debian".to_owned(),
+            min_disk_gib,
+            ..ImageSpec::default()
+        };
+        world.images.extend([image("Debian", 4), image("Large", 60)]);
     }
 }
 
@@ -212,9 +227,10 @@ impl Later {
 fn draw(seed: u64, later: Option<&mut Later>) -> Scenario {
     let mut drawing = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x000f_00d5));
     let mut playbook = drawing.playbook();
-    let world = drawing.world(&playbook);
+    let mut world = drawing.world(&playbook);
     if let Some(later) = later {
         later.playbook(&mut playbook);
+        Later::world(&mut world);
     }
     let mut scenario = Scenario::draw(&playbook, &world, None, seed).unwrap();
     drawing.meddle(&mut scenario);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::machine::Machine;
 use super::password::Password;
+use super::sizes::size;
 use super::spec::{ImageSpec, ServerGroup, WorldSpec};
 use super::stats::ReinstallCount;
 use super::world::World;
@@ -83,6 +84,8 @@ impl World {
             charged: spec.charged,
             key: spec.encrypted.as_deref().map(|key| self.key_id(key)),
             min_disk_gib: spec.min_disk_gib,
+            min_ram_mib: spec.min_ram_mib,
+            made_for: Some("FusionCompute".to_owned()),
         }
     }
 
@@ -108,6 +111,7 @@ impl World {
                     group.user.clone().unwrap_or_else(|| self.account.user_id.clone()),
                 ),
                 flavor: group.flavor.clone(),
+                ram_mib: Some(size(&group.flavor).ram_mib),
                 az: group.zones.get(zone).cloned().unwrap_or_default(),
                 tags: group.tags.clone(),
                 os_type: Some(group.os_type.clone()),

@@ -70,6 +70,7 @@ impl World {
             | Action::ListSnapshots { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
+            | Action::FindImages { .. }
             | Action::ShowKeyPair { .. }
             | Action::ShowKey { .. }
             | Action::ListKeys
@@ -100,6 +101,10 @@ impl World {
             Action::ShowQuota => Answer::Quota(self.shown_quota()),
             Action::ShowImage { image } => {
                 Answer::Image(self.show_image(image).cloned().map(Box::new))
+            }
+            Action::FindImages { name } => {
+                let named = self.images.values().filter(|image| image.name == *name);
+                Answer::Images(named.cloned().collect())
             }
             Action::ShowKeyPair { name } => Answer::KeyPair(self.show_key_pair(name).cloned()),
             Action::ShowKey { key } => Answer::Key(self.show_key(key).ok().cloned()),
@@ -184,7 +189,7 @@ fn wipe(request: &ReinstallRequest) -> Wipe {
         password: matches!(request.login, Login::Password(_)),
         user_data: request.user_data.is_some(),
         byol: request.byol,
-        new_image: None,
+        new_image: request.image.clone(),
         disk_key: match &request.encryption {
             Encryption::None => None,
             Encryption::Key(key) => Some(key.clone()),
@@ -198,6 +203,7 @@ fn operation(action: &Action) -> &'static str {
     match action {
         Action::Stop { .. } => "stop",
         Action::Start { .. } => "start",
+        Action::Reinstall { request, .. } if request.image.is_some() => "change_os",
         Action::Reinstall { .. } => "reinstall",
         Action::ListServers { .. } => "list_servers",
         Action::ShowServer { .. } => "show_server",
@@ -205,7 +211,7 @@ fn operation(action: &Action) -> &'static str {
         Action::ListVolumes { .. } => "list_volumes",
         Action::ListSnapshots { .. } => "list_snapshots",
         Action::ShowQuota => "show_quota",
-        Action::ShowImage { .. } => "show_image",
+        Action::ShowImage { .. } | Action::FindImages { .. } => "show_image",
         Action::ShowKeyPair { .. } => "show_key_pair",
         Action::ShowKey { .. } => "show_key",
         Action::ListKeys => "list_keys",

@@ -28,6 +28,7 @@ mod password;
 mod possible;
 mod preconditions;
 mod reboot;
+mod sizes;
 mod snapshots;
 mod spec;
 mod stats;

@@ -137,6 +137,10 @@ impl World {
         if wipe.byol && !self.knobs.byol {
             return refuse("Ecs.0090");
         }
+        let small = server.ram_mib.is_some_and(|ram| ram < image.min_ram_mib);
+        if wipe.new_image.is_some() && small {
+            return refuse("Ecs.0007");
+        }
         let fits = match wipe.call {
             InstallCall::V2 => image.cloud_init,
             InstallCall::V1 => !image.cloud_init,

@@ -191,6 +191,8 @@ pub struct ImageSpec {
     pub encrypted: Option<String>,
     /// GiB that a disk must have for it.
     pub min_disk_gib: u64,
+    /// MiB of memory that a server must have for it.
+    pub min_ram_mib: u64,
 }
 
 impl Default for ImageSpec {
@@ -212,6 +214,7 @@ impl Default for ImageSpec {
             gone: false,
             encrypted: None,
             min_disk_gib: 4,
+            min_ram_mib: 0,
         }
     }
 }

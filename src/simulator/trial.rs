@@ -44,7 +44,7 @@ pub(super) fn reinstall_of(world: &World, server: &ServerId) -> Action {
     };
     let encryption = Encryption::None;
     let (call, user_data, byol) = (InstallCall::V2, None, false);
-    let request = ReinstallRequest { call, login, user_data, byol, encryption };
+    let request = ReinstallRequest { call, image: None, login, user_data, byol, encryption };
     Action::Reinstall { server: server.clone(), request: Box::new(request) }
 }
 

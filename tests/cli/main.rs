@@ -10,6 +10,7 @@ mod apply;
 mod basics;
 mod crash;
 mod harness;
+mod images;
 mod look;
 mod shut_out;
 mod support;

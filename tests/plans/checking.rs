@@ -36,6 +36,11 @@ const MUTATIONS: &[Mutation] = &[
     ("a target has a fleet", |plan| plan.targets["s-0001"].fleet = "nowhere".into()),
     ("a target has a treatment", |plan| plan.targets["s-0001"].treatment = 7),
     ("a target has an image", |plan| plan.images.clear()),
+    ("a change of OS changes the image", |plan| {
+        let target = &mut plan.targets["s-0001"];
+        target.reinstall.image = Some(target.found.image.clone());
+    }),
+    ("a change of OS changes the image", |plan| plan.targets["s-0001"].grows_to = Some(99)),
     ("the system disk is wiped, the others are kept", |plan| {
         let target = &mut plan.targets["s-0001"];
         target.wiped = target.kept[0].clone();

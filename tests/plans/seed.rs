@@ -4,13 +4,13 @@
 //! `docs/seed-constraints.md` names every test here.
 
 use refleet::domain::{
-    AgencyState, Encryption, Image, KeyState, Login, Millis, PinnedFile, QuotaLine,
+    AgencyState, Encryption, Image, InstallCall, KeyState, Login, Millis, PinnedFile, QuotaLine,
     ReinstallRequest, SecretRef, SecretSource,
 };
 use refleet::plan::{
     Blocked, Inventory, Narrowing, Plan, Provider, Refusal, check, draw, explain, recheck,
 };
-use refleet::playbook::{Check, EncryptionSpec, License, LoginSpec, ReinstallSpec};
+use refleet::playbook::{Check, EncryptionSpec, ImageChoice, License, LoginSpec, ReinstallSpec};
 
 use crate::world::{
     MADE, cloud, drawn, fleet, image, inventory, key_pair, kms_key, playbook, snapshot, web_and_db,
@@ -342,6 +342,124 @@ fn c8_a_licence_must_be_said_where_it_costs_money_and_only_there() {
     assert_eq!(idle.code, "all_blocked");
     assert!(idle.message.starts_with("C8"), "{}", idle.message);
     assert!(idle.help.contains("take `reinstall.license` out"), "{}", idle.help);
+}
+
+// C9 — a reinstall uses the image of the server; another one is a change of OS
+
+/// An image that no server has, of the given name.
+fn offer(world: &mut Inventory, spec: &mut ReinstallSpec, change: impl FnOnce(&mut Image)) {
+    let mut other = image("img-debian");
+    "Debian 12".clone_into(&mut other.name);
+    change(&mut other);
+    world.named_images.insert("Debian 12".to_owned(), vec![other]);
+    spec.image = ImageChoice::Named("Debian 12".to_owned());
+}
+
+#[test]
+fn c9_the_current_image_is_reinstalled_and_another_is_a_change_of_os() {
+    assert_eq!(taken(|_, _| ()).image, None);
+    let debian = taken(|world, spec| {
+        offer(world, spec, |_| ());
+        // What the server had may be gone: it is not needed any more.
+        world.images.clear();
+    });
+    assert_eq!(debian.image, Some("img-debian".into()));
+    let same = taken(|world, spec| offer(world, spec, |other| other.id = "img-ubuntu".into()));
+    assert_eq!(same.image, None, "the server has that image already");
+    let id = "c71b64e7-4767-4406-afde-2ab2a2c0b4a2";
+    let by_id = taken(|world, spec| {
+        world.images.insert(id.into(), Some(image(id)));
+        spec.image = ImageChoice::Named(id.to_owned());
+    });
+    assert_eq!(by_id.image, Some(id.into()));
+}
+
+#[test]
+fn c9_a_change_of_os_goes_by_what_the_new_image_is() {
+    let (v1, byol) = (
+        taken(|world, spec| offer(world, spec, |other| other.cloud_init = false)),
+        taken(|world, spec| {
+            offer(world, spec, |other| "Oracle Linux".clone_into(&mut other.platform));
+            spec.license = Some(License::Byol);
+        }),
+    );
+    assert_eq!((v1.call, byol.byol), (InstallCall::V1, true));
+    let plan = plan_on(Provider::Huawei, |world, spec| {
+        offer(world, spec, |other| {
+            other.min_disk_gib = 60;
+            "Windows".clone_into(&mut other.os_type);
+        });
+    });
+    let plan = plan.unwrap();
+    assert_eq!(plan.targets["s-0001"].grows_to, Some(60));
+    for said in ["the OS changes from Linux to Windows", "runs on no server of this project yet"] {
+        assert!(plan.warnings.iter().any(|warning| warning.contains(said)), "{:?}", plan.warnings);
+    }
+    let text = explain(&plan);
+    for said in [
+        "2 servers will be reinstalled with another image: a change of OS",
+        "image ubuntu-24.04 (img-ubuntu) → Debian 12 (img-debian): a change of OS",
+        "(40 GiB SSD) → a new one of 60 GiB, as its image needs",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    check(plan).unwrap();
+}
+
+#[test]
+fn c9_an_image_that_is_missing_or_ambiguous_or_unfit_blocks_its_servers() {
+    let nothing_planned = |change: fn(&mut Inventory, &mut ReinstallSpec)| {
+        let refusal = refused(change);
+        (refusal.message, refusal.help)
+    };
+    let (missing, _) = nothing_planned(|_, spec| {
+        spec.image = ImageChoice::Named("Debian 12".to_owned());
+    });
+    assert!(missing.contains("Ecs.0031") && missing.contains("no image Debian 12"), "{missing}");
+    let (several, help) = nothing_planned(|world, spec| {
+        offer(world, spec, |_| ());
+        world.named_images["Debian 12"].push(image("img-debian-2"));
+    });
+    assert!(
+        several.contains("2 images are named Debian 12: img-debian, img-debian-2"),
+        "{several}"
+    );
+    assert!(help.contains("write the id"), "{help}");
+    let (queued, _) = nothing_planned(|world, spec| {
+        offer(world, spec, |other| "queued".clone_into(&mut other.status));
+    });
+    assert!(queued.contains("Ecs.0032"), "{queued}");
+    let (data, _) = nothing_planned(|world, spec| {
+        offer(world, spec, |other| other.made_for = Some("DataImage".to_owned()));
+    });
+    assert!(data.contains("`DataImage`"), "{data}");
+    let (memory, help) = nothing_planned(|world, spec| {
+        offer(world, spec, |other| other.min_ram_mib = 8_192);
+    });
+    assert!(
+        memory.contains("needs 8192 MiB of memory, and flavor s3.large.2 has 4096"),
+        "{memory}"
+    );
+    assert!(help.contains("resize"), "{help}");
+    let paid = blocked(|world, spec| {
+        offer(world, spec, |other| other.charged = true);
+        spec.license = Some(License::System);
+        world.servers[0].prepaid = true;
+    });
+    says(&paid, "Ecs.0510", "paid by the month or year", "refleet buys nothing");
+}
+
+#[test]
+fn c9_the_new_image_is_what_is_looked_at_before_the_run() {
+    let (mut world, mut web) = (inventory(web_and_db(2, 0)), fleet("web", 4, &["web-*"]));
+    offer(&mut world, &mut web.treatment.reinstall, |_| ());
+    let plan = check(drawn(&playbook(vec![web]), &world).unwrap()).unwrap();
+    world.images.clear();
+    world.images.insert("img-debian".into(), Some(image("img-debian")));
+    assert!(recheck(&plan, &world).is_clean());
+    world.images["img-debian"].as_mut().unwrap().status = "deleted".to_owned();
+    let refused = recheck(&plan, &world).refused;
+    assert!(refused[0].contains("Ecs.0032") && refused[0].contains("Debian 12"), "{refused:?}");
 }
 
 // C10 — the way in afterwards

@@ -30,6 +30,7 @@ fn short(action: &Action) -> String {
         Action::ListAgencyRoles { .. } => "roles".to_owned(),
         Action::ShowServer { server } => format!("server {server}"),
         Action::ShowImage { image } => format!("image {image}"),
+        Action::FindImages { name } => format!("images {name}"),
         Action::ShowKeyPair { name } => format!("key pair {name}"),
         Action::ShowKey { key } => format!("key {key:.8}"),
         other @ (Action::ShowQuota

@@ -33,6 +33,7 @@ pub(crate) fn server(number: usize, name: &str) -> Server {
         key_name: Some("ops".to_owned()),
         user: "u-1".into(),
         flavor: "s3.large.2".to_owned(),
+        ram_mib: Some(4_096),
         az: format!("eu-de-0{}", number % 3 + 1),
         tags: BTreeMap::from([("role".to_owned(), "web".to_owned())]),
         os_type: Some("Linux".to_owned()),
@@ -73,6 +74,8 @@ pub(crate) fn image(id: &str) -> Image {
         charged: false,
         key: None,
         min_disk_gib: 10,
+        min_ram_mib: 0,
+        made_for: Some("FusionCompute".to_owned()),
     }
 }
 
@@ -118,6 +121,7 @@ pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
         snapshots: Vec::new(),
         servers,
         images: [("img-ubuntu".into(), Some(image("img-ubuntu")))].into_iter().collect(),
+        named_images: indexmap::IndexMap::new(),
         key_pairs: [("ops".to_owned(), Some(key_pair("ops")))].into_iter().collect(),
         keys: vec![kms_key("0d0466b0-e727-4d9c-b35d-f84bb474a37f", "evs/default")],
         quota: Some(Quota { volumes: no_limit, gigabytes: no_limit, by_kind: BTreeMap::new() }),
@@ -210,6 +214,9 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         Action::ShowImage { image } => {
             let found = inventory.images.get(image).and_then(Option::as_ref);
             Answer::Image(found.cloned().map(Box::new))
+        }
+        Action::FindImages { name } => {
+            Answer::Images(inventory.named_images.get(name).cloned().unwrap_or_default())
         }
         Action::ShowKeyPair { name } => {
             Answer::KeyPair(inventory.key_pairs.get(name).cloned().flatten())

@@ -171,6 +171,7 @@ pub(crate) fn reinstall() -> Action {
     use refleet::domain::{Encryption, InstallCall, Login, ReinstallRequest};
     let request = ReinstallRequest {
         call: InstallCall::V2,
+        image: None,
         login: Login::UserData,
         user_data: None,
         byol: false,
@@ -351,14 +352,18 @@ fn traces_of_reinstalls_are_read_newest_first() {
     let body = r#"{"traces":[
       {"trace_name":"reinstallOsV2","resource_id":"s","code":"200","time":1000,"response":"{\"job_id\":\"j\"}"},
       {"trace_name":"startServer","resource_id":"s","code":"200","time":1500},
-      {"trace_name":"reinstallOs","resource_id":"s","code":400,"time":"2000","response":{"error":{}}}],
+      {"trace_name":"reinstallOs","resource_id":"s","code":400,"time":"2000","response":{"error":{}}},
+      {"trace_name":"changeOs","resource_id":"s","code":"200","time":3000,"response":{"job_id":"k"}}],
       "meta_data":{"count":3}}"#;
     let Ok(Answer::Traces(traces)) = reply(&ask, 200, body) else { panic!("no traces") };
     let seen: Vec<_> =
         traces.iter().map(|trace| (trace.name.as_str(), trace.time.0, trace.code)).collect();
-    assert_eq!(seen, [("reinstallOs", 2000, 400), ("reinstallOsV2", 1000, 200)]);
-    assert_eq!(traces[1].job, Some(JobId::from("j")));
-    assert_eq!(traces[0].job, None);
+    assert_eq!(
+        seen,
+        [("changeOs", 3000, 200), ("reinstallOs", 2000, 400), ("reinstallOsV2", 1000, 200)]
+    );
+    let jobs: Vec<_> = traces.iter().map(|trace| trace.job.clone()).collect();
+    assert_eq!(jobs, [Some("k".into()), None, Some("j".into())]);
 }
 
 #[derive(Clone, Copy, Debug)]

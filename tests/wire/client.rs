@@ -19,6 +19,7 @@ use crate::scripted::{
 fn reinstall(login: Login) -> Action {
     let request = ReinstallRequest {
         call: InstallCall::V2,
+        image: None,
         login,
         user_data: None,
         byol: false,

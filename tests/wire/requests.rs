@@ -124,7 +124,7 @@ fn keys_are_listed_by_post_with_texts() {
 }
 
 fn reinstall(call: InstallCall, login: Login, encryption: Encryption) -> ReinstallRequest {
-    ReinstallRequest { call, login, user_data: None, byol: false, encryption }
+    ReinstallRequest { call, image: None, login, user_data: None, byol: false, encryption }
 }
 
 fn with_key() -> Login {
@@ -187,6 +187,29 @@ fn an_image_without_cloud_init_is_reinstalled_by_the_first_version() {
     let mut wanted = recorded["body"].clone();
     wanted["os-reinstall"]["metadata"] = json!({"__system__encrypted": "0"});
     assert_eq!((recorded["path"].as_str(), body(&draft)), (Some(draft.path.as_str()), wanted));
+}
+
+#[test]
+fn a_change_of_os_is_a_reinstall_that_names_its_image() {
+    let image = "6513270e-269e-4d37-b2a7-4de452e6b438";
+    for (call, version) in [(InstallCall::V2, "v2"), (InstallCall::V1, "v1")] {
+        let mut request = reinstall(call, with_key(), Encryption::None);
+        request.image = Some(ImageId::from(image));
+        let (path, ours) = sent(request, &Payload::default());
+        assert_eq!(path, format!("/{version}/{PROJECT}/cloudservers/{SERVER}/changeos"));
+        let owner = "11112222333344445555666677778888";
+        let wanted = json!({"os-change": {"imageid": image, "keyname": "kp-ops", "userid": owner,
+            "metadata": {"__system__encrypted": "0"}}});
+        assert_eq!(ours, wanted, "no `mode`, and nothing is bought");
+    }
+}
+
+#[test]
+fn images_are_found_by_their_whole_name() {
+    let action = Action::FindImages { name: "Standard Ubuntu/24".to_owned() };
+    let draft = ours(&action, &Payload::default());
+    assert_eq!(draft.path, "/v2/cloudimages");
+    assert_eq!(draft.query, [("name".to_owned(), "Standard Ubuntu/24".to_owned())]);
 }
 
 #[test]

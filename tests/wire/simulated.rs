@@ -176,6 +176,7 @@ async fn a_server_is_stopped_wiped_and_found_in_the_log() {
         server: before.id.clone(),
         request: Box::new(ReinstallRequest {
             call: InstallCall::V2,
+            image: None,
             login: Login::KeyPair {
                 name: running.account().key_name.clone(),
                 owner: cloud.identity().user_id.clone(),

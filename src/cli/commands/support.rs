@@ -58,14 +58,16 @@ fn nobody(run: &RunId, wanted: &str) -> Failure {
 /// to withhold the rest.
 fn before(stored: &StoredRun, server: &ServerId) -> Option<AsPlanned> {
     let plan: Plan = serde_json::from_str(&stored.plan_json).ok()?;
-    let found = &plan.targets.get(server)?.found;
+    let target = plan.targets.get(server)?;
+    let found = &target.found;
+    let known = plan.images.get(&found.image).map(|image| image.name.clone());
     Some(AsPlanned {
         looked_at: plan.made,
         project_id: plan.cloud.project_id.clone(),
         zone: found.az.clone(),
         running: found.running,
         image: found.image.clone(),
-        image_name: plan.images.get(&found.image).map(|image| image.name.clone()),
+        image_name: target.image_before.clone().or(known),
         key_name: found.key_name.clone(),
         system_volume: found.system_volume.clone(),
         data_volumes: found.data_volumes.clone(),

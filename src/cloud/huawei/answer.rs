@@ -53,6 +53,7 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
             quota.into_domain().map(Answer::Quota).ok_or_else(|| missing("no quota"))
         }
         Action::ShowImage { image } => shown_image(image, response),
+        Action::FindImages { name } => found_images(name, response),
         Action::ShowKeyPair { .. }
         | Action::ShowKey { .. }
         | Action::ListKeys
@@ -107,6 +108,7 @@ fn beside_servers(action: &Action, response: &Response<Bytes>) -> Reply {
         | Action::ListSnapshots { .. }
         | Action::ShowQuota
         | Action::ShowImage { .. }
+        | Action::FindImages { .. }
         | Action::Probe { .. } => Err(fault::of_answer(action.cost_class(), response)),
     }
 }
@@ -143,6 +145,14 @@ fn shown_image(image: &ImageId, response: &Response<Bytes>) -> Reply {
     let list = present(read::<wire::Images>(response))?;
     let found = list.and_then(|list| list.images.into_iter().find(|one| one.is(image)));
     Ok(Answer::Image(found.and_then(wire::Image::into_domain).map(Box::new)))
+}
+
+/// The filter is exact by its documents; what it lets through is looked at all the same.
+fn found_images(name: &str, response: &Response<Bytes>) -> Reply {
+    let list = present(read::<wire::Images>(response))?;
+    let images = list.map(|list| list.images).unwrap_or_default();
+    let images = all(images, wire::Image::into_domain, "an image without an id")?;
+    Ok(Answer::Images(images.into_iter().filter(|image| image.name == name).collect()))
 }
 
 /// Most operators may not look, and that is not a "no" (`storage-image-kms.md`, section 8).

@@ -171,8 +171,8 @@ pub fn request(
                 InstallCall::V2 => "v2",
                 InstallCall::V1 => "v1",
             };
-            let path =
-                format!("/{version}/{p}/cloudservers/{}/reinstallos", segment(server.as_str()));
+            let call = if request.image.is_some() { "changeos" } else { "reinstallos" };
+            let path = format!("/{version}/{p}/cloudservers/{}/{call}", segment(server.as_str()));
             Draft::post(&at.ecs, path, &reinstall(request, payload)?)
         }
         Action::ListServers { page, limit } => Draft::get(
@@ -205,6 +205,7 @@ pub fn request(
         | Action::ListSnapshots { .. }
         | Action::ShowQuota
         | Action::ShowImage { .. }
+        | Action::FindImages { .. }
         | Action::ShowKey { .. }
         | Action::ListKeys
         | Action::ShowAgency
@@ -246,6 +247,9 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
         }
         Action::ShowImage { image } => {
             Draft::get(&at.ims, "/v2/cloudimages".to_owned(), &[("id", image.as_str())])
+        }
+        Action::FindImages { name } => {
+            Draft::get(&at.ims, "/v2/cloudimages".to_owned(), &[("name", name)])
         }
         Action::ShowKey { key } => {
             Draft::post(&at.kms, format!("/v1.0/{p}/kms/describe-key"), &json!({"key_id": key}))
@@ -299,9 +303,12 @@ fn agency(site: &Site) -> Result<Draft, Fault> {
     Ok(Draft::get(&site.endpoints.iam, path, &query).scoped(Scope::Account))
 }
 
-/// The body of a reinstall (`ecs.md`, section 6.1). What is wrong with it is said before it is sent.
+/// The body of a reinstall or a change of OS (`ecs.md`, sections 6.1 and 6.3). What is wrong with it is said before it is sent.
 fn reinstall(request: &ReinstallRequest, payload: &Payload) -> Result<Value, Fault> {
     let mut body = Map::new();
+    if let Some(image) = &request.image {
+        body.insert("imageid".to_owned(), json!(image.as_str()));
+    }
     match &request.login {
         Login::KeyPair { name, owner } => {
             body.insert("keyname".to_owned(), json!(name));
@@ -350,7 +357,8 @@ fn reinstall(request: &ReinstallRequest, payload: &Payload) -> Result<Value, Fau
         metadata.insert("BYOL".to_owned(), json!("true"));
     }
     body.insert("metadata".to_owned(), Value::Object(metadata));
-    Ok(json!({"os-reinstall": body}))
+    let call = if request.image.is_some() { "os-change" } else { "os-reinstall" };
+    Ok(json!({call: body}))
 }
 
 fn ids(servers: &[ServerId]) -> Vec<Value> {

@@ -44,7 +44,7 @@ pub(super) struct Server {
     key_name: Text,
     user_id: Text,
     #[serde(deserialize_with = "object_or_default")]
-    flavor: Id,
+    flavor: Flavor,
     #[serde(rename = "OS-EXT-AZ:availability_zone")]
     az: Text,
     #[serde(deserialize_with = "or_default")]
@@ -63,6 +63,13 @@ pub(super) struct Server {
 #[serde(default)]
 struct Id {
     id: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Flavor {
+    id: Text,
+    ram: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -133,6 +140,7 @@ impl Server {
             image_name: self.metadata.image_name.some(),
             key_name: self.key_name.some(),
             user: UserId::new(self.user_id.or_empty()),
+            ram_mib: self.flavor.ram.number().and_then(|n| u64::try_from(n).ok()),
             flavor: self.flavor.id.or_empty(),
             az: self.az.or_empty(),
             tags: self.tags.into_iter().filter_map(Tag::into_pair).collect(),
@@ -405,6 +413,8 @@ pub(super) struct Image {
     #[serde(rename = "__system__cmkid")]
     key: Text,
     min_disk: Text,
+    min_ram: Text,
+    virtual_env_type: Text,
 }
 
 impl Image {
@@ -429,6 +439,8 @@ impl Image {
             charged: self.account_code.is_some(),
             key: self.key.some(),
             min_disk_gib: self.min_disk.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            min_ram_mib: self.min_ram.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            made_for: self.virtual_env_type.some(),
         })
     }
 }
@@ -602,9 +614,10 @@ impl TraceResponse {
 }
 
 impl Trace {
-    /// The trace in our words, if it tells of a reinstall.
+    /// The trace in our words, if it tells of a wipe: a reinstall or a change of OS.
     pub(super) fn into_domain(self) -> Option<domain::Trace> {
-        if !self.name.as_str().starts_with("reinstallOs") {
+        let wipes = ["reinstallOs", "changeOs"];
+        if !wipes.iter().any(|name| self.name.as_str().starts_with(name)) {
             return None;
         }
         let time = self.time.number().map(Timestamp).or_else(|| self.time.moment())?;

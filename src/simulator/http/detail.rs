@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::world::World;
-use super::flavors;
 use super::message::{MICROS, stamp};
 use super::servers::{NETWORK, state_of};
 use crate::domain::{Address, AddressKind, Attachment, Server, Timestamp};
@@ -221,7 +220,7 @@ fn nic(address: &Address) -> Nic<'_> {
 }
 
 fn flavor(server: &Server) -> Flavor<'_> {
-    let size = flavors::size(&server.flavor);
+    let size = super::super::sizes::size(&server.flavor);
     let (vcpus, ram) = (size.vcpus.to_string(), size.ram_mib.to_string());
     Flavor { id: &server.flavor, name: &server.flavor, disk: "0", vcpus, ram }
 }

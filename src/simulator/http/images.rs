@@ -142,7 +142,7 @@ fn written(world: &World, image: &Image) -> Value {
         "disk_format": "zvhd2",
         "container_format": "bare",
         "min_disk": image.min_disk_gib,
-        "min_ram": 0,
+        "min_ram": image.min_ram_mib,
         "protected": true,
         "schema": "/v2/schemas/image",
         "created_at": "2025-01-01T00:00:00Z",

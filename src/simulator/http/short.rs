@@ -68,7 +68,7 @@ fn written(world: &World, server: &Server) -> Value {
     for (from, to) in kept.iter().map(|name| (*name, *name)).chain(names) {
         body[to] = long[from].take();
     }
-    let size = super::flavors::size(&server.flavor);
+    let size = super::super::sizes::size(&server.flavor);
     body["flavor"] = json!({"id": server.flavor, "name": server.flavor, "disk": 0,
         "vcpus": size.vcpus, "ram": size.ram_mib});
     body["addresses"] = long["addresses"].take();
