@@ -67,6 +67,7 @@ const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("rustix", &["probe/process"]),
     ("serde_yaml", &["yaml/"]),
     ("tar", &["cli/archive"]),
+    ("whoami", &["cli/machine"]),
 ];
 
 /// Rooms that decide and never act: no runtime, no sockets, no files, no processes.

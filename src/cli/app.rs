@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+use crate::domain::Steering;
+
 use super::args::{Cli, Command, Globals};
 use super::commands;
 use super::environment::Environment;
@@ -72,6 +74,9 @@ async fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan(app, args).await,
         Command::Apply(args) => commands::apply(app, args).await,
         Command::Resume(args) => commands::resume(app, args).await,
+        Command::Pause(args) => commands::steer(app, args, Steering::Pause).await,
+        Command::Stop(args) => commands::steer(app, args, Steering::Stop).await,
+        Command::Approve(args) => commands::steer(app, args, Steering::Approve).await,
         Command::Runs(args) => commands::runs(app, args).await,
         Command::Status(args) => commands::status(app, args).await,
         Command::Report(args) => commands::report(app, args).await,

@@ -69,8 +69,14 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Shows what will be done, asks, and does it
     Apply(ApplyArgs),
-    /// Goes on with a run that was interrupted
+    /// Goes on with a run that was interrupted or paused
     Resume(ResumeArgs),
+    /// Asks a run to start nothing new, finish what was begun, and wait for `resume`
+    Pause(SteerArgs),
+    /// Asks a run to start nothing new, finish what was begun, and end
+    Stop(SteerArgs),
+    /// Lets a run go on that waits for an approval
+    Approve(SteerArgs),
     /// Lists the runs of the state file
     Runs(RunsArgs),
     /// Shows where the servers of a run are
@@ -161,6 +167,14 @@ pub(super) struct ResumeArgs {
     /// The run, or the beginning of its id [default: the only one that has not ended]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(super) run: Option<String>,
+}
+
+/// Arguments of `pause`, `stop` and `approve`.
+#[derive(Debug, Args)]
+pub(super) struct SteerArgs {
+    /// The run, or the beginning of its id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) run: String,
 }
 
 /// Arguments of `runs`.

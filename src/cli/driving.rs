@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::domain::{PauseCause, Record, RunId};
+use crate::domain::{Record, RunId};
 use crate::engine::{Engine, Input};
 use crate::journal::{RunLog, Store};
 use crate::report::{JsonLines, Plain, Reporters, Summary, Terminal};
@@ -47,7 +47,11 @@ impl Drive<'_> {
         let mut reporters = self.reporters;
         match first {
             Input::Begin => reporters.tell(self.past),
-            Input::Resumed | Input::Woke | Input::Replied { .. } | Input::Asked(_) => {
+            Input::Resumed(_)
+            | Input::Woke
+            | Input::Replied { .. }
+            | Input::Interrupted
+            | Input::Asked(_) => {
                 reporters.catch_up(self.past);
             }
         }
@@ -74,11 +78,8 @@ impl Drive<'_> {
 /// Says what came of a run, and gives the code that it is left with.
 pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let summary = Summary::of(&store.records(run).await?);
-    match &summary.paused {
-        Some(PauseCause::LockedOut { help, .. }) => {
-            app.ui.say(format_args!("run {run} is paused: {help}; then refleet resume {run}"));
-        }
-        None => {}
+    if let Some(why) = &summary.paused_text {
+        app.ui.say(format_args!("run {run} is paused, {why}"));
     }
     if events_are_the_result(app) {
         // Programs read stdout: there is nothing but events on it.

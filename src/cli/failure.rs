@@ -90,15 +90,15 @@ impl Failure {
                 Some("make a new plan, and look at what it would wipe: it selects anew")
             }
             Self::Journal(journal::Error::NoSuchRun { .. } | journal::Error::Ambiguous { .. }) => {
-                Some("`refleet runs` lists the runs of this state file")
+                Some("`refleet runs` lists them with what they are about")
             }
             Self::Journal(journal::Error::Claimed(_)) => Some(
                 "nothing was touched: wait for that run, or resume it if it was interrupted; or leave \
                  its servers out with --limit or --fleet",
             ),
-            Self::Journal(journal::Error::RunAlive { .. }) => {
-                Some("look at it with `refleet status`; Ctrl-C in its own shell ends it")
-            }
+            Self::Journal(journal::Error::RunAlive { .. }) => Some(
+                "look at it with `refleet status`; `refleet pause` or `refleet stop` steers it",
+            ),
             Self::Journal(journal::Error::Damaged { .. }) => Some(
                 "bring it back from a copy; without one, look whether a run of it still has servers \
                  in hand before you begin another with a new --state FILE",

@@ -27,6 +27,11 @@ pub(super) fn read() -> Machine {
     }
 }
 
+/// Who sits here, by the name of this machine's user: a note for people, and no proof.
+pub(super) fn user() -> String {
+    whoami::username().ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+}
+
 /// Every machine has these, so they tell none from another.
 fn is_local(ip: &IpAddr) -> bool {
     match ip {

@@ -217,6 +217,51 @@ pub enum JobEnd {
 pub enum Steering {
     /// Start nothing new, watch what is in flight to its end, then end the run.
     Stop,
+    /// Start nothing new, watch what is in flight to its end, then pause the run.
+    Pause,
+    /// Let go on what waits for a person's approval.
+    Approve,
+}
+
+impl fmt::Display for Steering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Stop => "stop",
+            Self::Pause => "pause",
+            Self::Approve => "approve",
+        })
+    }
+}
+
+/// Who steered a run from another shell, and what they knew of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Asker {
+    /// The name of the user of that machine.
+    pub name: String,
+    /// When they asked.
+    pub at: Timestamp,
+    /// Number of the request within the run, from 1: it is told once.
+    pub number: u64,
+    /// The last record that was there when they asked. An approval is for what had happened by then.
+    pub seen: u64,
+}
+
+/// A word that somebody left for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What.
+    pub steering: Steering,
+    /// Who.
+    pub by: Asker,
+}
+
+/// A fleet between two waves, where it waits for an approval.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Gate {
+    /// The fleet.
+    pub fleet: FleetName,
+    /// The wave that closed, counted from 0.
+    pub wave: u32,
 }
 
 /// Why a run ends.
@@ -257,6 +302,38 @@ pub enum PauseCause {
         /// Who can mend it, and how.
         help: String,
     },
+    /// Somebody asked for it.
+    Asked {
+        /// Who.
+        by: String,
+    },
+    /// Fleets wait between two waves, and nothing else can go on.
+    Approval {
+        /// Where.
+        gates: Vec<Gate>,
+    },
+    /// Servers of several zones failed alike: it is not the servers.
+    SharedCause {
+        /// The code of their failures.
+        code: String,
+        /// What happened to them.
+        cause: String,
+        /// Which.
+        servers: Vec<ServerId>,
+        /// The zones that they are in.
+        zones: Vec<String>,
+    },
+}
+
+impl PauseCause {
+    /// Whether the run goes on only after somebody has approved of it.
+    #[must_use]
+    pub fn needs_approval(&self) -> bool {
+        match self {
+            Self::Approval { .. } | Self::SharedCause { .. } => true,
+            Self::LockedOut { .. } | Self::Asked { .. } => false,
+        }
+    }
 }
 
 /// One fact of a run.
@@ -296,6 +373,13 @@ pub enum Event {
         wave: u32,
         /// The next wave opens then: bake time.
         next_at: Time,
+    },
+    /// The next wave of a fleet waits until somebody approves of it.
+    Held {
+        /// The fleet.
+        fleet: FleetName,
+        /// The wave that closed, counted from 0.
+        wave: u32,
     },
     /// Servers took their rollout slots.
     Started {
@@ -465,6 +549,24 @@ pub enum Event {
     Steered {
         /// The word.
         steering: Steering,
+        /// Who, from another shell; `None`: whoever sits at the run's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Asker>,
+    },
+    /// Nothing new starts from here on; what was begun comes to its end, and then the run pauses.
+    Pausing {
+        /// Why.
+        cause: PauseCause,
+    },
+    /// A server whose end nobody saw was given up by a person, while no process drove the run. It
+    /// ended `unknown`, and the run does not touch it again.
+    Abandoned {
+        /// The server.
+        server: ServerId,
+        /// Who gave it up.
+        by: String,
+        /// What was open, a few words each.
+        open: Vec<String>,
     },
     /// Nothing new starts from here on.
     Closing {
@@ -472,7 +574,7 @@ pub enum Event {
         cause: CloseCause,
     },
     /// The run waits for a person, with nothing in flight to it. Every server stays as it is, and
-    /// claims with an open intent hold. Only `Resumed` may follow.
+    /// claims with an open intent hold. Only `Resumed` may follow, and `Abandoned`.
     Paused {
         /// Why.
         cause: PauseCause,

@@ -11,14 +11,18 @@ impl Engine {
     /// Moves the run on as far as it goes by itself.
     pub(super) fn advance(&mut self, draft: &mut Draft) {
         if self.facts.preflight.is_none() && self.facts.closing.is_none() {
-            return;
+            return self.pause_if_drained(draft);
         }
         if self.facts.closing.is_none() {
             self.close_if_due(draft);
         }
         if self.facts.closing.is_none() {
+            self.suspect(draft);
             self.advance_fleets(draft);
             self.close_if_due(draft);
+        }
+        if self.facts.closing.is_none() {
+            self.pause_if_drained(draft);
         }
         if self.facts.closing.is_some() {
             while !self.pending.to_close.is_empty() {
@@ -97,12 +101,16 @@ impl Engine {
             }
             let next_at = draft.now.at + bake_time;
             self.record(draft, Event::WaveClosed { fleet: name.clone(), wave, next_at });
+            self.hold(draft, fleet, wave);
         }
     }
 
     /// Whether the next wave of a fleet may open; a fleet that never can is skipped here.
     fn may_open(&mut self, draft: &mut Draft, fleet: usize, name: &FleetName) -> bool {
-        if self.facts.fleets[fleet].next_at > draft.now.at {
+        if self.facts.fleets[fleet].next_at > draft.now.at
+            || self.facts.pausing.is_some()
+            || self.is_held(fleet)
+        {
             return false;
         }
         let Some(planned) = self.plan.fleets.get(name) else { return false };
@@ -157,7 +165,7 @@ impl Engine {
         let mut zones = self.zone_room(|zone| zone.queued);
         let servers: Vec<ServerId> = self.pending.startable[fleet]
             .iter()
-            .filter(|index| self.may_start(**index, now))
+            .filter(|index| self.may_start(**index, now) && self.may_begin(**index))
             .filter(|index| take_one(&mut zones[self.facts.targets[**index].zone]))
             .take(slots as usize)
             .filter_map(|index| self.plan.targets.get_index(*index).map(|(id, _)| id.clone()))

@@ -117,7 +117,7 @@ impl Engine {
     pub fn handle(&mut self, now: Moment, input: Input) -> Turn {
         let at = now.at.max(self.facts.last);
         let mut draft = Draft { now: Moment { at, ..now }, turn: Turn::default() };
-        if self.is_finished() || (self.is_paused() && !matches!(input, Input::Resumed)) {
+        if self.is_finished() || (self.is_paused() && !matches!(input, Input::Resumed(_))) {
             return draft.turn;
         }
         self.react(&mut draft, input);
@@ -127,6 +127,9 @@ impl Engine {
         }
         self.fire_timers(&mut draft);
         self.advance(&mut draft);
+        if self.is_paused() {
+            return draft.turn;
+        }
         self.issue(&mut draft);
         draft.turn.wake_at = self.wake_at(at);
         draft.turn

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
-    Millis, Outline, PauseCause, Record, ServerId, Time, Timestamp, Verdict, VolumeId,
+    Millis, Outline, PauseCause, Record, ServerId, Steering, Time, Timestamp, Verdict, VolumeId,
 };
 use crate::plan::CheckedPlan;
 
@@ -44,6 +44,16 @@ pub(crate) struct Facts {
     pub(crate) closing: Option<CloseCause>,
     /// It waits for a person, for this reason.
     pub(crate) paused: Option<PauseCause>,
+    /// Nothing new starts until it has paused; since that record.
+    pub(crate) pausing: Option<(u64, PauseCause)>,
+    /// The last record that said it is paused: an older request to pause is settled.
+    pub(crate) last_pause: u64,
+    /// The last record that somebody saw who approved: what waited by then goes on.
+    pub(crate) approved: u64,
+    /// The last request from another shell that was taken.
+    pub(crate) heard: u64,
+    /// Servers that failed, by code and cause, each with the record that says so.
+    pub(crate) alike: BTreeMap<(String, String), Vec<(u64, usize)>>,
     /// The run ended.
     pub(crate) ended: bool,
     /// Requests a minute, after a cut.
@@ -132,6 +142,8 @@ pub(crate) struct FleetFacts {
     pub(crate) open: bool,
     /// The next wave opens then, at the earliest.
     pub(crate) next_at: Time,
+    /// The next wave waits for an approval; since that record.
+    pub(crate) held: Option<u64>,
     /// Servers that hold a rollout slot.
     pub(crate) in_flight: u32,
     /// Servers that ended.
@@ -172,6 +184,7 @@ impl Facts {
             wave: 0,
             open: false,
             next_at: Time(0),
+            held: None,
             in_flight: 0,
             ended: 0,
             verified: 0,
@@ -185,6 +198,11 @@ impl Facts {
             preflight: None,
             closing: None,
             paused: None,
+            pausing: None,
+            last_pause: 0,
+            approved: 0,
+            heard: 0,
+            alike: BTreeMap::new(),
             ended: false,
             per_minute: None,
             took: Vec::new(),
@@ -212,7 +230,8 @@ impl Facts {
         if self.ended {
             return Err(illegal("the run had ended".to_owned()));
         }
-        if self.paused.is_some() && record.event != Event::Resumed {
+        let may_follow_a_pause = matches!(record.event, Event::Resumed | Event::Abandoned { .. });
+        if self.paused.is_some() && !may_follow_a_pause {
             return Err(illegal("the run was paused, and nobody resumed it".to_owned()));
         }
         if self.outline.is_none() != matches!(record.event, Event::RunStarted { .. }) {
@@ -239,6 +258,7 @@ impl Facts {
                     return Err(format!("wave {wave} of {fleet} is not the next"));
                 }
                 facts.open = true;
+                facts.held = None;
             }
             Event::WaveClosed { fleet, next_at, .. } => {
                 let facts = self.fleet_mut(plan, fleet)?;
@@ -254,10 +274,24 @@ impl Facts {
                 self.took.push(*took);
             }
             Event::RateCut { per_minute } => self.per_minute = Some(*per_minute),
-            Event::Closing { cause } => self.closing = Some(cause.clone()),
-            Event::Paused { cause } => self.paused = Some(cause.clone()),
+            Event::Held { fleet, .. } => self.fleet_mut(plan, fleet)?.held = Some(record.seq),
+            Event::Steered { steering, by: Some(by) } => {
+                self.heard = self.heard.max(by.number);
+                if *steering == Steering::Approve {
+                    self.approve(by.seen);
+                }
+            }
+            Event::Pausing { cause } => self.pausing = Some((record.seq, cause.clone())),
+            Event::Closing { cause } => {
+                self.closing = Some(cause.clone());
+                self.pausing = None;
+            }
+            Event::Paused { cause } => {
+                self.paused = Some(cause.clone());
+                self.last_pause = record.seq;
+            }
             Event::RunEnded { .. } => self.ended = true,
-            Event::Resumed => self.paused = None,
+            Event::Resumed => self.unpause(),
             Event::Accepted { .. }
             | Event::PreflightRefused { .. }
             | Event::Started { .. }
@@ -274,9 +308,32 @@ impl Facts {
             | Event::Ended { .. }
             | Event::StartedBack { .. }
             | Event::NotStartedBack { .. }
-            | Event::Steered { .. } => {}
+            | Event::Abandoned { .. }
+            | Event::Steered { by: None, .. } => {}
         }
         Ok(())
+    }
+
+    /// What had begun to wait by that record goes on.
+    fn approve(&mut self, seen: u64) {
+        self.approved = self.approved.max(seen);
+        let lifted = self
+            .pausing
+            .as_ref()
+            .is_some_and(|(since, cause)| *since <= seen && cause.needs_approval());
+        if lifted {
+            self.pausing = None;
+        }
+    }
+
+    /// Whoever resumes a run that was paused wants it to go on, as far as nobody has to approve of
+    /// that. One that died on its way to a pause is still on its way.
+    fn unpause(&mut self) {
+        let was_paused = self.paused.take().is_some();
+        let settled = self.pausing.as_ref().is_some_and(|(_, cause)| !cause.needs_approval());
+        if was_paused && settled {
+            self.pausing = None;
+        }
     }
 
     fn apply_to_targets(&mut self, plan: &CheckedPlan, record: &Record) -> Result<(), String> {
@@ -320,14 +377,25 @@ impl Facts {
         for reinstalling in [&mut self.reinstalling, &mut zone.reinstalling] {
             shift(reinstalling, before.holds_reinstall(), target.state.holds_reinstall());
         }
-        if let Event::Ended { ending, .. } = &record.event {
-            if target.ending.is_some() {
-                return Err("it had ended".to_owned());
-            }
-            target.ending = Some(*ending);
-            fleet.ended += 1;
-            fleet.verified += u32::from(*ending == Ending::Verified);
-            fleet.failed += u32::from(ending.is_failure());
+        let ending = if let Event::Ended { ending, .. } = &record.event {
+            *ending
+        } else if matches!(record.event, Event::Abandoned { .. }) && target.ending.is_none() {
+            Ending::Unknown
+        } else {
+            return Ok(());
+        };
+        if target.ending.is_some() {
+            return Err("it had ended".to_owned());
+        }
+        target.ending = Some(ending);
+        fleet.ended += 1;
+        fleet.verified += u32::from(ending == Ending::Verified);
+        fleet.failed += u32::from(ending.is_failure());
+        if let Event::Ended { failure: Some(failure), .. } = &record.event
+            && ending.is_failure()
+        {
+            let kind = (failure.code.clone(), failure.cause.clone());
+            self.alike.entry(kind).or_default().push((record.seq, index));
         }
         Ok(())
     }
@@ -419,7 +487,9 @@ impl TargetFacts {
                 }
             }
             Event::CheckFailed { .. } => self.failed_checks += 1,
-            Event::StartedBack { .. } | Event::NotStartedBack { .. } => self.returned = true,
+            Event::StartedBack { .. } | Event::NotStartedBack { .. } | Event::Abandoned { .. } => {
+                self.returned = true;
+            }
             Event::RunStarted { .. }
             | Event::Resumed
             | Event::PreflightPassed { .. }
@@ -434,8 +504,10 @@ impl TargetFacts {
             | Event::Passed { .. }
             | Event::Ended { .. }
             | Event::RateCut { .. }
+            | Event::Held { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Pausing { .. }
             | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }
@@ -491,6 +563,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::JobEnded { server, .. }
         | Event::CheckFailed { server, .. }
         | Event::Ended { server, .. }
+        | Event::Abandoned { server, .. }
         | Event::NotStartedBack { server, .. } => std::slice::from_ref(server),
         Event::RunStarted { .. }
         | Event::Resumed
@@ -499,8 +572,10 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::WaveOpened { .. }
         | Event::WaveClosed { .. }
         | Event::RateCut { .. }
+        | Event::Held { .. }
         | Event::Steered { .. }
         | Event::Closing { .. }
+        | Event::Pausing { .. }
         | Event::Paused { .. }
         | Event::RunEnded { .. } => &[],
     }

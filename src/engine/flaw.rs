@@ -27,6 +27,8 @@ pub(crate) enum Flaw {
     NeedsIgnored,
     /// Tags and locks that came after the plan are not looked at.
     ProtectionIgnored,
+    /// No wave waits for an approval.
+    GatesForgotten,
 }
 
 impl Engine {

@@ -29,6 +29,7 @@ mod preflight;
 mod react;
 mod retry;
 mod state;
+mod steer;
 mod turn;
 mod verify;
 mod wants;

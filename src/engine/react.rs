@@ -1,8 +1,8 @@
 //! What an input means: events, and new knowledge that is not journaled.
 
 use crate::domain::{
-    Answer, CallId, CloseCause, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Remedy,
-    Reply, RetryKind, ServerId, Steering, Time, Verdict,
+    Answer, CallId, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Remedy, Reply,
+    RetryKind, ServerId, Steering, Time, Verdict,
 };
 use crate::plan::PlannedTreatment;
 
@@ -25,25 +25,23 @@ impl Engine {
     pub(super) fn react(&mut self, draft: &mut Draft, input: Input) {
         match input {
             Input::Begin => self.begin_preflight(draft),
-            Input::Resumed => {
+            Input::Resumed(left) => {
                 #[cfg(test)]
                 let forgotten = self.forget_what_was_sent(draft);
                 self.record(draft, Event::Resumed);
                 #[cfg(test)]
                 self.trust_blindly(draft, Deed::Reinstall, forgotten);
+                for request in left {
+                    self.asked(draft, request);
+                }
                 if self.facts.preflight.is_none() && self.facts.closing.is_none() {
                     self.begin_preflight(draft);
                 }
             }
             Input::Woke => {}
             Input::Replied { call, reply } => self.replied(draft, call, reply),
-            Input::Asked(Steering::Stop) => {
-                self.record(draft, Event::Steered { steering: Steering::Stop });
-                if self.facts.closing.is_none() {
-                    self.pending.preflight = None;
-                    self.record(draft, Event::Closing { cause: CloseCause::Stopped });
-                }
-            }
+            Input::Interrupted => self.steer(draft, Steering::Stop, None),
+            Input::Asked(request) => self.asked(draft, request),
         }
     }
 

@@ -223,7 +223,9 @@ impl State {
             }
             // An answer that is still to come has to find its server where it left it.
             Event::Ended { .. } if self.is_submitting() => return None,
-            Event::Ended { .. } => Self::Ended,
+            // Whoever waited for an answer is dead: only somebody who saw what was open may end it.
+            Event::Abandoned { .. } if matches!(self, Self::Pending { .. }) => return None,
+            Event::Ended { .. } | Event::Abandoned { .. } => Self::Ended,
             Event::StartedBack { .. } | Event::NotStartedBack { .. } => {
                 if self.is_settled_for_return() { Self::Ended } else { return None }
             }
@@ -233,8 +235,10 @@ impl State {
             | Event::WaveOpened { .. }
             | Event::WaveClosed { .. }
             | Event::RateCut { .. }
+            | Event::Held { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Pausing { .. }
             | Event::Paused { .. }
             | Event::RunEnded { .. } => self.clone(),
         })

@@ -1,14 +1,14 @@
 //! What goes into the engine and what comes out: this is the whole surface.
 
-use crate::domain::{CallId, Command, Record, Reply, Steering, Time};
+use crate::domain::{CallId, Command, Record, Reply, Request, Time};
 
 /// Everything that can happen to a run. Closed on purpose: this list *is* the concurrency model.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The run begins.
     Begin,
-    /// The journal was replayed; nothing is in flight.
-    Resumed,
+    /// The journal was replayed; nothing is in flight. These words were left meanwhile.
+    Resumed(Vec<Request>),
     /// `wake_at` has come.
     Woke,
     /// A request came back.
@@ -18,8 +18,10 @@ pub enum Input {
         /// With what.
         reply: Reply,
     },
-    /// Somebody steers the run.
-    Asked(Steering),
+    /// Somebody at the run's own shell wants it to stop.
+    Interrupted,
+    /// Somebody steers the run from another shell.
+    Asked(Request),
 }
 
 /// What one input led to. The shell does these in this order.

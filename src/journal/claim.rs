@@ -129,6 +129,10 @@ impl Open {
                 open.deeds.clear();
                 open.unknown = *ending == Ending::Unknown;
             }
+            // A person said that whatever was open is theirs to look at.
+            Event::Abandoned { server, .. } => {
+                self.servers.remove(server);
+            }
             Event::JobEnded { .. }
             | Event::RunStarted { .. }
             | Event::Resumed
@@ -141,8 +145,10 @@ impl Open {
             | Event::Validated { .. }
             | Event::CheckFailed { .. }
             | Event::RateCut { .. }
+            | Event::Held { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Pausing { .. }
             | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }

@@ -29,7 +29,7 @@ impl fmt::Display for HeldClaim {
             Some(pid) => write!(f, " (running, process {pid})"),
             None => write!(
                 f,
-                " (not running, but with open ends: {}; only `refleet resume` ends this)",
+                " (not running, but with open ends: {}; only `refleet resume` or `refleet abandon` ends this)",
                 list_some(&self.open, 3)
             ),
         }
@@ -147,10 +147,12 @@ pub enum Error {
         run: RunId,
     },
     /// No run has that id, or an id that begins so.
-    #[error("find run {wanted}: there is none in this state file")]
+    #[error("find run {wanted}: there is none in this state file{}", those(runs))]
     NoSuchRun {
         /// What was looked for.
         wanted: String,
+        /// The runs that are there.
+        runs: Vec<RunId>,
     },
     /// Several runs have ids that begin so.
     #[error("find run {wanted}: several runs begin so: {}", list_some(runs, 5))]
@@ -160,18 +162,10 @@ pub enum Error {
         /// The runs.
         runs: Vec<RunId>,
     },
-    /// The run may still be resumed, and would go on with the server.
+    /// The run does not hold that server, or not any longer than its process lives.
     #[error(
-        "abandon {server} of run {run}: the run has not ended; resume it, and Ctrl-C ends it in order"
+        "abandon {server} of run {run}: nothing of the run is open on it, so its claim is free anyway"
     )]
-    NotEnded {
-        /// The run.
-        run: RunId,
-        /// The server.
-        server: ServerId,
-    },
-    /// The run does not hold that server.
-    #[error("abandon {server} of run {run}: the run does not hold it")]
     NotHeld {
         /// The run.
         run: RunId,
@@ -181,4 +175,9 @@ pub enum Error {
     /// The thread that writes is gone.
     #[error("use the state file: its writer has stopped")]
     Closed,
+}
+
+/// Which runs there are instead.
+fn those(runs: &[RunId]) -> String {
+    if runs.is_empty() { String::new() } else { format!(", which has {}", list_some(runs, 5)) }
 }

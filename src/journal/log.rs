@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::domain::{Record, RunId};
+use crate::domain::{Record, Request, RunId};
 
 use super::Error;
 use super::lock::RunLock;
+use super::request;
 use super::writer::{Batch, Writer};
 
 /// Where a run is written down.
@@ -14,6 +15,9 @@ pub trait Journal: Send + Sync {
     /// Appends records in their order; all or none. They are durable when this returns `Ok`, and
     /// no request may go out before that.
     fn append(&self, records: Vec<Record>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Words from other shells that no record tells of yet, the oldest first.
+    fn asked(&self) -> impl Future<Output = Result<Vec<Request>, Error>> + Send;
 }
 
 /// One run of a state file. As long as this lives, the run counts as driven by this process.
@@ -44,5 +48,10 @@ impl Journal for RunLog {
             return Ok(());
         }
         self.writer.append(Batch::new(&self.run, &records)?).await
+    }
+
+    async fn asked(&self) -> Result<Vec<Request>, Error> {
+        let run = self.run.clone();
+        self.writer.task(move |connection| request::open(connection, &run)).await
     }
 }

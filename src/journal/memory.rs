@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::Record;
+use crate::domain::{Event, Record, Request};
 
 use super::{Error, Journal};
 
@@ -16,6 +16,8 @@ pub struct MemoryJournal {
 struct State {
     records: Vec<Record>,
     room: Option<usize>,
+    /// Requests, each from when so many records are there.
+    requests: Vec<(usize, Request)>,
 }
 
 impl MemoryJournal {
@@ -28,7 +30,12 @@ impl MemoryJournal {
     /// A stand-in for a full disk: no record fits after the first `room`.
     #[must_use]
     pub fn full_after(room: usize) -> Self {
-        Self { state: Mutex::new(State { records: Vec::new(), room: Some(room) }) }
+        Self { state: Mutex::new(State { room: Some(room), ..State::default() }) }
+    }
+
+    /// Leaves a word for the run, as from another shell, once so many records are there.
+    pub fn leave(&self, after: usize, request: Request) {
+        self.lock().requests.push((after, request));
     }
 
     /// What was appended so far.
@@ -56,5 +63,19 @@ impl MemoryJournal {
 impl Journal for MemoryJournal {
     async fn append(&self, records: Vec<Record>) -> Result<(), Error> {
         self.push(records)
+    }
+
+    async fn asked(&self) -> Result<Vec<Request>, Error> {
+        let state = self.lock();
+        let told = |number: u64| {
+            state.records.iter().any(|record| {
+                matches!(&record.event, Event::Steered { by: Some(by), .. } if by.number == number)
+            })
+        };
+        let open = state
+            .requests
+            .iter()
+            .filter(|(after, request)| *after <= state.records.len() && !told(request.by.number));
+        Ok(open.map(|(_, request)| request.clone()).collect())
     }
 }

@@ -13,16 +13,23 @@
 //! # Ok(()) }
 //! ```
 //!
+//! People steer a run from other shells through the same file: [`Store::leave`] writes a word down, and
+//! [`Journal::asked`] hands it to whoever drives the run, now or later.
+//!
 //! This room never decides what a run does next, never reads a clock, and never changes or forgets
 //! a record. `run` appends to it, `cli` looks runs up in it, `simulation` uses [`MemoryJournal`].
 
+mod abandon;
 mod claim;
 mod error;
 mod lock;
 mod log;
 mod memory;
 mod query;
+mod request;
 mod schema;
+#[cfg(test)]
+mod steering_tests;
 mod store;
 mod writer;
 
@@ -31,4 +38,5 @@ pub use error::{Error, HeldClaim};
 pub use log::{Journal, RunLog};
 pub use memory::MemoryJournal;
 pub use query::{RunSummary, StoredRun};
+pub use request::{Left, Word};
 pub use store::{NewRun, Store};

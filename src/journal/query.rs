@@ -8,6 +8,7 @@ use crate::domain::{
 };
 
 use super::Error;
+use super::writer::integer;
 
 /// A run in a line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,7 +57,7 @@ pub(super) struct RunRow {
 const RUN: &str = "SELECT run.id, run.plan, run.name, run.cloud, run.created, owner_pid,
         owner_since, event.wall_ms, iif(event.kind IN ('run_ended', 'paused'), event.json, NULL), event.seq
     FROM run JOIN event ON event.run = run.id
-        AND event.seq = (SELECT max(seq) FROM event WHERE event.run = run.id)";
+        AND event.seq = (SELECT max(seq) FROM event WHERE event.run = run.id AND kind <> 'abandoned')";
 
 /// All runs, the oldest first.
 pub(super) fn runs(connection: &Connection) -> Result<Vec<RunRow>, Error> {
@@ -69,7 +70,7 @@ pub(super) fn runs(connection: &Connection) -> Result<Vec<RunRow>, Error> {
 pub(super) fn run(connection: &Connection, run: &RunId) -> Result<RunRow, Error> {
     let mut select = connection.prepare_cached(&format!("{RUN} WHERE run.id = ?1"))?;
     let row = select.query_row([run.as_str()], |row| Ok(run_row(row))).optional()?;
-    row.ok_or_else(|| Error::NoSuchRun { wanted: run.to_string() })?
+    row.ok_or_else(|| no_such(run))?
 }
 
 fn run_row(row: &Row<'_>) -> Result<RunRow, Error> {
@@ -98,12 +99,16 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, Error> {
     Ok(RunRow { summary, owner: (row.get(5)?, Timestamp(row.get(6)?)) })
 }
 
-/// The records of a run, in their order.
-pub(super) fn records(connection: &Connection, run: &RunId) -> Result<Vec<Record>, Error> {
+/// The records of a run after that number, in their order.
+pub(super) fn records(
+    connection: &Connection,
+    run: &RunId,
+    after: u64,
+) -> Result<Vec<Record>, Error> {
     let mut select = connection.prepare_cached(
-        "SELECT seq, at_ms, wall_ms, json FROM event WHERE run = ?1 ORDER BY seq",
+        "SELECT seq, at_ms, wall_ms, json FROM event WHERE run = ?1 AND seq > ?2 ORDER BY seq",
     )?;
-    let mut rows = select.query([run.as_str()])?;
+    let mut rows = select.query((run.as_str(), integer(after)))?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
         let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -127,10 +132,13 @@ pub(super) fn stored(connection: &Connection, run: &RunId) -> Result<StoredRun, 
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    let (plan_json, created, format) =
-        row.ok_or_else(|| Error::NoSuchRun { wanted: run.to_string() })?;
-    let records = records(connection, run)?;
+    let (plan_json, created, format) = row.ok_or_else(|| no_such(run))?;
+    let records = records(connection, run, 0)?;
     Ok(StoredRun { run: run.clone(), plan_json, created: Timestamp(created), format, records })
+}
+
+fn no_such(run: &RunId) -> Error {
+    Error::NoSuchRun { wanted: run.to_string(), runs: Vec::new() }
 }
 
 fn event(run: &RunId, seq: i64, json: &str) -> Result<Event, Error> {

@@ -12,7 +12,7 @@ use super::Error;
 /// `rflt` in ASCII: marks a file as ours in its `SQLite` header.
 const APPLICATION_ID: i64 = 0x7266_6c74;
 /// Version of the tables; the events have a version of their own.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Other processes share the file, and each of their transactions is short.
 const BUSY: Duration = Duration::from_secs(10);
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
@@ -52,6 +52,22 @@ CREATE TABLE plan_used (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Words for a run from other shells; new in version 2. `seen` is the last record that was there when
+/// it was asked, `taken` the one that says that it was heard. `server` is for `abandon` only.
+const REQUESTS: &str = "
+CREATE TABLE request (
+    run    TEXT NOT NULL REFERENCES run (id),
+    number INTEGER NOT NULL,
+    word   TEXT NOT NULL,
+    server TEXT,
+    who    TEXT NOT NULL,
+    asked  INTEGER NOT NULL,
+    seen   INTEGER NOT NULL,
+    taken  INTEGER,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Opens a state file, and makes it if `create` is among the flags.
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let explain = |source| explain(path, source);
@@ -68,6 +84,7 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         // Two may have made it at once; the second finds the first one's work, or a newer one's.
         look(&mut connection, path)?;
     }
+    upgrade(&mut connection).map_err(explain)?;
     pace(&connection).map_err(explain)?;
     Ok(connection)
 }
@@ -177,7 +194,24 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(REQUESTS)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
+
+/// Gives a file of an older refleet what it lacks. Nothing that is in it is changed.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = |of: &Connection| of.pragma_query_value(None, "user_version", |row| row.get(0));
+    if version(connection)? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Two may have found it old at once; the second finds the first one's work.
+    let found: i64 = version(&transaction)?;
+    if found < VERSION {
+        transaction.execute_batch(REQUESTS)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()

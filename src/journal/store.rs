@@ -40,8 +40,8 @@ pub struct NewRun {
 /// A state file. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: Arc<Writer>,
-    locks: Locks,
+    pub(super) writer: Arc<Writer>,
+    pub(super) locks: Locks,
 }
 
 impl Store {
@@ -125,13 +125,14 @@ impl Store {
         if let Some(exact) = found.iter().find(|run| run.run.as_str() == wanted) {
             return Ok(exact.clone());
         }
+        let all: Vec<RunId> = found.iter().map(|run| run.run.clone()).collect();
         found.retain(|run| run.run.as_str().starts_with(wanted));
         let wanted = wanted.to_owned();
         if found.len() > 1 {
             let runs = found.into_iter().map(|run| run.run).collect();
             return Err(Error::Ambiguous { wanted, runs });
         }
-        found.pop().ok_or(Error::NoSuchRun { wanted })
+        found.pop().ok_or(Error::NoSuchRun { wanted, runs: all })
     }
 
     /// The records of a run, in their order.
@@ -139,28 +140,16 @@ impl Store {
         Ok(self.load(run).await?.records)
     }
 
+    /// The records of a run after that number, in their order.
+    pub async fn records_after(&self, run: &RunId, seq: u64) -> Result<Vec<Record>, Error> {
+        let run = run.clone();
+        self.writer.task(move |connection| query::records(connection, &run, seq)).await
+    }
+
     /// A run in full, to look at: it is not taken over.
     pub async fn load(&self, run: &RunId) -> Result<StoredRun, Error> {
         let run = run.clone();
         self.writer.task(move |connection| query::stored(connection, &run)).await
-    }
-
-    /// Gives a server back that an ended run holds because nobody can say what happened to it. Only
-    /// a person may say so. A run that has not ended is resumed instead: it would take the server
-    /// up again where it left it.
-    pub async fn abandon(&self, run: &RunId, server: &ServerId) -> Result<(), Error> {
-        let (run, server) = (run.clone(), server.clone());
-        let task = move |connection: &mut Connection| {
-            if query::run(connection, &run)?.summary.end.is_none() {
-                return Err(Error::NotEnded { run, server });
-            }
-            let sql = "DELETE FROM claim WHERE run = ?1 AND server = ?2";
-            match connection.execute(sql, (run.as_str(), server.as_str()))? {
-                0 => Err(Error::NotHeld { run, server }),
-                _ => Ok(()),
-            }
-        };
-        self.writer.task(task).await
     }
 
     #[cfg(test)]
@@ -248,7 +237,8 @@ fn not_ended(records: &[Record]) -> Vec<ServerId> {
         if let Event::RunStarted { outline } = &record.event {
             let targets = outline.fleets.iter().flat_map(|fleet| fleet.waves.iter().flatten());
             servers.extend(targets.map(|target| target.id.clone()));
-        } else if let Event::Ended { server, .. } = &record.event {
+        } else if let Event::Ended { server, .. } | Event::Abandoned { server, .. } = &record.event
+        {
             servers.remove(server);
         }
     }
@@ -305,7 +295,7 @@ struct Holder {
 
 impl Holder {
     fn look(transaction: &Transaction<'_>, locks: &Locks, run: &RunId) -> Result<Self, Error> {
-        let open = open_intents(&query::records(transaction, run)?);
+        let open = open_intents(&query::records(transaction, run, 0)?);
         Ok(Self { alive: locks.is_alive(run)?, open })
     }
 
@@ -315,7 +305,7 @@ impl Holder {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::domain::{
         CallId, CloseCause, Counts, Deed, Ending, FleetName, FleetOutline, Outline, TargetOutline,
         Time,
@@ -324,7 +314,7 @@ mod tests {
 
     use super::*;
 
-    const NOW: Timestamp = Timestamp(1_790_000_000_000);
+    pub(in crate::journal) const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
     fn outline(run: &str, servers: &[&str]) -> Outline {
         let target = |id: &&str| TargetOutline { id: (*id).into(), name: format!("name of {id}") };
@@ -346,11 +336,11 @@ mod tests {
         }
     }
 
-    fn record(seq: u64, event: Event) -> Record {
+    pub(in crate::journal) fn record(seq: u64, event: Event) -> Record {
         Record { seq, at: Time(seq), wall: NOW, event }
     }
 
-    fn new_run(run: &str, servers: &[&str]) -> NewRun {
+    pub(in crate::journal) fn new_run(run: &str, servers: &[&str]) -> NewRun {
         let outline = Box::new(outline(run, servers));
         NewRun {
             run: run.into(),
@@ -364,7 +354,7 @@ mod tests {
         }
     }
 
-    fn wipe(servers: &[&str]) -> Event {
+    pub(in crate::journal) fn wipe(servers: &[&str]) -> Event {
         let servers = servers.iter().map(|id| (*id).into()).collect();
         Event::Intended { call: CallId(1), deed: Deed::Reinstall, servers, before: None }
     }
@@ -373,7 +363,7 @@ mod tests {
         Event::Ended { server: server.into(), ending, failure: None, warnings: Vec::new() }
     }
 
-    fn run_ended() -> Event {
+    pub(in crate::journal) fn run_ended() -> Event {
         Event::RunEnded { cause: CloseCause::Done, counts: Counts::default() }
     }
 
@@ -476,12 +466,9 @@ mod tests {
         let error = store.begin(new_run("run-2", &["a", "b"])).await.unwrap_err();
         assert_eq!(claims(&error), [("b".to_owned(), false, 1)]);
 
-        store.abandon(&"run-1".into(), &"b".into()).await.unwrap();
-        let living = store.begin(new_run("run-4", &["d"])).await.unwrap();
-        let error = store.abandon(living.run(), &"d".into()).await.unwrap_err();
-        assert!(matches!(error, Error::NotEnded { .. }), "{error}");
+        store.abandon(&"run-1".into(), &"b".into(), "ann", NOW).await.unwrap();
         assert!(store.begin(new_run("run-3", &["a", "b"])).await.is_ok());
-        let error = store.abandon(&"run-1".into(), &"b".into()).await.unwrap_err();
+        let error = store.abandon(&"run-1".into(), &"b".into(), "ann", NOW).await.unwrap_err();
         assert!(matches!(error, Error::NotHeld { .. }), "{error}");
     }
 
@@ -599,7 +586,7 @@ mod tests {
             drop(Store::open(path).unwrap());
             sql(path, "PRAGMA user_version = 99");
         };
-        check("newer", &newer, "its format is 99, this refleet knows 1 at most");
+        check("newer", &newer, "its format is 99, this refleet knows 2 at most");
     }
 
     fn put(path: &Path, bytes: &[u8]) {

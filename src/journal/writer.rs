@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{Event, Record, RunId};
 
-use super::Error;
+use super::{Error, request};
 
 /// The most messages in one transaction: bounds what a failed commit has to try again one by one.
 const GROUP: usize = 1_024;
@@ -33,6 +33,8 @@ struct Append {
 pub(super) struct Batch {
     run: RunId,
     rows: Vec<Row>,
+    /// Requests that these records tell of, each with its record.
+    heard: Vec<(u64, u64)>,
     ends: bool,
 }
 
@@ -54,7 +56,11 @@ impl Batch {
             };
         let rows = records.iter().map(row).collect::<Result<_, Error>>()?;
         let ends = records.iter().any(|record| matches!(record.event, Event::RunEnded { .. }));
-        Ok(Self { run: run.clone(), rows, ends })
+        let heard = records.iter().filter_map(|record| {
+            let Event::Steered { by: Some(by), .. } = &record.event else { return None };
+            Some((by.number, record.seq))
+        });
+        Ok(Self { run: run.clone(), rows, heard: heard.collect(), ends })
     }
 
     pub(super) fn write(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
@@ -65,6 +71,9 @@ impl Batch {
         for row in &self.rows {
             let (seq, at) = (integer(row.seq), integer(row.at));
             insert.execute((self.run.as_str(), seq, at, row.wall, &row.json))?;
+        }
+        for (number, seq) in &self.heard {
+            request::take(transaction, self.run.as_str(), *number, *seq)?;
         }
         if self.ends { release(transaction, &self.run) } else { Ok(()) }
     }

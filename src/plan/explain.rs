@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::domain::{FleetName, Place, ServerId, count, list_some};
 
-use crate::playbook::Spread;
+use crate::playbook::{Pause, Spread};
 
 use super::lines::{server, thousands, treatment};
 use super::{Blocked, LeftOut, Plan, PlannedFleet, Provider};
@@ -114,6 +114,11 @@ fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
         "  pace   at most {} away at once, {} may fail ({strict}), bake time {}",
         pace.max_unavailable, pace.max_failures, pace.bake_time
     ));
+    match pace.pause {
+        Pause::Never => {}
+        Pause::AfterCanary => text.line("  pauses after the canary, until `refleet approve`"),
+        Pause::EachBatch => text.line("  pauses after each wave, until `refleet approve`"),
+    }
     match pace.spread {
         Spread::Any => {}
         Spread::Az => text.line("  spread over the zones, round robin"),

@@ -10,7 +10,7 @@ use crate::domain::{
     Address, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
     ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId,
 };
-use crate::playbook::{Check, Limits, Spread, StepWord, StopSpec, Wait};
+use crate::playbook::{Check, Limits, Pause, Spread, StepWord, StopSpec, Wait};
 
 /// Version of the plan file.
 pub const PLAN_FORMAT: u32 = 1;
@@ -141,6 +141,9 @@ pub struct Pace {
     pub bake_time: Millis,
     /// Servers of the canary, if the fleet has as many.
     pub canary: u32,
+    /// After which waves it waits for an approval.
+    #[serde(default, skip_serializing_if = "Pause::is_never")]
+    pub pause: Pause,
     /// How availability zones take turns.
     #[serde(default, skip_serializing_if = "Spread::is_any")]
     pub spread: Spread,

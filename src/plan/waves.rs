@@ -74,6 +74,7 @@ pub(super) fn pace(strategy: &Strategy, planned: usize) -> Pace {
         strict_budget: strategy.strict_budget,
         bake_time: strategy.bake_time,
         canary: strategy.canary,
+        pause: strategy.pause,
         spread: strategy.spread,
     }
 }

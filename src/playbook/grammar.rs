@@ -467,12 +467,17 @@ static STRATEGY: Table = Table {
         ),
         inherited("bake_time", Shape::Duration, "After a wave, before the next; default 0s."),
         inherited(
+            "pause",
+            Shape::Word(&["never", "after_canary", "each_batch"]),
+            "After which waves the fleet waits until `refleet approve`: none (default), the canary, or each.",
+        ),
+        inherited(
             "spread",
             Shape::Word(&["any", "az", "zonal"]),
             "How availability zones take turns: not at all (default), round robin, or one after another.",
         ),
     ],
-    later: &["pause"],
+    later: &[],
 };
 
 static WAIT: Table = Table {

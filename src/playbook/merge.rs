@@ -7,8 +7,8 @@
 use crate::domain::{Jitter, Millis, PinnedFile, RetryPolicies, RetryPolicy, SecretRef, UserId};
 
 use super::model::{
-    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, Size, Spread,
-    Strategy, Treatment, Wait,
+    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, Pause, ReinstallSpec, Size,
+    Spread, Strategy, Treatment, Wait,
 };
 
 /// A key of a layer.
@@ -244,6 +244,7 @@ pub(super) struct StrategyPatch {
     pub(super) max_failures: Field<u32>,
     pub(super) strict_budget: Field<bool>,
     pub(super) bake_time: Field<Millis>,
+    pub(super) pause: Field<Pause>,
     pub(super) spread: Field<Spread>,
     pub(super) written: Field<bool>,
 }
@@ -256,6 +257,7 @@ impl StrategyPatch {
         self.max_failures.merge(over.max_failures);
         self.strict_budget.merge(over.strict_budget);
         self.bake_time.merge(over.bake_time);
+        self.pause.merge(over.pause);
         self.spread.merge(over.spread);
         self.written.merge(over.written);
         self
@@ -270,6 +272,7 @@ impl StrategyPatch {
             max_failures: self.max_failures.or(built_in.max_failures),
             strict_budget: self.strict_budget.or(built_in.strict_budget),
             bake_time: self.bake_time.or(built_in.bake_time),
+            pause: self.pause.or(built_in.pause),
             spread: self.spread.or(built_in.spread),
             written: self.written.or(false),
         }

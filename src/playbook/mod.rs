@@ -33,7 +33,7 @@ mod treatment;
 pub use codes::{Explanation, Nature, codes, explain};
 pub use model::{
     ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
-    Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Playbook, ReinstallSpec, Share,
+    Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook, ReinstallSpec, Share,
     SimulatorSpec, Size, Spread, StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
 };
 pub use parse::{Parsed, parse};

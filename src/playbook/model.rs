@@ -263,6 +263,27 @@ impl Spread {
     }
 }
 
+/// After which waves a fleet waits for an approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pause {
+    /// None.
+    #[default]
+    Never,
+    /// The canary.
+    AfterCanary,
+    /// Each but the last.
+    EachBatch,
+}
+
+impl Pause {
+    /// Whether it never waits.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        *self == Self::Never
+    }
+}
+
 /// How fast, how much at once, and when to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strategy {
@@ -278,6 +299,8 @@ pub struct Strategy {
     pub strict_budget: bool,
     /// After a wave, before the next.
     pub bake_time: Millis,
+    /// After which waves it waits for an approval.
+    pub pause: Pause,
     /// How availability zones take turns.
     pub spread: Spread,
     /// Whether the playbook says anything about strategy: fleets above 50 servers must.
@@ -293,6 +316,7 @@ impl Default for Strategy {
             max_failures: 0,
             strict_budget: true,
             bake_time: Millis(0),
+            pause: Pause::default(),
             spread: Spread::default(),
             written: false,
         }

@@ -10,7 +10,7 @@ use super::lower::Desk;
 use super::merge::{
     CheckItem, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
 };
-use super::model::{Check, EncryptionSpec, ImageChoice, Leave, License, Spread, StopSpec};
+use super::model::{Check, EncryptionSpec, ImageChoice, Leave, License, Pause, Spread, StopSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
 
@@ -190,6 +190,12 @@ pub(super) fn strategy(layer: &Node) -> StrategyPatch {
         max_failures: field(map, "max_failures", number),
         strict_budget: field(map, "strict_budget", |node| scalars::flag(text(node)?)),
         bake_time: field(map, "bake_time", |node| scalars::duration(text(node)?)),
+        pause: field(map, "pause", |node| match text(node)? {
+            "never" => Some(Pause::Never),
+            "after_canary" => Some(Pause::AfterCanary),
+            "each_batch" => Some(Pause::EachBatch),
+            _ => None,
+        }),
         spread: field(map, "spread", |node| match text(node)? {
             "any" => Some(Spread::Any),
             "az" => Some(Spread::Az),

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, JobEnd, Outline, PauseCause,
-    Phase, Record, ServerId, Time, Timestamp, Verdict,
+    CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause,
+    Phase, Record, ServerId, Steering, Time, Timestamp, Verdict,
 };
 
 /// What a look after a lost answer came to.
@@ -101,6 +101,8 @@ pub struct Fold {
     pub servers: IndexMap<ServerId, ServerState>,
     /// When it began.
     pub began: Timestamp,
+    /// Number of the last record.
+    pub seq: u64,
     /// The moment of the last record, as the run counts.
     pub at: Time,
     /// The same, as the world counts.
@@ -109,6 +111,10 @@ pub struct Fold {
     pub cause: Option<CloseCause>,
     /// What it waits for a person for.
     pub paused: Option<PauseCause>,
+    /// Nothing new starts until it has paused; since that record.
+    pub pausing: Option<(u64, PauseCause)>,
+    /// Fleets whose next wave waits for an approval, each with the wave that closed; since that record.
+    pub held: IndexMap<FleetName, (u64, u32)>,
     /// What came of its servers, once it ended.
     pub ended: Option<Counts>,
     /// Why the preflight refused.
@@ -128,14 +134,28 @@ impl Fold {
 
     /// One more record.
     pub fn apply(&mut self, record: &Record) {
+        self.seq = record.seq;
         self.at = record.at;
         self.last = record.wall;
         match &record.event {
             Event::RunStarted { outline } => self.start(outline, record.wall),
             Event::PreflightRefused { reasons } => self.refusals.clone_from(reasons),
-            Event::Closing { cause } => self.cause = Some(cause.clone()),
+            Event::Closing { cause } => {
+                self.cause = Some(cause.clone());
+                self.pausing = None;
+                self.held.clear();
+            }
+            Event::Pausing { cause } => self.pausing = Some((record.seq, cause.clone())),
             Event::Paused { cause } => self.paused = Some(cause.clone()),
-            Event::Resumed => self.paused = None,
+            Event::Resumed => self.unpause(),
+            Event::Held { fleet, wave } => {
+                self.held.insert(fleet.clone(), (record.seq, *wave));
+            }
+            Event::WaveOpened { fleet, .. } => {
+                self.held.shift_remove(fleet);
+            }
+            Event::Steered { steering: Steering::Approve, by: Some(by) } => self.approve(by.seen),
+            Event::Abandoned { server, by, open } => self.abandon(server, by, open),
             Event::RunEnded { cause, counts } => {
                 self.cause = Some(cause.clone());
                 self.ended = Some(counts.clone());
@@ -156,7 +176,6 @@ impl Fold {
             Event::Settled { servers } => self.go(servers, Phase::Verifying),
             Event::StartedBack { servers } => self.started_back(servers),
             Event::PreflightPassed { .. }
-            | Event::WaveOpened { .. }
             | Event::WaveClosed { .. }
             | Event::Started { .. }
             | Event::Passed { .. }
@@ -183,6 +202,58 @@ impl Fold {
                 server.warnings.push(format!("stays off, could not be started back: {detail}"));
             }),
         }
+    }
+
+    /// What had begun to wait by that record goes on.
+    fn approve(&mut self, seen: u64) {
+        self.held.retain(|_, (since, _)| *since > seen);
+        self.pausing =
+            self.pausing.take().filter(|(since, cause)| *since > seen || !cause.needs_approval());
+    }
+
+    /// One that died on its way to a pause is still on its way.
+    fn unpause(&mut self) {
+        let was_paused = self.paused.take().is_some();
+        self.pausing =
+            self.pausing.take().filter(|(_, cause)| !was_paused || cause.needs_approval());
+    }
+
+    fn abandon(&mut self, server: &ServerId, by: &str, open: &[String]) {
+        let open = open.join(", ");
+        self.one(server, |server, at| {
+            if server.ending().is_some() {
+                server.warnings.push(format!("given up by {by}: {open}"));
+                return;
+            }
+            server.go(Phase::Ended(Ending::Unknown), at);
+            server.failure = Some(Failure {
+                code: "refleet.abandoned".to_owned(),
+                cause: "it was given up while something was open on it".to_owned(),
+                detail: format!("{open}; by {by}"),
+                help: "look at the server, then plan it again".to_owned(),
+            });
+        });
+    }
+
+    /// Whether an approval by somebody who had seen that record lets something go on.
+    #[must_use]
+    pub fn is_let_go_by(&self, seen: u64) -> bool {
+        self.held.values().any(|(since, _)| *since <= seen)
+            || self
+                .pausing
+                .as_ref()
+                .is_some_and(|(since, cause)| cause.needs_approval() && *since <= seen)
+    }
+
+    /// What waits for an approval, a few words each.
+    #[must_use]
+    pub fn waits(&self) -> Vec<String> {
+        let shared = self.pausing.iter().filter(|(_, cause)| cause.needs_approval());
+        let shared = shared.map(|(_, cause)| super::lines::pause_text(self, cause));
+        let held = self.held.iter().map(|(fleet, (_, wave))| {
+            super::lines::gate_text(self, &Gate { fleet: fleet.clone(), wave: *wave })
+        });
+        shared.chain(held).collect()
     }
 
     fn start(&mut self, outline: &Outline, wall: Timestamp) {

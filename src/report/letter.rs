@@ -217,7 +217,8 @@ mod tests {
         let drifted = case(all, "srv-c").letter();
         assert!(drifted.contains("refleet left it as drifted."), "{drifted}");
         assert!(drifted.contains("(nothing that refleet knows of)"), "{drifted}");
-        let pending = case(all, "srv-d").letter();
+        let before: String = all.lines().take(40).map(|line| format!("{line}\n")).collect();
+        let pending = case(&before, "srv-d").letter();
         assert!(pending.contains("It is pending and has not ended."), "{pending}");
     }
 

@@ -1,8 +1,8 @@
 //! Records as lines for people, shared by whoever shows a run while it goes.
 
 use crate::domain::{
-    CloseCause, Event, Failure, FleetName, JobEnd, Outline, PauseCause, Phase, Record, ServerId,
-    Steering, Verdict, count, list_some,
+    Asker, CloseCause, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause, Phase, Record,
+    ServerId, Steering, Verdict, count, list_some,
 };
 
 use super::Fold;
@@ -31,12 +31,11 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
             Notice,
             format!("nothing was touched, the preflight refused: {}", list_some(reasons, 5)),
         ),
-        Event::WaveOpened { fleet, wave } => (Detail, wave_text(fold, fleet, *wave)),
-        Event::WaveClosed { fleet, wave, next_at } => {
-            let baking = *next_at > record.at;
-            let then = if baking { format!(", baking until {next_at}") } else { String::new() };
-            (Detail, format!("{fleet}: wave {} closed{then}", wave + 1))
+        Event::WaveOpened { .. } | Event::WaveClosed { .. } | Event::Held { .. } => {
+            return pace_line(fold, record);
         }
+        Event::Steered { steering, by } => (Notice, steered_text(*steering, by.as_ref())),
+        Event::Pausing { cause } => (Notice, pausing_line(fold, cause)),
         Event::Lost { deed, servers, detail, .. } => {
             let what = format!("the answer to the {deed} was lost ({detail})");
             (Notice, format!("{}: {what}; looking before anything else", names(fold, servers)))
@@ -72,11 +71,13 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::RateCut { per_minute } => {
             (Notice, format!("the cloud throttles: down to {per_minute} requests a minute"))
         }
-        Event::Steered { steering: Steering::Stop } => (Notice, STOPPING.to_owned()),
+        Event::Abandoned { server, by, open } => {
+            (Notice, format!("{}: given up by {by}: {}", fold.name_of(server), list_some(open, 5)))
+        }
         Event::Closing { cause } if *cause != CloseCause::Done => {
             (Notice, format!("the run ends: {}; nothing new starts", cause_text(fold, cause)))
         }
-        Event::Paused { cause } => (Notice, paused_line(cause)),
+        Event::Paused { cause } => (Notice, paused_line(fold, cause)),
         Event::RunEnded { cause, .. } => {
             (Detail, format!("run ended: {}", cause_text(fold, cause)))
         }
@@ -92,6 +93,22 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         | Event::Passed { .. } => return None,
     };
     Some((weight, text))
+}
+
+/// How the fleets get on.
+fn pace_line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
+    if let Event::WaveOpened { fleet, wave } = &record.event {
+        Some((Detail, wave_text(fold, fleet, *wave)))
+    } else if let Event::WaveClosed { fleet, wave, next_at } = &record.event {
+        let baking = *next_at > record.at;
+        let then = if baking { format!(", baking until {next_at}") } else { String::new() };
+        Some((Detail, format!("{fleet}: wave {} closed{then}", wave + 1)))
+    } else if let Event::Held { fleet, wave } = &record.event {
+        let gate = gate_text(fold, &Gate { fleet: fleet.clone(), wave: *wave });
+        Some((Notice, format!("{gate}: waits for an approval")))
+    } else {
+        None
+    }
 }
 
 fn start_text(fold: &Fold, outline: &Outline) -> String {
@@ -152,16 +169,68 @@ pub(super) fn cause_text(fold: &Fold, cause: &CloseCause) -> String {
     }
 }
 
-fn paused_line(cause: &PauseCause) -> String {
+fn steered_text(steering: Steering, by: Option<&Asker>) -> String {
+    let who = by.map_or(String::new(), |by| format!("{} asked at {}: ", by.name, by.at));
+    match steering {
+        Steering::Stop => format!("{who}{STOPPING}"),
+        Steering::Pause => format!("{who}pause"),
+        Steering::Approve => format!("{who}approved"),
+    }
+}
+
+fn pausing_line(fold: &Fold, cause: &PauseCause) -> String {
+    let then = "nothing new starts, what was begun comes to its end";
+    format!("pausing, {}; {then}", pause_text(fold, cause))
+}
+
+fn paused_line(fold: &Fold, cause: &PauseCause) -> String {
     let then = "nothing more is sent, every server stays as it is";
-    format!("the run is paused, {}; {then}", pause_text(cause))
+    format!("the run is paused, {}; {then}", pause_text(fold, cause))
 }
 
 /// What a run waits for, in words.
-pub(super) fn pause_text(cause: &PauseCause) -> String {
+pub(super) fn pause_text(fold: &Fold, cause: &PauseCause) -> String {
     match cause {
         PauseCause::LockedOut { code, detail, .. } => format!("locked out ({code}: {detail})"),
+        PauseCause::Asked { by } => format!("as {by} asked"),
+        PauseCause::Approval { gates } => {
+            let gates: Vec<String> = gates.iter().map(|gate| gate_text(fold, gate)).collect();
+            format!("waiting for an approval: {}", list_some(&gates, 5))
+        }
+        PauseCause::SharedCause { code, cause, servers, zones } => format!(
+            "{} of {} failed alike ({code}: {cause}): {}",
+            count(servers.len(), "server"),
+            count(zones.len(), "zone"),
+            names(fold, servers)
+        ),
     }
+}
+
+/// What to do about a run that is paused.
+pub(super) fn pause_help(cause: &PauseCause, run: &str) -> String {
+    let resume = format!("refleet resume {run}");
+    let resume = resume.trim_end();
+    match cause {
+        PauseCause::LockedOut { help, .. } => format!("{help}; then `{resume}` goes on"),
+        PauseCause::Asked { .. } => format!("`{resume}` goes on"),
+        PauseCause::Approval { .. } => {
+            format!(
+                "`refleet approve {run}` lets it go on, then `{resume}`; `refleet stop {run}` ends it"
+            )
+        }
+        PauseCause::SharedCause { .. } => format!(
+            "look what the servers have in common; `refleet approve {run}` lets it go on, then \
+             `{resume}`; `refleet stop {run}` ends it"
+        ),
+    }
+}
+
+/// Where a fleet waits.
+pub(super) fn gate_text(fold: &Fold, gate: &Gate) -> String {
+    let mut fleets = fold.outline.iter().flat_map(|outline| &outline.fleets);
+    let known = fleets.find(|known| known.name == gate.fleet);
+    let waves = known.map_or(0, |known| known.waves.len());
+    format!("fleet {} after wave {} of {waves}", gate.fleet, gate.wave + 1)
 }
 
 /// `12 verified, 3 reinstalling, 45 pending`: the furthest first.

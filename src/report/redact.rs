@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{Event, Outline, Record, ServerId};
+use crate::domain::{Event, Outline, PauseCause, Record, ServerId};
 
 use super::Error;
 
@@ -24,7 +24,7 @@ pub(super) fn about(records: &[Record], server: &ServerId) -> Result<Vec<Record>
 
 /// Whether it explains a gap in the story of every server that is on its way then.
 fn is_of_the_run(record: &Record) -> bool {
-    matches!(record.event, Event::Resumed | Event::Paused { .. })
+    matches!(record.event, Event::Resumed | Event::Paused { cause: PauseCause::LockedOut { .. } })
 }
 
 fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
@@ -35,7 +35,12 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
             true
         }
         // Explain why an answer was never read, and why nothing was done for a while.
-        Event::Resumed | Event::Paused { .. } => true,
+        Event::Resumed | Event::Paused { cause: PauseCause::LockedOut { .. } } => true,
+        // Who it was is nobody's business elsewhere.
+        Event::Abandoned { server: other, by, .. } => {
+            by.clear();
+            other == server
+        }
         Event::Started { servers }
         | Event::Intended { servers, .. }
         | Event::Accepted { servers, .. }
@@ -60,7 +65,13 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         | Event::WaveOpened { .. }
         | Event::WaveClosed { .. }
         | Event::RateCut { .. }
+        | Event::Held { .. }
         | Event::Steered { .. }
+        | Event::Pausing { .. }
+        | Event::Paused {
+            cause:
+                PauseCause::Asked { .. } | PauseCause::Approval { .. } | PauseCause::SharedCause { .. },
+        }
         | Event::Closing { .. }
         | Event::RunEnded { .. } => false,
     };

@@ -22,6 +22,8 @@ pub struct Status {
     pub finished: bool,
     /// What it waits for a person for.
     pub paused: Option<PauseCause>,
+    /// What waits for an approval, a few words each.
+    pub waits: Vec<String>,
     /// Its servers in the order of the plan.
     pub servers: Vec<ServerState>,
 }
@@ -32,6 +34,7 @@ impl Status {
     pub fn of(records: &[Record]) -> Self {
         let fold = Fold::of(records);
         Self {
+            waits: fold.waits(),
             run: fold.outline.map(|outline| outline.run),
             at: fold.at,
             last: fold.last,
@@ -62,6 +65,8 @@ impl Status {
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        format!("{}\n\n{}\n", table.trim_fmt(), phases_text(&self.servers))
+        let waits = self.waits.iter().map(|what| format!("waits for an approval: {what}\n"));
+        let waits: String = waits.collect();
+        format!("{}\n\n{waits}{}\n", table.trim_fmt(), phases_text(&self.servers))
     }
 }

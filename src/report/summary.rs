@@ -71,6 +71,8 @@ pub struct Summary {
     pub cause_text: Option<String>,
     /// What it waits for a person for; `None`: it ended, or it is under way, or its process is gone.
     pub paused: Option<PauseCause>,
+    /// The same in words.
+    pub paused_text: Option<String>,
     /// Whether it ended; a run that did not can be resumed.
     pub finished: bool,
     /// How many servers ended how.
@@ -111,6 +113,7 @@ impl From<&Fold> for Summary {
             cause: fold.cause.clone(),
             cause_text: fold.cause.as_ref().map(|cause| super::lines::cause_text(fold, cause)),
             paused: fold.paused.clone(),
+            paused_text: fold.paused.as_ref().map(|cause| super::lines::pause_text(fold, cause)),
             finished: fold.ended.is_some(),
             counts: fold.counts(),
             in_flight: in_flight.map(|(phase, n)| (phase.to_string(), n)).collect(),

@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::domain::{Ending, Outline, PauseCause, count};
+use crate::domain::{Ending, Outline, count};
 
-use super::lines::pause_text;
+use super::lines::pause_help;
 use super::{FailureGroup, Named, Summary};
 
 /// Servers named in a group of the short text.
@@ -42,8 +42,7 @@ impl Summary {
         let end = self.cause_text.as_deref().unwrap_or("done");
         if self.finished {
             writeln!(out, "ended     {}, after {}: {end}\n", self.last, self.duration)
-        } else if let Some(cause) = &self.paused {
-            let why = pause_text(cause);
+        } else if let Some(why) = &self.paused_text {
             writeln!(out, "paused    {}, after {}: {why}\n", self.last, self.duration)
         } else {
             writeln!(out, "not ended, last seen {}, after {}\n", self.last, self.duration)
@@ -90,16 +89,12 @@ impl Summary {
             let run = self.outline.as_ref().map_or("", |outline| outline.run.as_str());
             let resume = format!("refleet resume {run}");
             let resume = resume.trim_end();
-            if let Some(cause) = &self.paused {
-                let why = pause_text(cause);
+            if let (Some(cause), Some(why)) = (&self.paused, &self.paused_text) {
                 writeln!(
                     out,
                     "The run is paused, {why}; in flight, and left as they are: {begun}."
                 )?;
-                match cause {
-                    PauseCause::LockedOut { help, .. } => writeln!(out, "  help: {help}")?,
-                }
-                writeln!(out, "  then: `{resume}` goes on\n")?;
+                writeln!(out, "  help: {}\n", pause_help(cause, run))?;
             } else {
                 // From the records alone nobody knows whether its process lives.
                 writeln!(
@@ -174,10 +169,11 @@ mod tests {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// A run that ended, without the line that only shows a kind.
+    /// A run that ended, without the lines behind it that only show a kind.
     fn ended() -> Vec<Record> {
         let mut records = stream(include_str!("../../tests/journals/v1/all-kinds.jsonl"));
-        records.retain(|record| !matches!(record.event, Event::PreflightRefused { .. }));
+        let end = records.iter().position(|r| matches!(r.event, Event::RunEnded { .. }));
+        records.truncate(end.unwrap() + 1);
         records
     }
 

@@ -86,6 +86,7 @@ fn text(event: &Event) -> Option<String> {
         Event::Paused { cause: PauseCause::LockedOut { code, detail, .. } } => {
             format!("refleet was locked out, and paused: {code}: {detail}")
         }
+        Event::Abandoned { open, .. } => format!("given up by hand: {}", open.join(", ")),
         Event::Intended { deed, before: Some(before), .. } => {
             format!("{deed}: sent to the server with system disk {}", before.disk)
         }
@@ -119,7 +120,13 @@ fn text(event: &Event) -> Option<String> {
         | Event::WaveClosed { .. }
         | Event::Started { .. }
         | Event::RateCut { .. }
+        | Event::Held { .. }
         | Event::Steered { .. }
+        | Event::Pausing { .. }
+        | Event::Paused {
+            cause:
+                PauseCause::Asked { .. } | PauseCause::Approval { .. } | PauseCause::SharedCause { .. },
+        }
         | Event::Closing { .. }
         | Event::RunEnded { .. } => return None,
     };

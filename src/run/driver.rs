@@ -7,7 +7,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::cloud::Cloud;
-use crate::domain::{Action, Command, Fault, FaultClass, Millis, Moment, Record, Steering, Time};
+use crate::domain::{
+    Action, CallId, Command, Fault, FaultClass, Millis, Moment, Record, Reply, Time,
+};
 use crate::engine::{Engine, Input, Turn};
 use crate::journal::Journal;
 use crate::report::Reporters;
@@ -49,10 +51,15 @@ pub struct Driver<D, C, J, K> {
     reporters: Reporters,
     signals: mpsc::Receiver<Signal>,
     asked_to_stop: bool,
+    /// When the journal is next looked through for words from other shells.
+    ask_at: Time,
 }
 
 /// A look before a wipe is at most 10 s old when the engine decides; this much may come on top.
 const LATE: Millis = Millis::secs(2);
+
+/// Words from other shells are read so often.
+const LISTENS: Millis = Millis::secs(1);
 
 /// What the loop goes on with.
 enum Next {
@@ -74,6 +81,7 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
             reporters: Reporters::new(),
             signals: nobody,
             asked_to_stop: false,
+            ask_at: Time(0),
         }
     }
 
@@ -162,25 +170,47 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
         if wake_at.is_none() && self.calls.is_empty() {
             return Err(RunError::Stuck);
         }
-        let wake = async {
-            match wake_at {
-                Some(at) => self.clock.sleep_until(at).await,
-                None => std::future::pending().await,
+        loop {
+            let asked = self.asked().await?;
+            if !asked.is_empty() {
+                return Ok(Next::Inputs(asked));
             }
-        };
+            if let Some(next) = self.wait(wake_at).await {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Words from other shells, once a second; nobody needs to know of them for the rest.
+    async fn asked(&mut self) -> Result<Vec<Input>, RunError> {
+        let now = self.clock.now().at;
+        if now < self.ask_at {
+            return Ok(Vec::new());
+        }
+        self.ask_at = now + LISTENS;
+        Ok(self.journal.asked().await?.into_iter().map(Input::Asked).collect())
+    }
+
+    /// Waits for whatever comes first; `None`: it is time to listen again.
+    async fn wait(&mut self, wake_at: Option<Time>) -> Option<Next> {
+        let woken = wake_at.filter(|at| *at <= self.ask_at);
+        let wake = self.clock.sleep_until(woken.unwrap_or(self.ask_at));
         let replies = tokio::select! {
             biased;
             Some(Signal::Interrupt) = self.signals.recv() => {
                 if self.asked_to_stop {
-                    return Ok(Next::Leave);
+                    return Some(Next::Leave);
                 }
                 self.asked_to_stop = true;
-                return Ok(Next::Inputs(vec![Input::Asked(Steering::Stop)]));
+                return Some(Next::Inputs(vec![Input::Interrupted]));
             }
             replies = self.calls.next() => replies,
-            () = wake => return Ok(Next::Inputs(vec![Input::Woke])),
+            () = wake => return woken.map(|_| Next::Inputs(vec![Input::Woke])),
         };
-        let mut replies = replies;
+        Some(self.heard(replies, wake_at))
+    }
+
+    fn heard(&self, mut replies: Vec<(CallId, Reply)>, wake_at: Option<Time>) -> Next {
         // Who is shut out sends nothing more: that is heard before what came in with it is acted on.
         replies.sort_by_key(|(_, reply)| !reply.as_ref().is_err_and(Fault::shuts_out));
         let mut inputs: Vec<Input> =
@@ -189,7 +219,7 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
         if wake_at.is_some_and(|at| at <= self.clock.now().at) {
             inputs.push(Input::Woke);
         }
-        Ok(Next::Inputs(inputs))
+        Next::Inputs(inputs)
     }
 }
 
@@ -199,8 +229,8 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use crate::domain::{
-        Answer, CallId, Encryption, Event, InstallCall, JobId, Login, ProbeReport, ProbeSpec,
-        ReinstallRequest, Reply, ServerId, StopMode, Timestamp,
+        Answer, Asker, Encryption, Event, InstallCall, JobId, Login, ProbeReport, ProbeSpec,
+        ReinstallRequest, Request, ServerId, Steering, StopMode, Timestamp,
     };
     use crate::journal::{self, MemoryJournal};
     use crate::report::{self, Reporter};
@@ -235,7 +265,10 @@ mod tests {
                 Input::Replied { call, reply: Err(fault) } => {
                     format!("{:?} reply to {call}: {}", fault.class, fault.code)
                 }
-                Input::Begin | Input::Resumed | Input::Woke | Input::Asked(_) => {
+                Input::Asked(request) => {
+                    format!("asked to {} by {}", request.steering, request.by.name)
+                }
+                Input::Begin | Input::Resumed(_) | Input::Woke | Input::Interrupted => {
                     format!("{input:?}")
                 }
             });
@@ -263,6 +296,10 @@ mod tests {
             self.inner.append(records).await?;
             self.notes.add(format!("durable {seqs:?}"));
             Ok(())
+        }
+
+        async fn asked(&self) -> Result<Vec<Request>, journal::Error> {
+            self.inner.asked().await
         }
     }
 
@@ -473,7 +510,7 @@ mod tests {
         assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
         assert_eq!(
             notes,
-            ["Begin", "durable [1]", "told 1", "Asked(Stop)", "durable [2]", "told 1"]
+            ["Begin", "durable [1]", "told 1", "Interrupted", "durable [2]", "told 1"]
         );
     }
 
@@ -491,6 +528,32 @@ mod tests {
         let (result, notes) = Setup::new(vec![first, turn(&[1], vec![])]).run().await;
         assert!(result.is_ok());
         assert_eq!(notes, ["Begin", "Woke", "durable [1]", "told 1"]);
+    }
+
+    #[tokio::test]
+    async fn words_from_other_shells_are_heard_within_a_second_and_once() {
+        let by = Asker { name: "ann".to_owned(), at: Timestamp(0), number: 1, seen: 1 };
+        let request = Request { steering: Steering::Pause, by: by.clone() };
+        let journal = MemoryJournal::new();
+        journal.leave(1, request);
+        let steered = Event::Steered { steering: Steering::Pause, by: Some(by) };
+        let mut told = turn(&[2], vec![]);
+        told.records[0].event = steered;
+        told.wake_at = Some(Time(60_000));
+        let first = Turn { wake_at: Some(Time(60_000)), ..turn(&[1], vec![]) };
+        let setup = Setup { journal, ..Setup::new(vec![first, told, turn(&[], vec![])]) };
+        let (result, notes) = setup.run().await;
+        assert!(result.is_ok());
+        let heard = [
+            "Begin",
+            "durable [1]",
+            "told 1",
+            "asked to pause by ann",
+            "durable [2]",
+            "told 1",
+            "Woke",
+        ];
+        assert_eq!(notes, heard);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::plan::{CheckedPlan, Need, protection};
 use crate::simulator::Meddling;
 
+use super::gates::Gates;
 use super::scenario::Scenario;
 
 /// The properties, by name.
@@ -45,6 +46,8 @@ pub enum Checker {
     Honest,
     /// Who is shut out sends nothing more, and no server is given up for it.
     ShutOut,
+    /// Nothing goes past a gate without an approval, and nothing begins in a run that is to pause.
+    Gated,
     /// Nothing that a careful client never does.
     Careful,
     /// The run comes to its end.
@@ -94,6 +97,7 @@ pub(super) struct Watchers {
     shut_out: Option<String>,
     /// Every such code that any process heard.
     shut_out_by: BTreeSet<String>,
+    gates: Gates,
     appends: u64,
     now: Time,
 }
@@ -124,6 +128,7 @@ impl Watchers {
             only: None,
             shut_out: None,
             shut_out_by: BTreeSet::new(),
+            gates: Gates::new(&plan),
             appends: 0,
             now: Time(0),
             plan,
@@ -191,6 +196,9 @@ impl Watchers {
     }
 
     fn note(&mut self, record: &Record) {
+        if let Some(detail) = self.gates.note(record) {
+            self.find(Checker::Gated, detail);
+        }
         match &record.event {
             Event::Started { servers } => {
                 for server in servers {
@@ -243,8 +251,11 @@ impl Watchers {
             | Event::CheckFailed { .. }
             | Event::Passed { .. }
             | Event::RateCut { .. }
+            | Event::Held { .. }
             | Event::Steered { .. }
             | Event::Closing { .. }
+            | Event::Pausing { .. }
+            | Event::Abandoned { .. }
             | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }

@@ -13,8 +13,11 @@ mod constraints;
 #[cfg(test)]
 mod doubt_tests;
 mod fit;
+mod gates;
 mod scenario;
 mod sim;
+#[cfg(test)]
+mod steering_tests;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,10 @@ pub struct Scenario {
     pub clock_ahead: Millis,
     /// Somebody presses Ctrl-C.
     pub stop_at: Option<Time>,
+    /// Somebody asks for a pause in another shell.
+    pub pause_at: Option<Time>,
+    /// Whatever waits for an approval gets it within this time.
+    pub approved_within: Millis,
     /// A process that died is started again within this time.
     pub longest_down: Millis,
     /// From then on the cloud does not accept who we are.
@@ -90,6 +94,10 @@ impl Scenario {
             let from = Time(rng.random_range(0..900_000));
             (from, from + Millis(rng.random_range(0..7_200_000)))
         });
+        // Drawn from a stream of their own: what was drawn before them stays as it was.
+        let mut people = ChaCha8Rng::seed_from_u64(seed ^ 0x00a5_ced0);
+        let pause_at = people.random_bool(0.1).then(|| Time(people.random_range(0..1_200_000)));
+        let approved_within = Millis::mins(people.random_range(1..60));
         let quiet_from = Time(0) + TROUBLED;
         let plan = Arc::new(plan);
         Ok(Self {
@@ -101,6 +109,8 @@ impl Scenario {
             deadly_changes,
             clock_ahead,
             stop_at,
+            pause_at,
+            approved_within,
             longest_down: Millis::mins(3),
             locked_out_from: locked_out.map(|(from, _)| from),
             let_in_from: locked_out.map_or(Time(0), |(_, until)| until),

@@ -8,8 +8,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{
-    CallId, CloseCause, Command, CostClass, Counts, Event, Fault, FaultClass, Millis, Moment,
-    Record, Reply, RunId, ServerId, Steering, Time,
+    Asker, CallId, CloseCause, Command, CostClass, Counts, Event, Fault, FaultClass, Millis,
+    Moment, Record, Reply, Request, RunId, ServerId, Steering, Time,
 };
 use crate::engine::{Engine, Input, Start, Turn};
 use crate::plan::Consent;
@@ -66,6 +66,10 @@ enum Happening {
     Restart,
     /// Somebody presses Ctrl-C.
     Stop,
+    /// Somebody leaves a word in another shell.
+    Ask(Steering),
+    /// The process looks for such words.
+    Listen { life: u32 },
     /// Somebody else does something to a server.
     Meddle(ServerId, Meddling),
     /// Nothing goes wrong any more.
@@ -76,6 +80,9 @@ struct Sim {
     scenario: Scenario,
     engine: Option<Engine>,
     journal: Vec<Record>,
+    requests: Vec<Request>,
+    /// The last of them that a record tells of.
+    heard: u64,
     queue: BTreeMap<(Time, u64), Happening>,
     number: u64,
     now: Time,
@@ -122,6 +129,8 @@ impl Sim {
         let mut sim = Self {
             engine: None,
             journal: Vec::new(),
+            requests: Vec::new(),
+            heard: 0,
             queue: BTreeMap::new(),
             number: 0,
             now: Time(0),
@@ -141,6 +150,9 @@ impl Sim {
         }
         if let Some(at) = sim.scenario.stop_at {
             sim.at(at, Happening::Stop);
+        }
+        if let Some(at) = sim.scenario.pause_at {
+            sim.at(at, Happening::Ask(Steering::Pause));
         }
         for (at, server, meddling) in sim.scenario.meddlings.clone() {
             sim.at(at, Happening::Meddle(server, meddling));
@@ -201,11 +213,17 @@ impl Sim {
                     self.turn(Input::Woke);
                 }
             }
-            Happening::Reply { .. } | Happening::Wake { .. } => {}
+            Happening::Listen { life } if life == self.life => {
+                for request in self.left() {
+                    self.turn(Input::Asked(request));
+                }
+            }
+            Happening::Reply { .. } | Happening::Wake { .. } | Happening::Listen { .. } => {}
+            Happening::Ask(steering) => self.ask(steering),
             Happening::Crash => self.die(),
             Happening::Restart => self.restart(),
             // Nobody hears it while the process is down.
-            Happening::Stop => self.turn(Input::Asked(Steering::Stop)),
+            Happening::Stop => self.turn(Input::Interrupted),
             Happening::Meddle(server, meddling) => {
                 let at = Millis(self.scenario.begins.0 + self.now.0);
                 self.scenario.world.meddle(at, &server, meddling);
@@ -214,6 +232,21 @@ impl Sim {
             }
             Happening::Quiet => self.scenario.world.faults_off(),
         }
+    }
+
+    /// A word is written down, and the process reads it within a second.
+    fn ask(&mut self, steering: Steering) {
+        let (at, number) = (self.moment().wall, self.requests.len() as u64 + 1);
+        let by = Asker { name: "ann".to_owned(), at, number, seen: self.journal.len() as u64 };
+        self.requests.push(Request { steering, by });
+        let (life, wait) = (self.life, Millis(self.rng.random_range(0..1_000)));
+        self.at(self.now + wait, Happening::Listen { life });
+    }
+
+    /// Words that no record tells of.
+    fn left(&self) -> Vec<Request> {
+        let open = self.requests.iter().filter(|request| request.by.number > self.heard);
+        open.cloned().collect()
     }
 
     /// One turn, whole: records durable, then commands out.
@@ -253,7 +286,22 @@ impl Sim {
     fn append(&mut self, records: Vec<Record>) {
         let watch = Watch { scenario: &self.scenario, now: self.now };
         self.watchers.appended(&watch, &records, self.engine.as_ref());
+        for record in &records {
+            self.people_hear(&record.event);
+        }
         self.journal.extend(records);
+    }
+
+    /// What waits for an approval gets one, sooner or later.
+    fn people_hear(&mut self, event: &Event) {
+        if let Event::Steered { by: Some(by), .. } = event {
+            self.heard = self.heard.max(by.number);
+        }
+        let alike = matches!(event, Event::Pausing { cause } if cause.needs_approval());
+        if alike || matches!(event, Event::Held { .. }) {
+            let wait = Millis(self.rng.random_range(0..self.scenario.approved_within.0));
+            self.at(self.now + wait, Happening::Ask(Steering::Approve));
+        }
     }
 
     fn send(&mut self, command: Command) {
@@ -319,7 +367,8 @@ impl Sim {
         (self.prepare)(&mut engine);
         self.now = self.now.max(engine.last_time());
         self.engine = Some(engine);
-        self.turn(Input::Resumed);
+        let left = self.left();
+        self.turn(Input::Resumed(left));
     }
 
     fn at(&mut self, at: Time, happening: Happening) {

@@ -14,7 +14,7 @@ use super::checkers::Checker;
 use super::sim::{rehearse_under, rehearse_with};
 use super::{Rehearsal, Scenario, rehearse};
 
-fn place(line: u32) -> Place {
+pub(super) fn place(line: u32) -> Place {
     Place { file: "test.yaml".into(), line }
 }
 
@@ -61,7 +61,7 @@ fn seed(playbook: &Playbook, faults: Option<&Faults>, seed: u64) -> Rehearsal {
     rehearse(Scenario::draw(playbook, &WorldSpec::healthy(14), faults, seed).unwrap())
 }
 
-fn trace(rehearsal: &Rehearsal) -> String {
+pub(super) fn trace(rehearsal: &Rehearsal) -> String {
     let lines = rehearsal.records.iter().rev().take(60).rev();
     lines.map(|r| format!("{} {:?}\n", r.at, r.event)).collect()
 }
@@ -210,16 +210,17 @@ fn when_every_job_fails_a_loose_budget_is_passed_by_what_was_in_flight_at_most()
 }
 
 /// A seed of its own without anything that goes wrong by itself.
-fn calm(playbook: &Playbook, spec: &WorldSpec, number: u64) -> Scenario {
+pub(super) fn calm(playbook: &Playbook, spec: &WorldSpec, number: u64) -> Scenario {
     let mut scenario = Scenario::draw(playbook, spec, Some(&Faults::default()), number).unwrap();
     scenario.stop_at = None;
+    scenario.pause_at = None;
     scenario.locked_out_from = None;
     scenario.crashes.clear();
     scenario.deadly_changes.clear();
     scenario
 }
 
-fn clean(rehearsal: &Rehearsal) {
+pub(super) fn clean(rehearsal: &Rehearsal) {
     assert!(rehearsal.findings.is_empty(), "{:?}\n{}", rehearsal.findings, trace(rehearsal));
 }
 

@@ -11,7 +11,7 @@ use crate::domain::{Jitter, Millis, Origin, Place, RetryPolicy, StopMode, Time};
 use crate::fleet::Selector;
 use crate::playbook::{
     ApiLimit, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry, Hosts, ImageChoice,
-    Leave, Limits, Playbook, Share, Size, Spread, StopSpec, Strategy, Treatment,
+    Leave, Limits, Pause, Playbook, Share, Size, Spread, StopSpec, Strategy, Treatment,
 };
 use crate::simulator::{ImageSpec, Meddling, ServerGroup, ServerStatus, WorldSpec};
 
@@ -56,6 +56,7 @@ impl Drawing {
             max_failures: self.one_of(&[0, 1, 2, 5, 100]),
             strict_budget: self.0.random_bool(0.5),
             bake_time: Millis::secs(self.one_of(&[0, 0, 20, 600])),
+            pause: Pause::Never,
             spread: Spread::Any,
             written: true,
         }

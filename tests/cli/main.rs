@@ -13,6 +13,7 @@ mod harness;
 mod images;
 mod look;
 mod shut_out;
+mod steering;
 mod support;
 mod tokens;
 mod worlds;

@@ -12,6 +12,7 @@ mod schema;
 mod simulate;
 mod simulator;
 mod status;
+mod steer;
 mod support;
 mod validate;
 
@@ -26,5 +27,6 @@ pub(super) use schema::schema;
 pub(super) use simulate::simulate;
 pub(super) use simulator::simulator;
 pub(super) use status::status;
+pub(super) use steer::steer;
 pub(super) use support::support;
 pub(super) use validate::validate;

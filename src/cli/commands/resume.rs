@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::{RunId, list_some};
+use crate::domain::{PauseCause, RunId, Steering, list_some};
 use crate::engine::{Engine, Input};
-use crate::journal::{RunSummary, Store};
+use crate::journal::{Journal as _, RunSummary, Store};
 use crate::plan::{self, Plan};
+use crate::report::Fold;
 use crate::run::RealClock;
 
 use super::super::app::App;
@@ -29,7 +30,32 @@ pub(in crate::cli) async fn resume(app: &App, args: &ResumeArgs) -> Result<Exit,
             "start `refleet simulator` on its own to rehearse a crash",
         ));
     }
+    if let Some(exit) = still_waits(app, &store, &chosen).await? {
+        return Ok(exit);
+    }
     go_on(app, &store, &chosen.run).await
+}
+
+/// A run that waits for an approval stays as it is, untouched, until somebody approves of it or asks
+/// it to end.
+async fn still_waits(app: &App, store: &Store, run: &RunSummary) -> Result<Option<Exit>, Failure> {
+    if run.alive.is_some() || !run.paused.as_ref().is_some_and(PauseCause::needs_approval) {
+        return Ok(None);
+    }
+    let (records, left) = (store.records(&run.run).await?, store.left(&run.run).await?);
+    let fold = Fold::of(&records);
+    let goes_on = left.iter().any(|request| match request.steering {
+        Steering::Stop => true,
+        Steering::Approve => fold.is_let_go_by(request.by.seen),
+        Steering::Pause => false,
+    });
+    if goes_on {
+        return Ok(None);
+    }
+    for what in fold.waits() {
+        app.ui.say(format_args!("waits for an approval: {what}"));
+    }
+    driving::conclude(app, store, &run.run).await.map(Some)
 }
 
 async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
@@ -39,11 +65,12 @@ async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let connection = connection::of_plan(app, &plan).await?;
     let reporters = driving::reporters(app)?;
     let (log, stored) = store.take_over(run, RealClock::wall()).await?;
+    let left = log.asked().await?;
     let engine = Engine::replay(plan, &stored.records)?;
     let clock = connection.clock(stored.created, engine.last_time());
     let drive =
         Drive { store, connection: &connection, log, clock, past: &stored.records, reporters };
-    drive.drive(app, engine, Input::Resumed).await
+    drive.drive(app, engine, Input::Resumed(left)).await
 }
 
 /// The named run; else the only one that has not ended; else the newest.

@@ -39,7 +39,16 @@ pub(in crate::cli) fn state(run: &RunSummary) -> String {
     match (&run.end, run.alive, &run.paused) {
         (Some((_, counts)), _, _) => Counts::to_string(counts),
         (None, Some(pid), _) => format!("running (process {pid})"),
-        (None, None, Some(PauseCause::LockedOut { .. })) => "paused: locked out".to_owned(),
+        (None, None, Some(cause)) => format!("paused: {}", reason(cause)),
         (None, None, None) => "interrupted".to_owned(),
+    }
+}
+
+fn reason(cause: &PauseCause) -> String {
+    match cause {
+        PauseCause::LockedOut { .. } => "locked out".to_owned(),
+        PauseCause::Asked { by } => format!("as {by} asked"),
+        PauseCause::Approval { .. } => "waits for an approval".to_owned(),
+        PauseCause::SharedCause { .. } => "servers failed alike, waits for an approval".to_owned(),
     }
 }
