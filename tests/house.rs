@@ -56,6 +56,7 @@ const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli/args"]),
     ("clap_complete", &["cli/args"]),
     ("clap_mangen", &["cli/args"]),
+    ("csv_core", &["playbook/inventory/csv"]),
     ("flate2", &["cli/archive"]),
     ("gethostname", &["cli/machine"]),
     ("if_addrs", &["cli/machine"]),

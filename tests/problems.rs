@@ -1,26 +1,30 @@
 //! Every problem code with its example: the bad playbook gives the code, the mended one is clean,
 //! and the picture of the problem is the one that was reviewed (`tests/problems/snapshots`).
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use std::collections::BTreeMap;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use refleet::playbook::{NoFiles, Parsed, Playbook, Problem, Severity, Source};
+use refleet::playbook::{NoFiles, Parsed, Problem, Severity, Source};
 use refleet::playbook::{codes, explain, parse};
 
 /// Codes that no stored playbook can show; each has a test of its own.
-const TOLD: [&str; 6] = [
-    "playbook::too_large",
-    "playbook::not_utf8",
-    "playbook::empty_inventory",
-    "playbook::too_many_patterns",
-    "playbook::pattern_in_inventory",
-    "playbook::listed_twice",
-];
+const TOLD: [&str; 3] =
+    ["playbook::too_large", "playbook::not_utf8", "playbook::too_many_patterns"];
 
 fn read(name: &str, text: &str) -> Parsed {
     parse(&Source::new(name, text), &NoFiles)
+}
+
+/// The bad and the mended example of a code, read with the files that they name.
+fn examples(code: &str) -> Option<[Parsed; 2]> {
+    let explanation = explain(code).unwrap();
+    let named = explanation.files.into_iter().flatten();
+    let files: BTreeMap<String, Vec<u8>> =
+        named.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect();
+    let read = |text| parse(&Source::new("playbook.yaml", text), &files);
+    Some([read(explanation.bad?), read(explanation.mended?)])
 }
 
 fn picture(problems: &[Problem]) -> String {
@@ -42,13 +46,17 @@ fn found(parsed: &Parsed) -> Vec<&'static str> {
 }
 
 #[test]
+fn there_are_at_least_sixty_codes() {
+    assert!(codes().count() >= 60, "{}", codes().count());
+}
+
+#[test]
 fn every_code_has_an_example_that_gives_it_and_nothing_else() {
     for code in codes() {
-        let Some(bad) = explain(code).unwrap().bad else {
+        let Some([parsed, _]) = examples(code) else {
             assert!(TOLD.contains(&code), "{code} has no example");
             continue;
         };
-        let parsed = read("playbook.yaml", bad);
         assert_eq!(found(&parsed), [code], "{}", picture(&parsed.problems));
         let refused = parsed.problems[0].severity == Severity::Error;
         assert_eq!(parsed.playbook.is_none(), refused, "{code}");
@@ -63,8 +71,7 @@ fn every_code_has_an_example_that_gives_it_and_nothing_else() {
 #[test]
 fn every_mended_example_is_clean() {
     for code in codes() {
-        let Some(mended) = explain(code).unwrap().mended else { continue };
-        let parsed = read("playbook.yaml", mended);
+        let Some([_, parsed]) = examples(code) else { continue };
         assert!(parsed.problems.is_empty(), "{code}\n{}", picture(&parsed.problems));
         assert!(parsed.playbook.is_some(), "{code}");
     }
@@ -74,10 +81,9 @@ fn every_mended_example_is_clean() {
 fn every_problem_looks_as_reviewed() {
     insta::with_settings!({ snapshot_path => "problems/snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
         for code in codes() {
-            let explanation = explain(code).unwrap();
-            let Some(bad) = explanation.bad else { continue };
+            let Some([bad, _]) = examples(code) else { continue };
             let name = code.trim_start_matches("playbook::");
-            insta::assert_snapshot!(name, picture(&read("playbook.yaml", bad).problems));
+            insta::assert_snapshot!(name, picture(&bad.problems));
         }
     });
 }
@@ -156,36 +162,6 @@ fn a_secret_in_a_playbook_is_never_shown() {
             assert!(!serde_json::to_string(&views).unwrap().contains("hunter2"), "{tail}");
         }
     }
-}
-
-#[test]
-fn inventories_are_read_line_by_line() {
-    let text = "version: 1\ncloud: c\nfleets:\n  web:\n    hosts: [{ file: i.txt }]\n";
-    let check = |inventory: &str| -> Parsed {
-        let files = BTreeMap::from([("i.txt".to_owned(), inventory.as_bytes().to_vec())]);
-        parse(&Source::new("p.yaml", text), &files)
-    };
-    for (inventory, code) in [
-        ("# nothing\n\n", "playbook::empty_inventory"),
-        ("web-1\nweb-*\n", "playbook::pattern_in_inventory"),
-        ("web-1\nweb-2\nweb-1\n", "playbook::listed_twice"),
-        ("web-1,eu-de-01\n", "playbook::not_built"),
-        ("[web]\nweb-1\n", "playbook::not_built"),
-    ] {
-        let parsed = check(inventory);
-        assert_eq!(found(&parsed), vec![code; parsed.problems.len()], "{inventory}");
-        assert!(parsed.playbook.is_none() && !parsed.problems.is_empty(), "{inventory}");
-    }
-    let playbook = check("# all of them\nweb-1\n\n  web-2  # new\r\n").playbook.unwrap();
-    assert_eq!(inventory_lines(&playbook), [("web-1".to_owned(), 2), ("web-2".to_owned(), 4)]);
-    assert_eq!(playbook.files.len(), 1);
-}
-
-fn inventory_lines(playbook: &Playbook) -> Vec<(String, u32)> {
-    let refleet::playbook::Hosts::Listed { lines, .. } = &playbook.fleets[0].hosts[0].hosts else {
-        panic!("not a file");
-    };
-    lines.iter().map(|line| (line.text.clone(), line.place.line)).collect()
 }
 
 /// The only problem of a playbook with this `reinstall`.

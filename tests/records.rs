@@ -18,7 +18,7 @@ const SEEDS: u64 = 60;
 fn playbook() -> Playbook {
     let place = Place { file: "test.yaml".into(), line: 1 };
     let selector = Selector::try_new(None, Some("web-00{01,02,03,04,05,06}"), None, None).unwrap();
-    let hosts = vec![HostEntry { place: place.clone(), hosts: Hosts::Matching(selector) }];
+    let hosts = vec![HostEntry::new(place.clone(), Hosts::Matching(selector))];
     let mut fleet = FleetSpec::new("web".into(), place.clone(), hosts);
     fleet.strategy = Strategy {
         max_unavailable: Size::Count(3),

@@ -6,6 +6,7 @@
 //! This room never asks a cloud: it is handed the servers. No value in it means "all": a selector
 //! without a condition cannot be made (`safety.md`, S1).
 
+mod demand;
 mod directory;
 mod pattern;
 mod refusal;
@@ -14,5 +15,5 @@ mod selector;
 
 pub use pattern::{Pattern, PatternError};
 pub use refusal::{Refusal, did_you_mean};
-pub use select::{Chosen, Entry, Excluded, Exclusion, Rules, Selection, Wanted, select};
+pub use select::{Chosen, Entry, Excluded, Exclusion, Line, Rules, Selection, Wanted, select};
 pub use selector::{Selector, SelectorError};

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use crate::domain::{FleetName, Place, Server, ServerId, count};
 
+use super::demand::{Demand, Demanded};
 use super::directory::Directory;
 use super::{Refusal, Selector, did_you_mean};
 
@@ -31,6 +32,8 @@ pub struct Entry<'p> {
     pub place: &'p Place,
     /// What it asks for.
     pub wanted: Wanted<'p>,
+    /// What each of its servers has to be, and where that is written.
+    pub must_match: Option<(&'p Selector, &'p Place)>,
 }
 
 /// What an entry asks for.
@@ -42,9 +45,22 @@ pub enum Wanted<'p> {
     Listed {
         /// The file.
         path: &'p str,
-        /// Its lines, each with its place.
-        lines: Vec<(&'p str, &'p Place)>,
+        /// Its lines.
+        lines: Vec<Line<'p>>,
     },
+}
+
+/// One server of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'p> {
+    /// Its id or its name.
+    pub text: &'p str,
+    /// Its name, where `text` is its id and the file says both.
+    pub named: Option<&'p str>,
+    /// What the file changes for it, by a number that means nothing here.
+    pub row: Option<usize>,
+    /// Where it is written.
+    pub place: &'p Place,
 }
 
 /// One entry of `exclude`.
@@ -78,6 +94,8 @@ pub struct Chosen<'s> {
     pub because: String,
     /// Where that is written.
     pub place: Place,
+    /// What a file changes for it: the number of its line.
+    pub row: Option<usize>,
 }
 
 /// A server, and why it is out.
@@ -101,7 +119,7 @@ pub fn select<'s>(
 ) -> Result<Vec<Selection<'s>>, Vec<Refusal>> {
     let directory = Directory::new(servers);
     let mut refusals = Vec::new();
-    let picks: Vec<Picks> =
+    let picks: Vec<Picks<'_>> =
         fleets.iter().map(|rules| pick(&directory, rules, &mut refusals)).collect();
     refuse_servers_of_two_fleets(&directory, fleets, &picks, &mut refusals);
     if fleets.is_empty() {
@@ -120,22 +138,27 @@ struct Pick {
     place: Place,
     /// By its name, which another server may have too.
     by_name: bool,
+    /// The row of a file that is about it, and where that is.
+    row: Option<(usize, Place)>,
 }
 
 /// The servers of one fleet by their index in the directory.
 #[derive(Default)]
-struct Picks {
+struct Picks<'p> {
     chosen: IndexMap<usize, Pick>,
     /// With the index of the exclusion.
     excluded: IndexMap<usize, usize>,
+    /// What the servers have to be that stay in.
+    demands: Vec<Demand<'p>>,
 }
 
-impl Picks {
+impl Picks<'_> {
     fn into_selection<'s>(self, directory: &Directory<'s>, rules: &Rules<'_>) -> Selection<'s> {
         let chosen = self.chosen.into_iter().map(|(index, pick)| Chosen {
             server: directory.server(index),
             because: pick.because,
             place: pick.place,
+            row: pick.row.map(|(row, _)| row),
         });
         let excluded = self.excluded.into_iter().map(|(index, exclusion)| Excluded {
             server: directory.server(index),
@@ -150,31 +173,33 @@ impl Picks {
     }
 }
 
-fn pick(directory: &Directory<'_>, rules: &Rules<'_>, refusals: &mut Vec<Refusal>) -> Picks {
+fn pick<'p>(
+    directory: &Directory<'_>,
+    rules: &Rules<'p>,
+    refusals: &mut Vec<Refusal>,
+) -> Picks<'p> {
     let mut picks = Picks::default();
     let before = refusals.len();
     for entry in &rules.hosts {
-        match &entry.wanted {
+        let empty = match &entry.wanted {
             Wanted::Matching(selector) => {
-                pick_matching(directory, selector, entry.place, &mut picks, refusals);
+                pick_matching(directory, entry, selector, &mut picks, refusals);
+                None
             }
             Wanted::Listed { path, lines } => {
-                if lines.is_empty() {
-                    refusals.push(
-                        Refusal::new(
-                            "nothing_selected",
-                            format!("file {path} lists no server"),
-                            "list ids or names, one a line",
-                        )
-                        .at(entry.place),
-                    );
-                }
-                pick_listed(directory, path, lines, &mut picks, refusals);
+                pick_listed(directory, entry, (path, lines), &mut picks, refusals);
+                Some(path).filter(|_| lines.is_empty())
             }
-        }
+        };
+        refusals.extend(empty.map(|path| {
+            let message = format!("file {path} lists no server");
+            Refusal::new("nothing_selected", message, "list ids or names, one a line")
+                .at(entry.place)
+        }));
     }
     exclude(directory, rules, &mut picks, refusals);
     refuse_twins(directory, &picks, refusals);
+    refuse_others(directory, &picks, refusals);
     // A fleet that ends empty because of what was said already needs no second sentence.
     if picks.chosen.is_empty() && refusals.len() == before {
         refusals.push(nothing_left(rules, &picks));
@@ -183,25 +208,42 @@ fn pick(directory: &Directory<'_>, rules: &Rules<'_>, refusals: &mut Vec<Refusal
     picks
 }
 
-fn pick_matching(
+fn pick_matching<'p>(
     directory: &Directory<'_>,
+    entry: &Entry<'p>,
     selector: &Selector,
-    place: &Place,
-    picks: &mut Picks,
+    picks: &mut Picks<'p>,
     refusals: &mut Vec<Refusal>,
 ) {
     let found = directory.matching(selector);
     if found.is_empty() {
-        refusals.push(matches_nothing(directory, selector).at(place));
+        refusals.push(matches_nothing(directory, selector).at(entry.place));
     }
-    let because = selector.to_string();
+    let because = format!("{selector}{}", demanded(entry));
     let by_name = selector.id().is_none() && selector.name().is_some();
     for index in found {
+        picks.demand(index, entry, entry.place);
         picks.chosen.entry(index).or_insert_with(|| Pick {
             because: because.clone(),
-            place: place.clone(),
+            place: entry.place.clone(),
             by_name,
+            row: None,
         });
+    }
+}
+
+/// What an entry demands, for people.
+fn demanded(entry: &Entry<'_>) -> String {
+    entry.must_match.map_or_else(String::new, |(selector, _)| format!(" (must match {selector})"))
+}
+
+impl<'p> Picks<'p> {
+    /// Remembers what the entry asks of a server that it has.
+    fn demand(&mut self, index: usize, entry: &Entry<'p>, listed: &'p Place) {
+        if let Some((selector, asked)) = entry.must_match {
+            let wanted = Demanded::Match(selector, asked);
+            self.demands.push(Demand { index, listed, wanted });
+        }
     }
 }
 
@@ -214,31 +256,51 @@ fn matches_nothing(directory: &Directory<'_>, selector: &Selector) -> Refusal {
     Refusal::new("nothing_selected", format!("`{selector}` matches no server"), help)
 }
 
-fn pick_listed(
+fn pick_listed<'p>(
     directory: &Directory<'_>,
-    path: &str,
-    lines: &[(&str, &Place)],
-    picks: &mut Picks,
+    entry: &Entry<'p>,
+    (path, lines): (&str, &[Line<'p>]),
+    picks: &mut Picks<'p>,
     refusals: &mut Vec<Refusal>,
 ) {
-    let mut unknown = Vec::new();
-    for (text, place) in lines {
-        let by_id = directory.with_id(text);
-        let named = if by_id.is_some() { &[][..] } else { directory.named(text) };
+    let (mut unknown, mut torn) = (Vec::new(), Vec::new());
+    let because = format!("file: {path}{}", demanded(entry));
+    for line in lines {
+        let by_id = directory.with_id(line.text);
+        let named = if by_id.is_some() { &[][..] } else { directory.named(line.text) };
         if by_id.is_none() && named.is_empty() {
-            unknown.push(listed_nowhere(directory, text, place, &unknown));
+            unknown.push(listed_nowhere(directory, line.text, line.place, &unknown));
         }
         for index in by_id.iter().chain(named) {
+            picks.demand(*index, entry, line.place);
+            if let Some(name) = line.named {
+                let wanted = Demanded::Name(name);
+                picks.demands.push(Demand { index: *index, listed: line.place, wanted });
+            }
             let pick = picks.chosen.entry(*index).or_insert_with(|| Pick {
-                because: format!("file: {path}"),
-                place: (*place).clone(),
+                because: because.clone(),
+                place: line.place.clone(),
                 by_name: true,
+                row: None,
             });
             // Said by id somewhere is said by id, whatever else names it.
             pick.by_name &= by_id.is_none();
+            torn.extend(take_row(pick, line, directory.server(*index)));
         }
     }
     Refusal::add_some(refusals, unknown);
+    Refusal::add_some(refusals, torn);
+}
+
+/// The row of a server; two that differ are an error, since neither is more true.
+fn take_row(pick: &mut Pick, line: &Line<'_>, server: &Server) -> Option<Refusal> {
+    let row = line.row?;
+    let (first, place) = pick.row.get_or_insert_with(|| (row, line.place.clone()));
+    (*first != row).then(|| {
+        let message =
+            format!("server {} ({}) has two rows, the other at {place}", server.name, server.id);
+        Refusal::new("two_rows", message, "keep one of them").at(line.place)
+    })
 }
 
 fn listed_nowhere(
@@ -260,7 +322,7 @@ fn listed_nowhere(
 fn exclude(
     directory: &Directory<'_>,
     rules: &Rules<'_>,
-    picks: &mut Picks,
+    picks: &mut Picks<'_>,
     refusals: &mut Vec<Refusal>,
 ) {
     for (position, exclusion) in rules.exclude.iter().enumerate() {
@@ -295,7 +357,7 @@ fn excludes_nothing(exclusion: &Exclusion<'_>, elsewhere: usize) -> Refusal {
 }
 
 /// Two servers with one name, chosen by that name.
-fn refuse_twins(directory: &Directory<'_>, picks: &Picks, refusals: &mut Vec<Refusal>) {
+fn refuse_twins(directory: &Directory<'_>, picks: &Picks<'_>, refusals: &mut Vec<Refusal>) {
     let mut names: BTreeMap<&str, Vec<(usize, &Pick)>> = BTreeMap::new();
     for (index, pick) in &picks.chosen {
         if pick.by_name {
@@ -312,10 +374,17 @@ fn refuse_twins(directory: &Directory<'_>, picks: &Picks, refusals: &mut Vec<Ref
     Refusal::add_some(refusals, twins.collect());
 }
 
+/// Servers that are not what the line that has them says they are.
+fn refuse_others(directory: &Directory<'_>, picks: &Picks<'_>, refusals: &mut Vec<Refusal>) {
+    let staying = picks.demands.iter().filter(|demand| picks.chosen.contains_key(&demand.index));
+    let others = staying.filter_map(|demand| demand.refusal(directory.server(demand.index)));
+    Refusal::add_some(refusals, others.collect());
+}
+
 /// Ids in one sentence.
 const SHOWN_IDS: usize = 5;
 
-fn nothing_left(rules: &Rules<'_>, picks: &Picks) -> Refusal {
+fn nothing_left(rules: &Rules<'_>, picks: &Picks<'_>) -> Refusal {
     let message = match picks.excluded.len() {
         0 => format!("fleet `{}` selects no server", rules.fleet),
         n => format!(
@@ -327,7 +396,7 @@ fn nothing_left(rules: &Rules<'_>, picks: &Picks) -> Refusal {
     Refusal::new("nothing_selected", message, "widen `hosts` or remove the fleet").at(rules.place)
 }
 
-fn refuse_unexpected(rules: &Rules<'_>, picks: &Picks, refusals: &mut Vec<Refusal>) {
+fn refuse_unexpected(rules: &Rules<'_>, picks: &Picks<'_>, refusals: &mut Vec<Refusal>) {
     if let Some((expected, place)) = rules.expect
         && picks.chosen.len() != expected as usize
     {
@@ -344,7 +413,7 @@ fn refuse_unexpected(rules: &Rules<'_>, picks: &Picks, refusals: &mut Vec<Refusa
 fn refuse_servers_of_two_fleets(
     directory: &Directory<'_>,
     fleets: &[Rules<'_>],
-    picks: &[Picks],
+    picks: &[Picks<'_>],
     refusals: &mut Vec<Refusal>,
 ) {
     let mut owners: IndexMap<usize, (&FleetName, &Place)> = IndexMap::new();
@@ -419,15 +488,23 @@ mod tests {
         Selector::try_new(of("id"), of("name"), of("tag"), of("az")).unwrap()
     }
 
+    fn matching_entry<'p>(place: &'p Place, selector: &'p Selector) -> Entry<'p> {
+        Entry { place, wanted: Wanted::Matching(selector), must_match: None }
+    }
+
+    fn listed<'p>(text: &'p str, place: &'p Place) -> Line<'p> {
+        Line { text, named: None, row: None, place }
+    }
+
     /// What a fleet of these hosts (`key: value`, or `- line` for a line of a file) and exclusions
     /// (`?` in front: may match nothing) comes to: names, or the codes of the refusals.
     fn outcome(hosts: &[&str], exclude: &[&str], expect: Option<u32>) -> Vec<String> {
         let name = FleetName::from("web");
         let places: Vec<Place> = (1..=20).map(line).collect();
-        let lines: Vec<(&str, &Place)> = hosts
+        let lines: Vec<Line<'_>> = hosts
             .iter()
             .zip(&places)
-            .filter_map(|(host, place)| Some((host.strip_prefix("- ")?, place)))
+            .filter_map(|(host, place)| Some(listed(host.strip_prefix("- ")?, place)))
             .collect();
         let matching: Vec<Selector> = hosts
             .iter()
@@ -436,13 +513,11 @@ mod tests {
             .collect();
         let out: Vec<Selector> =
             exclude.iter().map(|text| selector(text.trim_start_matches('?'))).collect();
-        let mut entries: Vec<Entry<'_>> = matching
-            .iter()
-            .map(|selector| Entry { place: &places[0], wanted: Wanted::Matching(selector) })
-            .collect();
+        let mut entries: Vec<Entry<'_>> =
+            matching.iter().map(|selector| matching_entry(&places[0], selector)).collect();
         if !lines.is_empty() {
             let wanted = Wanted::Listed { path: "hosts.txt", lines };
-            entries.push(Entry { place: &places[0], wanted });
+            entries.push(Entry { place: &places[0], wanted, must_match: None });
         }
         let exclusions = out.iter().zip(exclude).map(|(selector, text)| Exclusion {
             place: &places[9],
@@ -512,15 +587,16 @@ mod tests {
     #[test]
     fn a_misspelt_name_is_answered_with_its_line_and_the_name_that_was_meant() {
         let (name, place) = (FleetName::from("web"), line(3));
-        let (typo, listed) = (selector("name: wbe-01"), line(8));
+        let (typo, at) = (selector("name: wbe-01"), line(8));
         let rules = Rules {
             fleet: &name,
             place: &place,
             hosts: vec![
-                Entry { place: &place, wanted: Wanted::Matching(&typo) },
+                matching_entry(&place, &typo),
                 Entry {
                     place: &place,
-                    wanted: Wanted::Listed { path: "h", lines: vec![("db-1", &listed)] },
+                    wanted: Wanted::Listed { path: "h", lines: vec![listed("db-1", &at)] },
+                    must_match: None,
                 },
             ],
             exclude: Vec::new(),
@@ -546,7 +622,7 @@ mod tests {
         let rules = |n: usize, selector| Rules {
             fleet: &names[n],
             place: &places[n],
-            hosts: vec![Entry { place: &places[n], wanted: Wanted::Matching(selector) }],
+            hosts: vec![matching_entry(&places[n], selector)],
             exclude: Vec::new(),
             expect: None,
         };
@@ -564,7 +640,7 @@ mod tests {
         let rules = Rules {
             fleet: &name,
             place: &place,
-            hosts: vec![Entry { place: &place, wanted: Wanted::Matching(&web) }],
+            hosts: vec![matching_entry(&place, &web)],
             exclude: vec![Exclusion { place: &out, selector: &second, allow_none: false }],
             expect: None,
         };
@@ -574,5 +650,71 @@ mod tests {
         assert_eq!((excluded.server.id.as_str(), excluded.rule.as_str()), ("s-2", "name: web-02"));
         assert_eq!(excluded.place, out);
         assert_eq!(selections[0].chosen[0].because, "name: web-*");
+    }
+
+    #[test]
+    fn s11_live_servers_have_to_be_what_their_list_says() {
+        let (name, place, asked) = (FleetName::from("web"), line(3), line(4));
+        let (ask, db) = (selector("tag: role=web"), selector("name: db-01"));
+        let check = |entries: Vec<Entry<'_>>, out: &[&Selector], expected: &[&str]| {
+            let exclude =
+                out.iter().map(|selector| Exclusion { place: &place, selector, allow_none: false });
+            let rules = Rules {
+                fleet: &name,
+                place: &place,
+                hosts: entries,
+                exclude: exclude.collect(),
+                expect: None,
+            };
+            let refusals = select(&[rules], &servers()).err().unwrap_or_default();
+            let shown: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+            assert_eq!(shown, expected);
+        };
+        let places = [line(7), line(8), line(9)];
+        let file = |lines: &[&'static str]| Entry {
+            place: &place,
+            wanted: Wanted::Listed {
+                path: "h",
+                lines: lines.iter().zip(&places).map(|(text, at)| listed(text, at)).collect(),
+            },
+            must_match: Some((&ask, &asked)),
+        };
+        let other = "p.yaml:8: server db-01 (s-4) does not match `tag: role=web` (p.yaml:4): it has \
+                     the tag role=db";
+        check(vec![file(&["web-01", "s-2"])], &[], &[]);
+        check(vec![file(&["web-01", "db-01"])], &[], &[other]);
+        check(vec![file(&["web-01", "s-4"])], &[], &[other]);
+        check(vec![file(&["web-01", "db-01"])], &[&db], &[]);
+        let by_name = Entry { must_match: Some((&ask, &asked)), ..matching_entry(&places[1], &db) };
+        check(vec![by_name], &[], &[other]);
+        let line = Line { named: Some("web-02"), ..listed("s-1", &places[0]) };
+        let wanted = Wanted::Listed { path: "h", lines: vec![line] };
+        check(
+            vec![Entry { place: &place, wanted, must_match: None }],
+            &[],
+            &["p.yaml:7: server s-1 is named `web-01`, and the line says `web-02`"],
+        );
+    }
+
+    #[test]
+    fn two_rows_of_one_server_are_an_error_unless_they_say_the_same() {
+        let (name, places) = (FleetName::from("web"), [line(7), line(8)]);
+        let rows = |first, second| {
+            let line = |n: usize, text, row| Line { row, ..listed(text, &places[n]) };
+            let lines = vec![line(0, "web-01", first), line(1, "s-1", second)];
+            let wanted = Wanted::Listed { path: "h", lines };
+            let rules = Rules {
+                fleet: &name,
+                place: &places[0],
+                hosts: vec![Entry { place: &places[0], wanted, must_match: None }],
+                exclude: Vec::new(),
+                expect: None,
+            };
+            select(&[rules], &servers()).map(|found| found[0].chosen[0].row).map_err(|e| e[0].code)
+        };
+        assert_eq!(rows(None, None), Ok(None));
+        assert_eq!(rows(Some(4), Some(4)), Ok(Some(4)));
+        assert_eq!(rows(None, Some(4)), Ok(Some(4)));
+        assert_eq!(rows(Some(4), Some(5)), Err("two_rows"));
     }
 }

@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 
 use crate::domain::Server;
-use crate::fleet::{Entry, Exclusion, Refusal, Rules, Selection, Wanted, select};
-use crate::playbook::{Exclude, FleetSpec, HostEntry, Hosts, Playbook, Treatment};
+use crate::fleet::{Chosen, Entry, Exclusion, Line, Refusal, Rules, Selection, Wanted, select};
+use crate::playbook::{Exclude, FleetSpec, HostEntry, HostLine, Hosts, Playbook, Treatment};
 
 use super::Narrowing;
 
@@ -33,22 +33,27 @@ fn rules(fleet: &FleetSpec) -> Rules<'_> {
 fn entry(entry: &HostEntry) -> Entry<'_> {
     let wanted = match &entry.hosts {
         Hosts::Matching(selector) => Wanted::Matching(selector),
-        Hosts::Listed { path, lines } => Wanted::Listed {
-            path,
-            lines: lines.iter().map(|line| (line.text.as_str(), &line.place)).collect(),
-        },
+        Hosts::Listed { path, lines } => {
+            Wanted::Listed { path, lines: lines.iter().map(line).collect() }
+        }
     };
-    Entry { place: &entry.place, wanted }
+    let must_match = entry.must_match.as_ref().map(|(selector, place)| (selector, place));
+    Entry { place: &entry.place, wanted, must_match }
+}
+
+fn line(line: &HostLine) -> Line<'_> {
+    Line { text: &line.text, named: line.named.as_deref(), row: line.row, place: &line.place }
 }
 
 fn exclusion(exclude: &Exclude) -> Exclusion<'_> {
     Exclusion { place: &exclude.place, selector: &exclude.selector, allow_none: exclude.allow_none }
 }
 
-/// The treatments of a fleet, each made once: servers that match the same overrides share one.
+/// The treatments of a fleet, each made once: servers that match the same overrides and have the
+/// same row share one.
 pub(super) struct Treatments<'p> {
     fleet: &'p FleetSpec,
-    made: IndexMap<Vec<usize>, Treatment>,
+    made: IndexMap<(Vec<usize>, Option<usize>), Treatment>,
 }
 
 impl<'p> Treatments<'p> {
@@ -57,16 +62,17 @@ impl<'p> Treatments<'p> {
     }
 
     /// The treatment of a server, and its number within the fleet.
-    pub(super) fn of(&mut self, server: &Server) -> (usize, &Treatment) {
+    pub(super) fn of(&mut self, chosen: &Chosen<'_>) -> (usize, &Treatment) {
         let overrides = self.fleet.overrides.iter().enumerate();
         let matching: Vec<usize> = overrides
-            .filter(|(_, (selector, _))| selector.matches(server))
+            .filter(|(_, (selector, _))| selector.matches(chosen.server))
             .map(|(index, _)| index)
             .collect();
         let fleet = self.fleet;
-        let entry = self.made.entry(matching);
+        let entry = self.made.entry((matching, chosen.row));
         let number = entry.index();
-        let treatment = entry.or_insert_with_key(|matching| fleet.treatment_for(matching));
+        let treatment =
+            entry.or_insert_with_key(|(matching, row)| fleet.treatment_for(matching, *row));
         (number, treatment)
     }
 }

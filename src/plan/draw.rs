@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
                 self.left_out.push(left_out);
                 continue;
             }
-            let (number, treatment) = treatments.of(chosen.server);
+            let (number, treatment) = treatments.of(&chosen);
             if numbers.len() <= number {
                 numbers.push(None);
             }

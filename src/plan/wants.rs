@@ -37,7 +37,7 @@ impl Wants {
             let Some(fleet) = playbook.fleets.get(&selection.fleet) else { continue };
             let mut treatments = Treatments::new(fleet);
             for chosen in selection.chosen {
-                let (_, treatment) = treatments.of(chosen.server);
+                let (_, treatment) = treatments.of(&chosen);
                 wants.add(chosen.server, treatment);
             }
         }

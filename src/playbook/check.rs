@@ -19,6 +19,19 @@ pub(super) fn check(root: &Node, text: &str, whole: Whole) -> Vec<Problem> {
     checker.problems
 }
 
+/// The same of a tree that is an override without its `match`.
+pub(super) fn check_override(root: &Node, text: &str) -> Vec<Problem> {
+    let mut checker = Checker { text, whole: Whole::Yes, problems: Vec::new() };
+    for entry in root.entries().unwrap_or_default() {
+        let name = &*entry.key.text;
+        if let Some(key) = grammar::OVERRIDE.keys.iter().find(|key| key.name == name) {
+            let at = At { key: name, span: entry.key.span, null: key.null };
+            checker.value(key.shape, &entry.value, at);
+        }
+    }
+    checker.problems
+}
+
 /// The key that a value stands behind.
 #[derive(Clone, Copy)]
 struct At<'a> {
@@ -414,7 +427,7 @@ fn first_lower(doc: &str) -> String {
 fn is_choice(table: &Table, name: &str) -> bool {
     match table.rule {
         Rule::Any | Rule::OneOf => true,
-        Rule::SomeCondition => name != "allow_none",
+        Rule::SomeCondition => !grammar::NO_CONDITIONS.contains(&name),
         Rule::OneAction => {
             grammar::STEP_WORDS.contains(&name) || !table.keys.iter().any(|key| key.name == name)
         }

@@ -18,6 +18,9 @@ pub struct Explanation {
     pub bad: Option<&'static str>,
     /// The same playbook, mended.
     pub mended: Option<&'static str>,
+    /// The file that the bad one names, and the file that the mended one names, where the problem is
+    /// in it: name and content.
+    pub files: Option<[(&'static str, &'static str); 2]>,
 }
 
 /// How much of a playbook has to be understood to see a problem.
@@ -52,8 +55,28 @@ macro_rules! example {
     };
 }
 
+macro_rules! files {
+    ($name:literal) => {
+        None
+    };
+    ($name:literal $ending:literal) => {
+        Some([
+            (
+                concat!($name, ".", $ending),
+                include_str!(concat!("../../tests/problems/", $name, ".", $ending)),
+            ),
+            (
+                concat!($name, ".mended.", $ending),
+                include_str!(concat!("../../tests/problems/", $name, ".mended.", $ending)),
+            ),
+        ])
+    };
+}
+
+// `shown`: an example is stored; `shown with "csv"`: it names such a file, and the problem is in that.
+// `told`: no stored text can show it.
 macro_rules! codes {
-    ($($variant:ident $name:literal $how:ident, $title:literal: $text:literal;)*) => {
+    ($($variant:ident $name:literal $how:ident $(with $file:literal)?, $title:literal: $text:literal;)*) => {
         /// What kind of problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Code { $(#[doc = $title] $variant,)* }
@@ -72,6 +95,7 @@ macro_rules! codes {
             text: $text,
             bad: example!($how $name ".yaml"),
             mended: example!($how $name ".mended.yaml"),
+            files: files!($name $($file)?),
         },)*];
     };
 }
@@ -167,12 +191,26 @@ codes! {
         "Keys of one entry must all hold, and a file is not a condition on a server.";
     FileUnreadable "file_unreadable" shown, "a file that cannot be read":
         "Files that a playbook names are read when it is checked, and their hash goes into the plan.";
-    EmptyInventory "empty_inventory" told, "an inventory without a server":
-        "The file has only blank lines and comments. Nothing selected is an error.";
-    PatternInInventory "pattern_in_inventory" told, "a pattern in an inventory":
+    EmptyInventory "empty_inventory" shown with "txt", "an inventory without a server":
+        "The file lists no server. Nothing selected is an error.";
+    PatternInInventory "pattern_in_inventory" shown with "txt", "a pattern in an inventory":
         "An inventory lists servers one by one; patterns belong into the playbook.";
-    ListedTwice "listed_twice" told, "a server twice in one inventory":
+    ListedTwice "listed_twice" shown with "txt", "a server twice in one inventory":
         "One of the lines may have been meant as another server.";
+    BadInventory "bad_inventory" shown with "txt", "not the format that the file should have":
+        "A file's name says its format: `.csv` and `.tsv` a table, `.ini` and `.cfg` or `.yaml` and `.yml` an inventory of Ansible, `.json` what `terraform show -json` prints. Any other name: the first line, where it can be nothing else, or one id or name a line. Nothing is read halfway.";
+    UnknownColumn "unknown_column" shown with "csv", "a column that does not exist":
+        "Columns of a CSV file are `id`, `name`, and keys of an override with dots, such as `reinstall.key_name`. A misspelt one would otherwise be ignored, and the fleet's value be used.";
+    BadRow "bad_row" shown with "csv", "a row that does not fit":
+        "Every row says which server it is about, and has one cell for each column. `-` leaves a key as the fleet has it.";
+    BadRange "bad_range" shown with "ini", "not a range of names":
+        "`web-[01:10]` stands for ten names, `db-[a:c]` for three. Zeros in front are kept.";
+    UnknownGroup "unknown_group" shown with "ini", "a group that does not exist":
+        "The file has no group of this name; groups of Terraform are addresses of resources and modules, without the keys of `count` and `for_each`.";
+    GroupNeeded "group_needed" shown with "ini", "a file with several groups":
+        "An inventory of Ansible, or a state of Terraform, holds servers for many purposes. Which of them are to be wiped is said, never guessed; `group: all` says that all are meant.";
+    LonelyGroup "lonely_group" shown, "a group of nothing":
+        "`group` chooses among the groups of a file. Without a file, or in one that is a plain list, it says nothing.";
     UnknownFleet "unknown_fleet" shown, "a fleet that does not exist":
         "`depends_on` names a fleet that the playbook does not have.";
     DependsOnItself "depends_on_itself" shown, "a fleet that waits for itself":
@@ -257,6 +295,13 @@ impl Code {
             | Self::FileAndConditions
             | Self::FileUnreadable
             | Self::EmptyInventory
+            | Self::BadInventory
+            | Self::UnknownColumn
+            | Self::BadRow
+            | Self::BadRange
+            | Self::UnknownGroup
+            | Self::GroupNeeded
+            | Self::LonelyGroup
             | Self::PatternInInventory
             | Self::ListedTwice
             | Self::UnknownFleet

@@ -45,7 +45,8 @@ fn fleet(
     let base = defaults.merged(patch(desk, node));
     let (overrides, patches) = overrides(desk, node).into_iter().unzip();
     let items = |key| node.get(key).and_then(Node::items).unwrap_or_default();
-    let hosts: Vec<HostEntry> = items("hosts").iter().filter_map(|item| host(desk, item)).collect();
+    let mut rows = Vec::new();
+    let hosts = items("hosts").iter().filter_map(|item| host(desk, item, &mut rows)).collect();
     let exclude = items("exclude").iter().filter_map(|item| exclude(desk, item)).collect();
     let expect = node
         .entry("expect")
@@ -63,6 +64,7 @@ fn fleet(
         overrides,
         base,
         patches,
+        rows,
     };
     every_name(desk, node, &fleet);
     fleet
@@ -112,11 +114,15 @@ pub(super) fn selector(desk: &mut Desk<'_>, node: &Node) -> Option<Selector> {
     }
 }
 
-fn host(desk: &mut Desk<'_>, node: &Node) -> Option<HostEntry> {
+fn host(desk: &mut Desk<'_>, node: &Node, rows: &mut Vec<Patch>) -> Option<HostEntry> {
     let place = desk.place(begin(node));
+    let must_match = node
+        .entry("must_match")
+        .and_then(|entry| Some((selector(desk, &entry.value)?, desk.place(entry.key.span))));
     let Some(file) = node.entry("file") else {
+        lonely_group(desk, node);
         let selector = selector(desk, node)?;
-        return Some(HostEntry { place, hosts: Hosts::Matching(selector) });
+        return Some(HostEntry { place, hosts: Hosts::Matching(selector), must_match });
     };
     let others = node.entries().unwrap_or_default();
     let condition = ["id", "name", "tag", "az"];
@@ -128,13 +134,32 @@ fn host(desk: &mut Desk<'_>, node: &Node) -> Option<HostEntry> {
             )
             .label(other.key.span, "a condition")
             .label(file.key.span, "a file that lists the servers")
-            .help("make two entries of it, or take servers of the file out with `exclude`"),
+            .help("make two entries of it, take servers of the file out with `exclude`, or demand it of all with `must_match`"),
         );
         return None;
     }
-    let (pinned, bytes) = desk.read(&file.value)?;
-    let lines = inventory::read(desk, &file.value, &pinned.path, bytes)?;
-    Some(HostEntry { place, hosts: Hosts::Listed { path: pinned.path, lines } })
+    let named = desk.read(&file.value)?;
+    let group = node.get("group");
+    let wanted = inventory::Wanted { file: &file.value, group };
+    let lines = inventory::read(desk, wanted, &named, rows)?;
+    let path = match group.and_then(text) {
+        Some(group) => format!("{}, group {group}", named.file.path),
+        None => named.file.path,
+    };
+    Some(HostEntry { place, hosts: Hosts::Listed { path, lines }, must_match })
+}
+
+/// A group of what?
+fn lonely_group(desk: &mut Desk<'_>, node: &Node) {
+    let Some(group) = node.entry("group") else { return };
+    // Without a condition as well the entry was refused as empty.
+    if node.entries().is_some_and(|entries| entries.len() > 1) {
+        desk.report(
+            Problem::error(Code::LonelyGroup, "a `group` without a `file`")
+                .label(group.key.span, "a group of what?")
+                .help("groups are those of an Ansible inventory: add `file`, or remove `group`"),
+        );
+    }
 }
 
 fn exclude(desk: &mut Desk<'_>, node: &Node) -> Option<Exclude> {

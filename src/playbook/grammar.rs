@@ -313,10 +313,31 @@ static HOST: Table = Table {
         NAME_KEY,
         TAG_KEY,
         AZ_KEY,
-        key("file", Shape::Text, "A file with one id or name a line; `#` begins a comment."),
+        key(
+            "file",
+            Shape::Text,
+            "A file that lists servers: one id or name a line, CSV, an Ansible inventory, or what `terraform show -json` prints.",
+        ),
+        key("group", Shape::Text, "Which group of the file; `all` is every server of it."),
+        key(
+            "must_match",
+            Shape::Map(&MUST_MATCH),
+            "What every server of this entry has to be; otherwise the plan is refused.",
+        ),
     ],
-    later: &["must_match"],
+    later: &[],
 };
+
+static MUST_MATCH: Table = Table {
+    name: "must_match",
+    what: "`must_match`",
+    rule: Rule::SomeCondition,
+    keys: &[NAME_KEY, TAG_KEY, AZ_KEY],
+    later: &[],
+};
+
+/// Keys of an entry that are no condition on servers.
+pub(super) const NO_CONDITIONS: &[&str] = &["allow_none", "group", "must_match"];
 
 static EXCLUDE: Table = Table {
     name: "exclude",
@@ -349,7 +370,7 @@ static DEPENDS_ON: Table = Table {
     later: &[],
 };
 
-static OVERRIDE: Table = Table {
+pub(super) static OVERRIDE: Table = Table {
     name: "override",
     what: "an entry of `overrides`",
     rule: Rule::Any,

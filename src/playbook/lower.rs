@@ -3,7 +3,9 @@
 //! Start with [`lower`]. It goes on after a problem, with a value left out, so that the rest of the
 //! file is looked at too; whether there is a playbook in the end is decided by the caller.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -19,23 +21,68 @@ use super::treatment::{number, owned, text};
 
 /// What lowering works with: the text, the files, and the list of problems.
 pub(super) struct Desk<'a> {
-    pub(super) source: &'a Source,
-    lines: Lines,
+    /// The text that is being read just now.
+    pub(super) seat: Seat,
+    /// The playbook's folder, seen from where refleet was started.
+    root: PathBuf,
     files: &'a dyn Files,
-    pinned: Vec<PinnedFile>,
+    /// Files by their path seen from the playbook, so that each is read once.
+    read: BTreeMap<String, Arc<[u8]>>,
+    pinned: IndexMap<String, PinnedFile>,
     /// Patterns of names so far: each costs time for every server, and memory.
     pub(super) patterns: usize,
     pub(super) problems: Vec<Problem>,
+    /// Of every text that was read: what its pictures must not show.
+    pub(super) hidden: Vec<(Source, Vec<Span>)>,
+}
+
+/// A text that is being read, and where it stands.
+pub(super) struct Seat {
+    pub(super) source: Source,
+    lines: Lines,
+    /// Its folder, seen from the playbook's.
+    folder: PathBuf,
+}
+
+impl Seat {
+    /// The place of a text: `path` is seen from the playbook's folder.
+    pub(super) fn new(source: Source, path: &str) -> Self {
+        let folder = Path::new(path).parent().unwrap_or(Path::new("")).to_owned();
+        Self { lines: Lines::of(&source), source, folder }
+    }
+}
+
+/// A file that was read.
+pub(super) struct Named {
+    /// As plans name it: seen from where refleet was started.
+    pub(super) file: PinnedFile,
+    /// Seen from the playbook's folder.
+    pub(super) path: String,
+    pub(super) bytes: Arc<[u8]>,
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(source: &'a Source, files: &'a dyn Files) -> Self {
-        let lines = Lines::of(source);
-        Self { source, lines, files, pinned: Vec::new(), patterns: 0, problems: Vec::new() }
+    pub(super) fn new(source: &Source, files: &'a dyn Files) -> Self {
+        let root = Path::new(&source.name).parent().unwrap_or(Path::new("")).to_owned();
+        Self {
+            seat: Seat::new(source.clone(), ""),
+            root,
+            files,
+            read: BTreeMap::new(),
+            pinned: IndexMap::new(),
+            patterns: 0,
+            problems: Vec::new(),
+            hidden: Vec::new(),
+        }
+    }
+
+    /// Reads on in another text; gives back the one before.
+    pub(super) fn sit(&mut self, seat: Seat) -> Seat {
+        std::mem::replace(&mut self.seat, seat)
     }
 
     pub(super) fn report(&mut self, problem: Problem) {
-        self.problems.push(problem.found_in(self.source));
+        self.problems.push(problem.found_in(&self.seat.source));
     }
 
     pub(super) fn report_elsewhere(&mut self, problem: Problem) {
@@ -43,41 +90,50 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
-        self.lines.place(span)
+        self.seat.lines.place(span)
     }
 
-    /// Reads a file that the playbook names, and pins its hash.
-    pub(super) fn read(&mut self, node: &Node) -> Option<(PinnedFile, Vec<u8>)> {
-        let path = owned(node)?;
-        match self.files.read(&path) {
-            Ok(bytes) => {
-                let file = PinnedFile { path: self.seen_from_here(&path), sha256: sha256(&bytes) };
-                if !self.pinned.contains(&file) {
-                    self.pinned.push(file.clone());
-                }
-                Some((file, bytes))
-            }
+    /// Reads a file that the text names, and pins its hash.
+    pub(super) fn read(&mut self, node: &Node) -> Option<Named> {
+        let written = owned(node)?;
+        let path = self.seat.folder.join(&written).to_string_lossy().into_owned();
+        let bytes = match self.bytes(&path) {
+            Ok(bytes) => bytes,
             Err(reason) => {
-                let message = format!("the file `{path}` cannot be read: {reason}");
+                let message = format!("the file `{written}` cannot be read: {reason}");
                 self.report(
                     Problem::error(Code::FileUnreadable, message)
                         .label(node.span, "named here")
-                        .help("relative paths are seen from the playbook's folder"),
+                        .help(
+                            "relative paths are seen from the folder of the file that names them",
+                        ),
                 );
-                None
+                return None;
             }
-        }
+        };
+        let seen = self.root.join(&path).to_string_lossy().into_owned();
+        let file = self.pinned.entry(path.clone());
+        let file = file.or_insert_with(|| PinnedFile { path: seen, sha256: sha256(&bytes) });
+        Some(Named { file: file.clone(), path, bytes })
     }
 
-    /// A path of the playbook, seen from where refleet was started.
+    fn bytes(&mut self, path: &str) -> Result<Arc<[u8]>, String> {
+        if let Some(bytes) = self.read.get(path) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes: Arc<[u8]> = self.files.read(path)?.into();
+        self.read.insert(path.to_owned(), Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    /// A path of the text, seen from where refleet was started.
     pub(super) fn seen_from_here(&self, path: &str) -> String {
-        let folder = Path::new(&self.source.name).parent().unwrap_or(Path::new(""));
-        folder.join(path).to_string_lossy().into_owned()
+        self.root.join(&self.seat.folder).join(path).to_string_lossy().into_owned()
     }
 
     /// Pins the hash of a file whose content is not looked at here.
     pub(super) fn pin(&mut self, node: &Node) -> Option<PinnedFile> {
-        self.read(node).map(|(file, _)| file)
+        self.read(node).map(|named| named.file)
     }
 }
 
@@ -91,7 +147,7 @@ pub(super) fn lower(desk: &mut Desk<'_>, root: &Node) -> Option<Playbook> {
     let simulator = simulator(desk, root, &cloud_name);
     most_hosts(desk, &guards, &fleets, root);
     Some(Playbook {
-        name: root.get("name").and_then(owned).unwrap_or_else(|| stem(&desk.source.name)),
+        name: root.get("name").and_then(owned).unwrap_or_else(|| stem(&desk.seat.source.name)),
         cloud: cloud_name,
         cloud_place: desk.place(cloud?.key.span),
         region: root.get("region").and_then(owned),
@@ -99,10 +155,10 @@ pub(super) fn lower(desk: &mut Desk<'_>, root: &Node) -> Option<Playbook> {
         limits,
         fleets,
         simulator,
-        files: std::mem::take(&mut desk.pinned),
+        files: std::mem::take(&mut desk.pinned).into_values().collect(),
         origin: Origin {
-            path: desk.source.name.clone(),
-            sha256: desk.source.sha256(),
+            path: desk.seat.source.name.clone(),
+            sha256: desk.seat.source.sha256(),
             commit: None,
             dirty: None,
         },

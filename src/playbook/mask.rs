@@ -44,7 +44,7 @@ pub(super) fn secrets(node: &Node, found: &mut Vec<Span>) {
     }
 }
 
-fn sounds_secret(key: &str) -> bool {
+pub(super) fn sounds_secret(key: &str) -> bool {
     ["pass", "secret", "token", "credential"].iter().any(|word| key.contains(word))
 }
 

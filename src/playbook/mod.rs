@@ -20,6 +20,7 @@ mod mask;
 mod merge;
 mod model;
 mod parse;
+mod paths;
 mod problem;
 mod scalars;
 mod schema;

@@ -124,6 +124,8 @@ pub struct FleetSpec {
     pub(super) base: Patch,
     /// What each override changes; as long as `overrides`.
     pub(super) patches: Vec<Patch>,
+    /// What rows of files change.
+    pub(super) rows: Vec<Patch>,
 }
 
 impl FleetSpec {
@@ -143,17 +145,26 @@ impl FleetSpec {
             overrides: Vec::new(),
             base: Patch::default(),
             patches: Vec::new(),
+            rows: Vec::new(),
         }
     }
 
-    /// The treatment of a server that these overrides match (indices into `overrides`, ascending):
-    /// keys of a later one win.
+    /// How many different rows of overrides its files have.
     #[must_use]
-    pub fn treatment_for(&self, matching: &[usize]) -> Treatment {
-        if matching.is_empty() {
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The treatment of a server that these overrides match (indices into `overrides`, ascending)
+    /// and that this row of a file is about: keys of a later override win, and those of the row, which
+    /// is about this server alone, win over all.
+    #[must_use]
+    pub fn treatment_for(&self, matching: &[usize], row: Option<usize>) -> Treatment {
+        if matching.is_empty() && row.is_none() {
             return self.treatment.clone();
         }
         let patches = matching.iter().filter_map(|index| self.patches.get(*index));
+        let patches = patches.chain(row.and_then(|row| self.rows.get(row)));
         patches.fold(self.base.clone(), |layer, patch| layer.merged(patch.clone())).into_treatment()
     }
 }
@@ -165,6 +176,16 @@ pub struct HostEntry {
     pub place: Place,
     /// What it selects.
     pub hosts: Hosts,
+    /// What each of its servers has to be, and where that is written (`safety.md`, S11).
+    pub must_match: Option<(Selector, Place)>,
+}
+
+impl HostEntry {
+    /// An entry that asks for nothing more.
+    #[must_use]
+    pub fn new(place: Place, hosts: Hosts) -> Self {
+        Self { place, hosts, must_match: None }
+    }
 }
 
 /// What an entry of `hosts` selects.
@@ -174,18 +195,22 @@ pub enum Hosts {
     Matching(Selector),
     /// Servers that a file lists.
     Listed {
-        /// The file.
+        /// The file, and the group of it.
         path: String,
-        /// Its lines, without blank ones and comments.
+        /// Its servers, in its order.
         lines: Vec<HostLine>,
     },
 }
 
-/// One line of an inventory file.
+/// One server of an inventory file.
 #[derive(Clone, Debug)]
 pub struct HostLine {
     /// A server's id or its name.
     pub text: String,
+    /// Its name, where `text` is its id and the file says both: they have to agree.
+    pub named: Option<String>,
+    /// What the file changes for it, by index: see [`FleetSpec::treatment_for`].
+    pub row: Option<usize>,
     /// Where it is written.
     pub place: Place,
 }

@@ -1,5 +1,7 @@
 //! The way of a text: tree, secrets, inserts, structure, meaning.
 
+use std::sync::Arc;
+
 use crate::yaml::{Flaw, FlawKind, Limits, Node, Span, Tree};
 
 use super::insert::Whole;
@@ -38,16 +40,21 @@ pub fn parse(source: &Source, files: &dyn Files) -> Parsed {
     let whole = if tree.flaws.is_empty() { Whole::Yes } else { Whole::No };
     let playbook = tree.root.as_ref().and_then(|root| playbook(&mut desk, root, whole));
     if tree.root.is_none() && tree.flaws.is_empty() {
-        desk.report(empty(&desk.source.name));
+        desk.report(empty(&desk.seat.source.name));
     }
     let mut problems = desk.problems;
-    problems.sort_by_key(|problem| {
-        (problem.source.name != source.name, problem.labels.first().map(|(span, _)| *span))
-    });
+    // The playbook first, then what it names, each in the order of its text.
+    problems.sort_by(|a, b| order(source, a).cmp(&order(source, b)));
     problems.truncate(MAX_PROBLEMS);
-    mask::apply(source, secrets, &mut problems);
+    let texts = desk.hidden.into_iter().chain([(source.clone(), secrets)]);
+    texts.for_each(|(source, hidden)| mask::apply(&source, hidden, &mut problems));
     let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
     Parsed { playbook: playbook.filter(|_| !refused), problems }
+}
+
+fn order<'p>(playbook: &Source, problem: &'p Problem) -> (bool, &'p str, Option<Span>) {
+    let name = problem.source.name.as_str();
+    (name != playbook.name, name, problem.labels.first().map(|(span, _)| *span))
 }
 
 fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> {
@@ -55,18 +62,19 @@ fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> 
         // A text or a list; a flaw may have told already what became of the map.
         if whole == Whole::Yes {
             desk.report(
-                empty(&desk.source.name)
+                empty(&desk.seat.source.name)
                     .label(Span { end: root.span.start, ..root.span }, "not a map of keys"),
             );
         }
         return None;
     };
     if entries.is_empty() && whole == Whole::Yes {
-        desk.report(empty(&desk.source.name));
+        desk.report(empty(&desk.seat.source.name));
         return None;
     }
-    let (root, problems) = insert::expand(root, &desk.source.text, whole);
-    let unfit = check::check(&root, &desk.source.text, whole);
+    let text = Arc::clone(&desk.seat.source.text);
+    let (root, problems) = insert::expand(root, &text, whole);
+    let unfit = check::check(&root, &text, whole);
     problems.into_iter().chain(unfit).for_each(|problem| desk.report(problem));
     lower::lower(desk, &root)
 }

@@ -122,7 +122,7 @@ fn object(table: &'static Table, definitions: &mut Map<String, Value>) -> Value 
         Rule::Any => {}
         Rule::SomeCondition => {
             let conditions: Vec<&str> =
-                names.into_iter().filter(|name| *name != "allow_none").collect();
+                names.into_iter().filter(|name| !grammar::NO_CONDITIONS.contains(name)).collect();
             made["anyOf"] = json!(one_of(&conditions));
         }
         Rule::OneOf => made["oneOf"] = json!(one_of(&names)),

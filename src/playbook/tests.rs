@@ -93,15 +93,15 @@ fn later_overrides_win_key_by_key() {
            { match: { name: a-* }, wait: { timeout: 2h }, reinstall: { key_name: a } }, \
            { match: { name: b-* }, wait: { timeout: 3h, settle: null }, verify: [defaults, { tcp: { port: 22 } }] }]",
     );
-    assert_eq!(fleet.treatment_for(&[]), fleet.treatment);
-    let first = fleet.treatment_for(&[0]);
+    assert_eq!(fleet.treatment_for(&[], None), fleet.treatment);
+    let first = fleet.treatment_for(&[0], None);
     assert_eq!(first.wait, Wait { settle: Millis::mins(1), timeout: Millis::mins(120) });
     let key = |name: &str| LoginSpec::KeyPair { name: name.to_owned(), owner: Some("u1".into()) };
     assert_eq!(
         (&first.reinstall.login, &fleet.treatment.reinstall.login),
         (&key("a"), &key("ops"))
     );
-    let both = fleet.treatment_for(&[0, 1]);
+    let both = fleet.treatment_for(&[0, 1], None);
     assert_eq!(both.wait, Wait { settle: Millis::mins(3), timeout: Millis::mins(180) });
     assert_eq!((&both.reinstall.login, both.verify.len()), (&key("a"), 3));
 }

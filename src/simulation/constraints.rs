@@ -32,7 +32,7 @@ fn place() -> Place {
 /// All servers `web-*` at once, with as many failures as there may be.
 fn playbook() -> Playbook {
     let selector = Selector::try_new(None, Some("web-*"), None, None).unwrap();
-    let hosts = vec![HostEntry { place: place(), hosts: Hosts::Matching(selector) }];
+    let hosts = vec![HostEntry::new(place(), Hosts::Matching(selector))];
     let mut fleet = FleetSpec::new("web".into(), place(), hosts);
     fleet.strategy = Strategy {
         canary: 0,

@@ -407,8 +407,9 @@ fn looks_like_an_id(text: &str) -> bool {
 
 /// The treatment of a fleet, and what each override alone makes of it.
 fn treatments(fleet: &FleetSpec) -> Vec<Treatment> {
-    let overridden = (0..fleet.overrides.len()).map(|index| fleet.treatment_for(&[index]));
-    std::iter::once(fleet.treatment.clone()).chain(overridden).collect()
+    let overridden = (0..fleet.overrides.len()).map(|index| fleet.treatment_for(&[index], None));
+    let rows = (0..fleet.rows()).map(|row| fleet.treatment_for(&[], Some(row)));
+    std::iter::once(fleet.treatment.clone()).chain(overridden).chain(rows).collect()
 }
 
 fn images(playbook: &Playbook) -> Vec<ImageSpec> {

@@ -20,7 +20,7 @@ pub(super) fn place(line: u32) -> Place {
 
 pub(super) fn fleet(name: &str, glob: &str, strategy: Strategy) -> FleetSpec {
     let selector = Selector::try_new(None, Some(glob), None, None).unwrap();
-    let hosts = vec![HostEntry { place: place(1), hosts: Hosts::Matching(selector) }];
+    let hosts = vec![HostEntry::new(place(1), Hosts::Matching(selector))];
     let mut fleet = FleetSpec::new(name.into(), place(1), hosts);
     fleet.strategy = strategy;
     fleet

@@ -104,7 +104,7 @@ impl Drawing {
 
     fn fleet(&mut self, name: &str) -> FleetSpec {
         let selector = Selector::try_new(None, Some(&format!("{name}-*")), None, None).unwrap();
-        let hosts = vec![HostEntry { place: place(1), hosts: Hosts::Matching(selector) }];
+        let hosts = vec![HostEntry::new(place(1), Hosts::Matching(selector))];
         let mut fleet = FleetSpec::new(name.into(), place(1), hosts);
         fleet.strategy = self.strategy();
         fleet.treatment = self.treatment();

@@ -166,7 +166,7 @@ pub(crate) fn fleet(name: &str, at: u32, globs: &[&str]) -> FleetSpec {
     let entries = globs
         .iter()
         .zip(at + 2..)
-        .map(|(glob, at)| HostEntry { place: line(at), hosts: Hosts::Matching(named(glob)) });
+        .map(|(glob, at)| HostEntry::new(line(at), Hosts::Matching(named(glob))));
     FleetSpec::new(name.into(), line(at), entries.collect())
 }
 

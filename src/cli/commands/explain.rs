@@ -29,14 +29,20 @@ pub(in crate::cli) fn explain(app: &App, args: &ExplainArgs) -> Result<Exit, Fai
 }
 
 fn text(explanation: &Explanation) -> String {
-    let Explanation { code, nature: _, title, text, bad, mended } = explanation;
+    let Explanation { code, nature: _, title, text, bad, mended, files } = explanation;
     let mut out = format!("{code}: {title}\n\n{}\n", text.trim_end());
-    for (heading, example) in [("Bad", bad), ("Mended", mended)] {
+    let [bad_file, mended_file] = files.map_or([None, None], |files| files.map(Some));
+    for (heading, example, file) in [("Bad", bad, bad_file), ("Mended", mended, mended_file)] {
         if let Some(example) = example {
-            let lines = example.trim_end().lines();
-            let indented: String = lines.map(|line| format!("    {line}\n")).collect();
-            out.push_str(&format!("\n{heading}:\n\n{indented}"));
+            out.push_str(&format!("\n{heading}:\n\n{}", indented(example)));
+        }
+        if let Some((name, content)) = file {
+            out.push_str(&format!("\n{heading}, {name}:\n\n{}", indented(content)));
         }
     }
     out
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().lines().map(|line| format!("    {line}\n")).collect()
 }

@@ -1,0 +1,252 @@
+//! A file that an entry of `hosts` names, from bytes to servers with their places.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::check;
+use super::super::lower::{Desk, Named, Seat};
+use super::super::merge::Patch;
+use super::super::model::HostLine;
+use super::super::problem::{Code, Problem};
+use super::super::source::{Lines, Source};
+use super::super::suggest::shown;
+use super::super::treatment::patch;
+use super::format::Format;
+use super::groups::{Groups, NoChoice};
+use super::{ansible_ini, ansible_yaml, columns, lines, terraform};
+use crate::yaml::{MAX_BYTES, Node, Span};
+
+/// More problems of one file are not worth telling one by one.
+pub(super) const MAX_PROBLEMS: usize = 10;
+
+/// Servers that one file may list.
+pub(super) const MOST_HOSTS: usize = 300_000;
+
+/// A server that a file lists.
+#[derive(Clone, Debug)]
+pub(super) struct Listing {
+    /// Its id or its name.
+    pub(super) text: String,
+    pub(super) span: Span,
+    /// Its name, where `text` is its id and the file says both.
+    pub(super) named: Option<String>,
+    /// What the file changes for it: an index into [`Listings::rows`].
+    pub(super) row: Option<usize>,
+}
+
+impl Listing {
+    pub(super) fn new(text: &str, span: Span) -> Self {
+        Self { text: text.to_owned(), span, named: None, row: None }
+    }
+}
+
+/// What a reader found.
+#[derive(Default)]
+pub(super) struct Listings {
+    pub(super) hosts: Vec<Listing>,
+    /// Overrides, as trees; of a CSV file only.
+    pub(super) rows: Vec<Node>,
+    pub(super) problems: Vec<Problem>,
+    /// What is wrong with the entry of the playbook that names the file.
+    pub(super) entry: Option<Problem>,
+    /// What is never shown.
+    pub(super) hidden: Vec<Span>,
+}
+
+/// What an entry of `hosts` says about its file.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Wanted<'n> {
+    /// The value of `file`.
+    pub(in super::super) file: &'n Node,
+    /// The value of `group`.
+    pub(in super::super) group: Option<&'n Node>,
+}
+
+/// Reads a file; `None` if it is refused. What rows change is added to `rows`, where the lines find
+/// it by index.
+pub(in super::super) fn read(
+    desk: &mut Desk<'_>,
+    wanted: Wanted<'_>,
+    named: &Named,
+    rows: &mut Vec<Patch>,
+) -> Option<Vec<HostLine>> {
+    let source = Source::new(named.file.path.as_str(), text(desk, wanted.file, named)?);
+    let format = Format::of(&named.path, &source.text);
+    let Listings { hosts, rows: trees, mut problems, entry, hidden } =
+        listings(&source, format, wanted);
+    let mut refused = entry.is_some();
+    entry.into_iter().for_each(|problem| desk.report(problem));
+    if problems.is_empty() {
+        problems.extend(bad_hosts(&hosts));
+    }
+    refused |= !problems.is_empty();
+    desk.hidden.push((source.clone(), hidden));
+    for problem in problems.into_iter().take(MAX_PROBLEMS) {
+        desk.report_elsewhere(problem.found_in(&source));
+    }
+    if refused || hosts.is_empty() {
+        if !refused {
+            nothing(desk, wanted, &named.file.path);
+        }
+        return None;
+    }
+    let first = rows.len();
+    let seat = Seat::new(source.clone(), &named.path);
+    rows.extend(patches(desk, seat, &trees)?);
+    let places = Lines::of(&source);
+    let line = |host: Listing| HostLine {
+        place: places.place(host.span),
+        text: host.text,
+        named: host.named,
+        row: host.row.map(|row| first + row),
+    };
+    Some(hosts.into_iter().map(line).collect())
+}
+
+/// The text, without the mark that some programs put in front.
+fn text(desk: &mut Desk<'_>, node: &Node, named: &Named) -> Option<String> {
+    let path = &named.file.path;
+    let (code, message, help) = if named.bytes.len() > MAX_BYTES {
+        (
+            Code::TooLarge,
+            format!("`{path}` has more than 64 MB"),
+            "that is more than 300,000 servers: split the file, and the playbook",
+        )
+    } else {
+        match std::str::from_utf8(&named.bytes) {
+            // Replaced, not removed: every place keeps its line and its bytes.
+            Ok(text) => {
+                return Some(text.replacen(
+                    '\u{feff}',
+                    "   ",
+                    usize::from(text.starts_with('\u{feff}')),
+                ));
+            }
+            Err(_) => (Code::NotUtf8, format!("`{path}` is not UTF-8"), "save the file as UTF-8"),
+        }
+    };
+    desk.report(Problem::error(code, message).label(node.span, "named here").help(help));
+    None
+}
+
+fn listings(source: &Source, format: Format, wanted: Wanted<'_>) -> Listings {
+    match format {
+        Format::Lines => without_groups(lines::read(&source.text), wanted),
+        Format::Csv => without_groups(columns::read(&source.text), wanted),
+        Format::Ini => {
+            let ini = ansible_ini::read(&source.text);
+            chosen(ini.groups, wanted, ini.problems, ini.hidden)
+        }
+        Format::Yaml => {
+            let yaml = ansible_yaml::read(&source.text);
+            chosen(yaml.groups, wanted, yaml.problems, yaml.hidden)
+        }
+        Format::Terraform => match terraform::read(&source.text) {
+            Ok(groups) => chosen(groups, wanted, Vec::new(), Vec::new()),
+            Err(why) => {
+                let message = format!("`{}`: {why}", source.name);
+                let problem = Problem::error(Code::BadInventory, message)
+                    .label(wanted.file.span, "named here")
+                    .help("write the file with `terraform show -json > servers.json`");
+                Listings { entry: Some(problem), ..Listings::default() }
+            }
+        },
+    }
+}
+
+fn chosen(
+    groups: Groups,
+    wanted: Wanted<'_>,
+    problems: Vec<Problem>,
+    hidden: Vec<Span>,
+) -> Listings {
+    let mut found = Listings { problems, hidden, ..Listings::default() };
+    if found.problems.is_empty() {
+        match groups.choose(wanted.group.and_then(super::super::treatment::text)) {
+            Ok(hosts) => found.hosts = hosts,
+            Err(NoChoice { code, message, help }) => {
+                let place = wanted.group.unwrap_or(wanted.file).span;
+                let problem =
+                    Problem::error(code, message).label(place, "which servers?").help(help);
+                found.entry = Some(problem);
+            }
+        }
+    }
+    found
+}
+
+fn without_groups(mut found: Listings, wanted: Wanted<'_>) -> Listings {
+    found.entry = wanted.group.map(|group| {
+        Problem::error(Code::LonelyGroup, "a `group`, and the file has no groups")
+            .label(group.span, "a group of what?")
+            .label(wanted.file.span, "a plain list of servers")
+            .help("remove `group`: every server of the file is meant")
+    });
+    found
+}
+
+fn nothing(desk: &mut Desk<'_>, wanted: Wanted<'_>, path: &str) {
+    desk.report(
+        Problem::error(Code::EmptyInventory, format!("`{path}` lists no server"))
+            .label(wanted.file.span, "named here")
+            .help("nothing selected is an error; one id or name a line is the simplest list"),
+    );
+}
+
+/// Patterns, blanks and repetitions: none of them is a server.
+fn bad_hosts(hosts: &[Listing]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    if let Some(host) = hosts.get(MOST_HOSTS) {
+        problems.push(
+            Problem::error(Code::TooLarge, "more than 300,000 servers in one file")
+                .label(clip(host.span), "one too many")
+                .help("split the file, and the playbook"),
+        );
+        return problems;
+    }
+    for host in hosts {
+        if host.text.contains(['*', '?', '{']) {
+            problems.push(
+                Problem::error(
+                    Code::PatternInInventory,
+                    format!("{} is a pattern, not a server", shown(&host.text)),
+                )
+                .label(clip(host.span), "a file lists servers one by one")
+                .help("select by pattern in the playbook: `hosts: [{ name: … }]`"),
+            );
+        } else if let Some(first) = seen.insert(&host.text, host.span) {
+            problems.push(
+                Problem::error(Code::ListedTwice, format!("{} is listed twice", shown(&host.text)))
+                    .label(clip(host.span), "again")
+                    .label(clip(first), "first here")
+                    .help("remove one of the lines"),
+            );
+        }
+    }
+    problems
+}
+
+/// A place that fits on a screen.
+fn clip(span: Span) -> Span {
+    Span { end: span.end.min(span.start.saturating_add(80)), ..span }
+}
+
+/// Reads what rows change as if it stood in a playbook; `None` if any of it is refused.
+fn patches(desk: &mut Desk<'_>, seat: Seat, trees: &[Node]) -> Option<Vec<Patch>> {
+    let text = Arc::clone(&seat.source.text);
+    let playbook = desk.sit(seat);
+    let before = desk.problems.len();
+    let mut made = Vec::new();
+    for tree in trees {
+        for problem in check::check_override(tree, &text) {
+            desk.report(problem);
+        }
+        made.push(patch(desk, tree));
+        if desk.problems.len() >= before + MAX_PROBLEMS {
+            break;
+        }
+    }
+    desk.sit(playbook);
+    (desk.problems.len() == before).then_some(made)
+}
