@@ -71,12 +71,18 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Goes on with a run that was interrupted or paused
     Resume(ResumeArgs),
+    /// Plans again what failed in a run or never began, asks, and does it
+    Retry(RetryArgs),
     /// Asks a run to start nothing new, finish what was begun, and wait for `resume`
     Pause(SteerArgs),
     /// Asks a run to start nothing new, finish what was begun, and end
     Stop(SteerArgs),
     /// Lets a run go on that waits for an approval
     Approve(SteerArgs),
+    /// Follows a run of another process
+    Watch(WatchArgs),
+    /// Gives a server back of which nobody knows what a run did to it last
+    Abandon(AbandonArgs),
     /// Lists the runs of the state file
     Runs(RunsArgs),
     /// Shows where the servers of a run are
@@ -167,6 +173,45 @@ pub(super) struct ResumeArgs {
     /// The run, or the beginning of its id [default: the only one that has not ended]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(super) run: Option<String>,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    /// The run, or the beginning of its id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) run: String,
+    /// Saves the plan there, for `apply`, and does nothing else
+    #[arg(long, value_name = "FILE", conflicts_with = "confirm")]
+    pub(super) out: Option<PathBuf>,
+    /// Confirms that so many servers will be wiped
+    #[arg(long, value_name = "N")]
+    pub(super) confirm: Option<usize>,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// The run, or the beginning of its id [default: the only one under way, or the newest]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) run: Option<String>,
+    /// Form of the lines; JSON tells the run from its beginning
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// Arguments of `abandon`.
+#[derive(Debug, Args)]
+pub(super) struct AbandonArgs {
+    /// The run, or the beginning of its id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) run: String,
+    /// The server, by its id, or by its name if no other server of the run has it
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) server: String,
+    /// Confirms it with the server's name
+    #[arg(long, value_name = "NAME")]
+    pub(super) confirm: Option<String>,
 }
 
 /// Arguments of `pause`, `stop` and `approve`.

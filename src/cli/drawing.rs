@@ -33,6 +33,7 @@ pub(super) fn narrowing(args: &NarrowingArgs) -> Narrowing {
     Narrowing {
         fleets: args.fleets.iter().map(|fleet| FleetName::from(fleet.as_str())).collect(),
         limits: args.limits.clone(),
+        ids: None,
     }
 }
 

@@ -224,7 +224,6 @@ impl State {
             // An answer that is still to come has to find its server where it left it.
             Event::Ended { .. } if self.is_submitting() => return None,
             // Whoever waited for an answer is dead: only somebody who saw what was open may end it.
-            Event::Abandoned { .. } if matches!(self, Self::Pending { .. }) => return None,
             Event::Ended { .. } | Event::Abandoned { .. } => Self::Ended,
             Event::StartedBack { .. } | Event::NotStartedBack { .. } => {
                 if self.is_settled_for_return() { Self::Ended } else { return None }

@@ -1,5 +1,6 @@
 //! What can go wrong with a state file. Each message completes "failed to …".
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -128,7 +129,7 @@ pub enum Error {
         since: Timestamp,
     },
     /// Other runs hold some of the servers.
-    #[error("claim the servers of the run: {}", list_some(.0, 5))]
+    #[error("claim the servers of the run: {}", by_run(.0))]
     Claimed(Vec<HeldClaim>),
     /// A process drives the run.
     #[error("take over run {run}: process {pid} drives it since {since}")]
@@ -177,7 +178,48 @@ pub enum Error {
     Closed,
 }
 
+/// Every run that holds some of them is named, however many those are.
+fn by_run(held: &[HeldClaim]) -> String {
+    let mut runs: BTreeMap<&RunId, Vec<&HeldClaim>> = BTreeMap::new();
+    for claim in held {
+        runs.entry(&claim.run).or_default().push(claim);
+    }
+    let told = runs.into_values().filter_map(|claims| {
+        let (first, rest) = claims.split_first()?;
+        let rest: Vec<&ServerId> = rest.iter().map(|claim| &claim.server).collect();
+        Some(match rest[..] {
+            [] => first.to_string(),
+            _ => format!("{first}, and so are {}", list_some(&rest, 4)),
+        })
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
 /// Which runs there are instead.
 fn those(runs: &[RunId]) -> String {
     if runs.is_empty() { String::new() } else { format!(", which has {}", list_some(runs, 5)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_run_that_holds_a_server_is_named() {
+        let claim = |n: u32, run: &str| HeldClaim {
+            server: format!("s{n}").as_str().into(),
+            run: run.into(),
+            since: Timestamp(0),
+            alive: Some(7),
+            open: Vec::new(),
+        };
+        let mut held: Vec<HeldClaim> = (1..9).map(|n| claim(n, "one")).collect();
+        held.push(claim(9, "two"));
+        let text = Error::Claimed(held).to_string();
+        assert!(text.contains("s1 is held by run one"), "{text}");
+        assert!(
+            text.contains("and so are s2, s3, s4, s5 and 3 more; s9 is held by run two"),
+            "{text}"
+        );
+    }
 }

@@ -1,10 +1,12 @@
 //! What can be read back: runs in short, and one run in full.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 use crate::domain::{
-    CloseCause, Counts, Event, PauseCause, PlanId, Record, RunId, Time, Timestamp,
+    CloseCause, Counts, Event, PauseCause, PlanId, Record, RunId, ServerId, Time, Timestamp,
 };
 
 use super::Error;
@@ -97,6 +99,13 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, Error> {
         alive: None,
     };
     Ok(RunRow { summary, owner: (row.get(5)?, Timestamp(row.get(6)?)) })
+}
+
+/// The servers that a run has claims on.
+pub(super) fn held(connection: &Connection, run: &RunId) -> Result<BTreeSet<ServerId>, Error> {
+    let mut select = connection.prepare_cached("SELECT server FROM claim WHERE run = ?1")?;
+    let rows = select.query_map([run.as_str()], |row| row.get::<_, String>(0))?;
+    rows.map(|row| Ok(ServerId::from(row?))).collect()
 }
 
 /// The records of a run after that number, in their order.

@@ -140,6 +140,20 @@ impl Store {
         Ok(self.load(run).await?.records)
     }
 
+    /// A run by its whole id: only this one is looked at.
+    pub async fn look(&self, run: &RunId) -> Result<RunSummary, Error> {
+        let (locks, run) = (self.locks.clone(), run.clone());
+        let task =
+            move |connection: &mut Connection| with_life(query::run(connection, &run)?, &locks);
+        self.writer.task(task).await
+    }
+
+    /// The servers that a run holds.
+    pub async fn held(&self, run: &RunId) -> Result<BTreeSet<ServerId>, Error> {
+        let run = run.clone();
+        self.writer.task(move |connection| query::held(connection, &run)).await
+    }
+
     /// The records of a run after that number, in their order.
     pub async fn records_after(&self, run: &RunId, seq: u64) -> Result<Vec<Record>, Error> {
         let run = run.clone();

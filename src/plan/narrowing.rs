@@ -1,6 +1,8 @@
 //! A part of a playbook: some of its fleets, some of their servers. Never more than the whole.
 
-use crate::domain::{FleetName, Server, count};
+use std::collections::BTreeSet;
+
+use crate::domain::{FleetName, Server, ServerId, count};
 use crate::fleet::{Pattern, Refusal, Selection, did_you_mean};
 use crate::playbook::Playbook;
 
@@ -11,13 +13,16 @@ pub struct Narrowing {
     pub fleets: Vec<FleetName>,
     /// Servers that any of these has, by glob of the name or by id; empty: no narrowing by server.
     pub limits: Vec<String>,
+    /// These servers and no other; `None`: no narrowing by id. Who is not selected any more is no
+    /// mistake: the list is not typed, it comes from an earlier run.
+    pub ids: Option<BTreeSet<ServerId>>,
 }
 
 impl Narrowing {
     /// Whether anything is narrowed.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.fleets.is_empty() && self.limits.is_empty()
+        self.fleets.is_empty() && self.limits.is_empty() && self.ids.is_none()
     }
 
     /// Takes out of `selections` what this does not let through. Every word must let something
@@ -30,6 +35,20 @@ impl Narrowing {
         let mut refusals = self.refuse_unknown_fleets(playbook);
         if !self.fleets.is_empty() {
             selections.retain(|selection| self.fleets.contains(&selection.fleet));
+        }
+        if let Some(ids) = &self.ids {
+            for selection in &mut *selections {
+                selection.chosen.retain(|chosen| ids.contains(&chosen.server.id));
+                selection.excluded.retain(|excluded| ids.contains(&excluded.server.id));
+            }
+            selections.retain(|selection| !selection.chosen.is_empty());
+            if selections.is_empty() {
+                refusals.push(Refusal::new(
+                    "nothing_selected",
+                    "the playbook selects none of these servers any more",
+                    "apply it as it is, or bring back what selected them",
+                ));
+            }
         }
         let mut patterns = self.patterns(&mut refusals);
         if !refusals.is_empty() {

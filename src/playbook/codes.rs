@@ -223,6 +223,8 @@ codes! {
         "Playbooks are kept in git and shown in reviews. Passwords are given by reference: an environment variable, a file or a command. The value is read right before it is sent, and kept nowhere.";
     LonelyOwner "lonely_owner" shown, "an owner without a key":
         "`key_owner` says whose key pair `key_name` is; alone it says nothing.";
+    PauseWithoutCanary "pause_without_canary" shown, "a pause after no canary":
+        "`pause: after_canary` waits for an approval between the canary and the rest. With `canary: 0` there is no such place, and the run would go on without asking anybody.";
     EmptyOverride "empty_override" shown, "an override that changes nothing":
         "It matches servers and leaves them as they are.";
     MissingStep "missing_step" shown, "a step is missing":
@@ -245,6 +247,7 @@ codes! {
 
 impl Code {
     /// Every code says so for itself: one that is new cannot be forgotten.
+    #[expect(clippy::too_many_lines, reason = "a table, with a line for each code")]
     const fn nature(self) -> Nature {
         match self {
             // A blank is `null` to JSON, and `null` may stand where a value is inherited.
@@ -309,6 +312,7 @@ impl Code {
             | Self::DependsTwice
             | Self::TwoLogins
             | Self::LonelyOwner
+            | Self::PauseWithoutCanary
             | Self::EmptyOverride
             | Self::MissingStep
             | Self::RepeatedStep

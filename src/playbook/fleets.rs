@@ -11,7 +11,7 @@ pub(super) use super::model::FleetSpec;
 use super::inventory;
 use super::lower::Desk;
 use super::merge::{Patch, StrategyPatch};
-use super::model::{DependsOn, Exclude, HostEntry, Hosts, Share};
+use super::model::{DependsOn, Exclude, HostEntry, Hosts, Pause, Share};
 use super::problem::{Code, Problem};
 use super::treatment::{number, one_or_many, patch, strategy, text};
 use super::{scalars, steps, suggest};
@@ -30,6 +30,7 @@ pub(super) fn fleets(desk: &mut Desk<'_>, root: &Node) -> IndexMap<FleetName, Fl
     for entry in entries.iter().filter(|entry| entry.value.entries().is_some()) {
         let fleet = fleet(desk, entry, &names, (treatment.clone(), pace.clone()));
         lonely_owner(desk, &fleet, &entry.value, root.get("defaults"));
+        pause_without_canary(desk, &fleet, &entry.value, root.get("defaults"));
         fleets.insert(fleet.name.clone(), fleet);
     }
     fleets
@@ -251,6 +252,26 @@ fn lonely_owner(desk: &mut Desk<'_>, fleet: &FleetSpec, node: &Node, defaults: O
         Problem::error(Code::LonelyOwner, message)
             .label(span, "the owner of which key pair?")
             .help("add `key_name`, or remove `key_owner`: without both the server's own key pair is used"),
+    );
+}
+
+/// A fleet that is to pause after its canary, and has none, would never pause.
+fn pause_without_canary(
+    desk: &mut Desk<'_>,
+    fleet: &FleetSpec,
+    node: &Node,
+    defaults: Option<&Node>,
+) {
+    if fleet.strategy.pause != Pause::AfterCanary || fleet.strategy.canary > 0 {
+        return;
+    }
+    let pause = |layer: &Node| layer.get("strategy")?.entry("pause").map(|entry| entry.key.span);
+    let Some(span) = pause(node).or_else(|| pause(defaults?)) else { return };
+    let message = format!("fleet `{}` pauses after a canary that it does not have", fleet.name);
+    desk.report(
+        Problem::error(Code::PauseWithoutCanary, message)
+            .label(span, "nothing would ever wait here")
+            .help("give it a `canary` of 1 or more, or write `pause: each_batch`"),
     );
 }
 

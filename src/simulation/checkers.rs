@@ -85,6 +85,8 @@ pub(super) struct Watchers {
     touched: BTreeSet<ServerId>,
     endings: BTreeMap<ServerId, Ending>,
     not_given_back: BTreeSet<ServerId>,
+    /// Servers that a person gave up: another run may be at them.
+    given_up: BTreeSet<ServerId>,
     /// Wipes that the cloud took and that have not failed, when they were last counted.
     open_wipes: BTreeMap<ServerId, u32>,
     /// Servers of the plan that are protected or locked, and since when.
@@ -122,6 +124,7 @@ impl Watchers {
             touched: BTreeSet::new(),
             endings: BTreeMap::new(),
             not_given_back: BTreeSet::new(),
+            given_up: BTreeSet::new(),
             open_wipes: BTreeMap::new(),
             protected: BTreeMap::new(),
             lost_canary: None,
@@ -230,6 +233,10 @@ impl Watchers {
                 }
                 self.ended(server, *ending);
             }
+            Event::Abandoned { server, .. } => {
+                self.given_up.insert(server.clone());
+                self.ended(server, Ending::Unknown);
+            }
             Event::NotStartedBack { server, .. } => {
                 self.not_given_back.insert(server.clone());
                 self.left_flight(server);
@@ -255,7 +262,6 @@ impl Watchers {
             | Event::Steered { .. }
             | Event::Closing { .. }
             | Event::Pausing { .. }
-            | Event::Abandoned { .. }
             | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
         }
@@ -326,6 +332,11 @@ impl Watchers {
         if let Some(fleet) = self.fleets.get_mut(name) {
             fleet.wave = wave;
         }
+    }
+
+    /// Whether a server ended, as far as the records tell.
+    pub(super) fn has_ended(&self, server: &ServerId) -> bool {
+        self.endings.contains_key(server)
     }
 
     fn left_flight(&mut self, server: &ServerId) {
@@ -401,6 +412,10 @@ impl Watchers {
         };
         if let Some(server) = named.iter().find(|server| !self.plan.targets.contains_key(*server)) {
             self.find(Checker::Untouched, format!("{server} is not in the plan"));
+        }
+        let given_up = named.iter().find(|server| self.given_up.contains(*server));
+        if let Some(server) = given_up.filter(|_| !action.is_repeatable()) {
+            self.find(Checker::Untouched, format!("{server} was given up: {action:?}"));
         }
         self.protected_is_left_alone(action, &named);
         let (Action::Reinstall { .. } | Action::Stop { .. }) = action else { return };

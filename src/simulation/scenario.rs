@@ -40,6 +40,8 @@ pub struct Scenario {
     pub pause_at: Option<Time>,
     /// Whatever waits for an approval gets it within this time.
     pub approved_within: Millis,
+    /// While the process is down, somebody may give a server up that it was at.
+    pub gives_up: bool,
     /// A process that died is started again within this time.
     pub longest_down: Millis,
     /// From then on the cloud does not accept who we are.
@@ -111,6 +113,7 @@ impl Scenario {
             stop_at,
             pause_at,
             approved_within,
+            gives_up: false,
             longest_down: Millis::mins(3),
             locked_out_from: locked_out.map(|(from, _)| from),
             let_in_from: locked_out.map_or(Time(0), |(_, until)| until),

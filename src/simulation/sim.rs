@@ -12,6 +12,7 @@ use crate::domain::{
     Moment, Record, Reply, Request, RunId, ServerId, Steering, Time,
 };
 use crate::engine::{Engine, Input, Start, Turn};
+use crate::journal::{OpenIntent, open_intents};
 use crate::plan::Consent;
 use crate::simulator::{Meddling, Served};
 
@@ -68,6 +69,8 @@ enum Happening {
     Stop,
     /// Somebody leaves a word in another shell.
     Ask(Steering),
+    /// Somebody gives up a server that the dead process was at.
+    GiveUp { life: u32 },
     /// The process looks for such words.
     Listen { life: u32 },
     /// Somebody else does something to a server.
@@ -218,7 +221,11 @@ impl Sim {
                     self.turn(Input::Asked(request));
                 }
             }
-            Happening::Reply { .. } | Happening::Wake { .. } | Happening::Listen { .. } => {}
+            Happening::GiveUp { life } if life == self.life => self.give_up(),
+            Happening::Reply { .. }
+            | Happening::Wake { .. }
+            | Happening::Listen { .. }
+            | Happening::GiveUp { .. } => {}
             Happening::Ask(steering) => self.ask(steering),
             Happening::Crash => self.die(),
             Happening::Restart => self.restart(),
@@ -353,7 +360,25 @@ impl Sim {
         let down = Millis(self.rng.random_range(0..self.scenario.longest_down.0));
         let again = self.now + down;
         let again = if paused { again.max(self.scenario.let_in_from) } else { again };
+        if self.scenario.gives_up && self.rng.random_bool(0.3) {
+            let life = self.life;
+            self.at(self.now, Happening::GiveUp { life });
+        }
         self.at(again, Happening::Restart);
+    }
+
+    /// One server that something is open on, and that has not ended.
+    fn give_up(&mut self) {
+        let going = |what: &OpenIntent| *what != OpenIntent::Unknown;
+        let open = open_intents(&self.journal)
+            .into_iter()
+            .find(|(server, open)| open.iter().all(going) && !self.watchers.has_ended(server));
+        let (Some((server, open)), Some(last)) = (open, self.journal.last()) else { return };
+        let open = open.iter().map(OpenIntent::to_string).collect();
+        let event = Event::Abandoned { server, by: "ann".to_owned(), open };
+        let (seq, at) = (last.seq + 1, last.at.max(self.now));
+        let wall = self.moment().wall;
+        self.append(vec![Record { seq, at, wall, event }]);
     }
 
     fn restart(&mut self) {

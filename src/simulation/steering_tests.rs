@@ -193,3 +193,21 @@ fn the_laws_hold_under_faults_and_crashes_while_people_steer() {
     }
     assert!(pauses > 100, "{pauses} pauses");
 }
+
+#[test]
+fn a_server_that_was_given_up_is_left_alone_by_the_run_that_had_it() {
+    let mut given_up = 0;
+    for number in 0..60 {
+        let mut scenario = calm(&one_fleet(Pause::Never), &WorldSpec::healthy(10), number);
+        scenario.crashes = (1..8).map(|n| Time(n * 70_000 + number * 1_000)).collect();
+        scenario.gives_up = true;
+        let rehearsal = rehearse(scenario);
+        clean(&rehearsal);
+        let records = rehearsal.records.iter();
+        let abandoned = records.filter(|r| matches!(r.event, Event::Abandoned { .. })).count();
+        let unknown = rehearsal.counts.of(Ending::Unknown);
+        assert_eq!(unknown as usize, abandoned, "{}", trace(&rehearsal));
+        given_up += abandoned;
+    }
+    assert!(given_up > 20, "{given_up} servers were given up");
+}

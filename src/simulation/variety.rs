@@ -226,13 +226,19 @@ impl Later {
 
 /// What that seed makes: a playbook, a world for it, and what happens to both.
 fn draw(seed: u64, later: Option<&mut Later>) -> Scenario {
+    draw_with(seed, |playbook, world| {
+        if let Some(later) = later {
+            later.playbook(playbook);
+            Later::world(world);
+        }
+    })
+}
+
+fn draw_with(seed: u64, change: impl FnOnce(&mut Playbook, &mut WorldSpec)) -> Scenario {
     let mut drawing = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x000f_00d5));
     let mut playbook = drawing.playbook();
     let mut world = drawing.world(&playbook);
-    if let Some(later) = later {
-        later.playbook(&mut playbook);
-        Later::world(&mut world);
-    }
+    change(&mut playbook, &mut world);
     let mut scenario = Scenario::draw(&playbook, &world, None, seed).unwrap();
     drawing.meddle(&mut scenario);
     scenario
@@ -242,6 +248,25 @@ fn draw(seed: u64, later: Option<&mut Later>) -> Scenario {
 fn draw_all(seed: u64) -> Scenario {
     let mut later = Later(Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab)));
     draw(seed, Some(&mut later))
+}
+
+/// The same with people who steer: gates, a pause, and servers that are given up.
+fn draw_steered(seed: u64) -> Scenario {
+    let mut later = Later(Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab)));
+    let mut people = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x0e0e_0e0e));
+    let mut scenario = draw_with(seed, |playbook, world| {
+        later.playbook(playbook);
+        Later::world(world);
+        for fleet in playbook.fleets.values_mut() {
+            let pauses = [Pause::Never, Pause::AfterCanary, Pause::EachBatch];
+            fleet.strategy.pause = people.one_of(&pauses);
+        }
+    });
+    scenario.gives_up = people.0.random_bool(0.5);
+    if people.0.random_bool(0.5) {
+        scenario.pause_at = Some(Time(people.0.random_range(0..1_800_000)));
+    }
+    scenario
 }
 
 fn trace(rehearsal: &Rehearsal) -> String {
@@ -272,6 +297,13 @@ fn whatever_is_drawn_the_laws_hold() {
     let first = 0;
     for seed in first..first + 400 {
         check(draw_protected(seed), "");
+    }
+}
+
+#[test]
+fn whatever_is_drawn_the_laws_hold_while_people_steer() {
+    for seed in 0..300 {
+        check(draw_steered(seed), "steered");
     }
 }
 

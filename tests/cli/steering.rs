@@ -108,3 +108,90 @@ fn a_wrong_run_is_told_which_there_are() {
     let id = only_run(&bench);
     bench.run(&["stop", "nope"]).with_code(1).saying(&format!("which has {id}"));
 }
+
+/// A playbook whose servers are not tried twice.
+fn impatient() -> String {
+    format!("{}    retry: {{ job_failed: {{ attempts: 1 }} }}\n", playbook("cloud: sim", AT_ONCE))
+}
+
+#[test]
+fn what_failed_is_planned_again_from_the_playbook_as_it_is_now() {
+    let bench = Bench::new();
+    let cloud = Simulator::start(&bench, &["--servers", SERVERS, "--speed", "200"]);
+    bench.file("p.yaml", impatient());
+    cloud.breaks("job_failure: 1.0");
+    let mut run = bench.start(&["apply", "p.yaml", "--confirm", SERVERS]);
+    run.until(&["run_started"]);
+    let id = only_run(&bench);
+    bench.run(&["retry", &id, "--confirm", SERVERS]).with_code(1).saying("has not ended");
+    assert_eq!(run.code(), Some(3));
+
+    cloud.breaks("job_failure: 0.0");
+    bench.run(&["retry", &id]).with_code(1).saying("there is no terminal to ask on");
+    bench.run(&["retry", &id, "--confirm", "3"]).with_code(1).saying("nothing was done");
+    bench.run(&["retry", &id, "--out", "again.plan"]).with_code(0);
+    bench.file("p.yaml", format!("# Another time.\n{}", impatient()));
+    let again = bench.run(&["retry", &id, "--confirm", SERVERS]).with_code(0);
+    assert_eq!(again.last_line(), "4 verified");
+    again.saying("p.yaml has changed since run");
+
+    // The new run left nothing to try again.
+    let runs = bench.run(&["runs", "--format", "json"]).with_code(0).json();
+    let newest = runs[1]["run"].as_str().unwrap();
+    bench.run(&["retry", newest, "--confirm", "0"]).with_code(1).saying("nothing to try again");
+}
+
+/// The name of a server whose wipe is on its way.
+fn wiping(bench: &Bench) -> String {
+    let status = bench.run(&["status", "--format", "json"]).with_code(0).json();
+    let mut servers = status["servers"].as_array().unwrap().iter();
+    let server = servers.find(|server| server["phase"] == "reinstalling").unwrap();
+    server["name"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_server_in_doubt_is_given_up_by_name_and_its_run_leaves_it_alone() {
+    let bench = Bench::new();
+    let cloud = cloud(&bench, AT_ONCE);
+    let mut run = bench.start(&["apply", "p.yaml", "--confirm", SERVERS]);
+    run.until(&["accepted", "reinstall"]);
+    let (id, name) = (only_run(&bench), wiping(&bench));
+    let give_up = |confirm: &str| bench.run(&["abandon", &id, &name, "--confirm", confirm]);
+    give_up(&name).with_code(1).saying("still looks after");
+    run.signal("KILL");
+    assert_eq!(run.code(), None, "killed");
+    bench.run(&["abandon", &id, &name]).with_code(1).saying("there is no terminal to ask on");
+    give_up("web").with_code(1).saying("is not its name");
+    bench.run(&["abandon", &id, "nobody"]).with_code(1).saying("has no server");
+    give_up(&name).with_code(0).saying("reinstall").saying("is given up");
+    give_up(&name).with_code(1).saying("its claim is free anyway");
+
+    let ended = bench.run(&["resume"]).with_code(3);
+    assert_eq!(ended.last_line(), "3 verified, 1 unknown");
+    assert!(ended.stdout.contains("refleet.abandoned"), "{}", ended.stdout);
+    cloud.saw_a_careful_client(4);
+    // Somebody has looked at it, so it may be tried again.
+    let again = bench.run(&["retry", &id, "--confirm", "1"]).with_code(0);
+    assert_eq!(again.last_line(), "1 verified");
+}
+
+#[test]
+fn a_run_is_watched_from_another_shell_to_its_end() {
+    let bench = Bench::new();
+    let _cloud = cloud(&bench, AT_ONCE);
+    bench.run(&["watch"]).with_code(1).saying("there are no runs");
+    bench.run(&["plan", "p.yaml", "--out", "other.plan"]).with_code(0);
+    let mut run = bench.start(&["apply", "p.yaml", "--confirm", SERVERS]);
+    run.until(&["run_started"]);
+    let id = only_run(&bench);
+    // Nobody else takes its servers meanwhile.
+    let other = bench.run(&["apply", "other.plan", "--confirm", SERVERS]).with_code(1);
+    other.saying(&format!("is held by run {id}")).saying("running, process");
+
+    let watched = bench.run(&["watch", "--format", "json"]).with_code(0);
+    let lines: Vec<&str> = watched.stdout.lines().collect();
+    assert!(lines[0].contains("run_started") && lines[lines.len() - 1].contains("run_ended"));
+    assert_eq!(run.code(), Some(0));
+    let after = bench.run(&["watch", &id]).with_code(0);
+    assert_eq!(after.stdout, "4 verified\n");
+}

@@ -538,6 +538,7 @@ fn narrowing_only_narrows_and_every_word_of_it_must_match() {
         let narrowing = Narrowing {
             fleets: fleets.iter().map(|fleet| (*fleet).into()).collect(),
             limits: limits.iter().map(|limit| (*limit).to_owned()).collect(),
+            ids: None,
         };
         draw(&playbook, &cloud(Provider::Otc), &world, &narrowing, MADE)
     };
@@ -557,6 +558,24 @@ fn narrowing_only_narrows_and_every_word_of_it_must_match() {
     assert_eq!(refused(&[], &["web-01", "web-99"]), ["!limit_matches_nothing"]);
     assert_eq!(refused(&[], &[""]), ["!limit_matches_nothing"]);
     assert_eq!(refused(&[], &["web-[1"]), ["!malformed_limit"]);
+}
+
+#[test]
+fn a_plan_for_the_servers_of_an_earlier_run_has_no_other_and_keeps_its_canary() {
+    let playbook = playbook(vec![fleet("db", 4, &["db-*"]), fleet("web", 9, &["web-*"])]);
+    let world = inventory(web_and_db(4, 2));
+    let of = |ids: &[&str]| {
+        let ids = Some(ids.iter().map(|id| (*id).into()).collect());
+        let narrowing = Narrowing { ids, ..Narrowing::default() };
+        assert!(!narrowing.is_whole());
+        draw(&playbook, &cloud(Provider::Otc), &world, &narrowing, MADE)
+    };
+    // Who is gone since then is no reason to refuse the others.
+    let plan = check(of(&["s-0003", "s-0002", "s-9999"]).unwrap()).unwrap();
+    let ids: Vec<&str> = plan.targets.keys().map(|id| id.as_str()).collect();
+    assert_eq!(ids, ["s-0002", "s-0003"]);
+    assert!(plan.fleets.values().all(|fleet| fleet.waves[0].canary), "{:?}", plan.fleets);
+    assert_eq!(codes(&of(&["s-9999"]).unwrap_err()), ["!nothing_selected"]);
 }
 
 #[test]

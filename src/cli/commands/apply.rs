@@ -29,38 +29,54 @@ pub(in crate::cli) async fn apply(app: &App, args: &ApplyArgs) -> Result<Exit, F
         Some(saved) => planned_before(app, args, saved).await?,
         None => planned_now(app, args).await?,
     };
+    confirm_and_run(app, plan, args.confirm, &connection).await
+}
+
+/// Shows a plan, asks, and runs it.
+pub(super) async fn confirm_and_run(
+    app: &App,
+    plan: CheckedPlan,
+    confirm: Option<usize>,
+    connection: &Connection,
+) -> Result<Exit, Failure> {
     app.ui.note(plan::explain(&plan));
     refuse_blocked(&plan)?;
-    let consent = consent(app, &plan, args.confirm)?;
+    let consent = consent(app, &plan, confirm)?;
     let store = Store::open(&app.state_file()?)?;
-    run(app, &store, plan, &consent, &connection).await
+    run(app, &store, plan, &consent, connection).await
 }
 
 /// A plan that is drawn now, from a playbook.
 async fn planned_now(app: &App, args: &ApplyArgs) -> Result<(CheckedPlan, Connection), Failure> {
     let playbook = playbooks::require(&app.ui, &args.subject)?;
     if let Some(place) = &playbook.guards.saved_plan {
-        return Err(unsaved(format!("{place}: guards.require.saved_plan forbids it"), args));
+        let why = format!("{place}: guards.require.saved_plan forbids it");
+        return Err(unsaved(why, &save_and_apply(args)));
     }
     let connection = connection::of_playbook(app, &playbook).await?;
     let narrowing = drawing::narrowing(&args.narrowing);
     let plan = drawing::draw(&playbook, &narrowing, &connection).await?;
-    let servers = plan.targets.len();
-    // The world of the built-in cloud ends with this process: there is nothing to look at before.
-    if servers > WITHOUT_A_SAVED_PLAN && plan.cloud.name != BUILT_IN {
-        let many = count(servers, "server");
-        let why = format!("{many} would be wiped, and more than 10 need a saved plan");
-        return Err(unsaved(why, args));
-    }
+    refuse_large(&plan, &save_and_apply(args))?;
     Ok((plan, connection))
 }
 
-fn unsaved(why: String, args: &ApplyArgs) -> Failure {
-    let help = format!(
-        "look at the plan first: refleet plan {} --out FILE; then: refleet apply FILE",
-        args.subject.display()
-    );
-    Failure::refused(why, help)
+fn save_and_apply(args: &ApplyArgs) -> String {
+    format!("refleet plan {} --out FILE", args.subject.display())
+}
+
+/// Many servers need a plan that somebody could look at; `save` is how to get one.
+pub(super) fn refuse_large(plan: &CheckedPlan, save: &str) -> Result<(), Failure> {
+    let servers = plan.targets.len();
+    // The world of the built-in cloud ends with this process: there is nothing to look at before.
+    if servers <= WITHOUT_A_SAVED_PLAN || plan.cloud.name == BUILT_IN {
+        return Ok(());
+    }
+    let many = count(servers, "server");
+    Err(unsaved(format!("{many} would be wiped, and more than 10 need a saved plan"), save))
+}
+
+pub(super) fn unsaved(why: String, save: &str) -> Failure {
+    Failure::refused(why, format!("look at the plan first: {save}; then: refleet apply FILE"))
 }
 
 /// A plan that was saved: still young, for this cloud, and with the files it was made with.

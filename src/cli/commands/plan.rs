@@ -33,7 +33,8 @@ pub(in crate::cli) async fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Fai
     })
 }
 
-fn save(app: &App, plan: &CheckedPlan, out: &Path) -> Result<(), Failure> {
+/// Writes a plan for `apply`.
+pub(super) fn save(app: &App, plan: &CheckedPlan, out: &Path) -> Result<(), Failure> {
     files::write_private(out, &serde_json::to_vec(&**plan)?)?;
     let servers = count(plan.targets.len(), "server");
     app.ui.note(format_args!(

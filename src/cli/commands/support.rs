@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{Ending, RunId, ServerId, list_some};
+use crate::domain::{Ending, Record, RunId, ServerId, list_some};
 use crate::journal::{Store, StoredRun};
 use crate::plan::Plan;
 use crate::report::{AsPlanned, Meant, Support, find_server};
@@ -19,7 +19,7 @@ pub(in crate::cli) async fn support(app: &App, args: &SupportArgs) -> Result<Exi
     let store = Store::open_existing(&app.state_file()?)?;
     let run = store.find(&args.run).await?.run;
     let stored = store.load(&run).await?;
-    let server = choose(&stored, &args.server)?;
+    let server = choose(&run, &stored.records, &args.server)?;
     let case = Support::of(&stored.records, &server, before(&stored, &server))?;
     let case = case.ok_or_else(|| nobody(&run, &args.server))?;
     let name = file_name(&run, &server);
@@ -36,12 +36,13 @@ pub(in crate::cli) async fn support(app: &App, args: &SupportArgs) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn choose(stored: &StoredRun, wanted: &str) -> Result<ServerId, Failure> {
-    match find_server(&stored.records, wanted) {
+/// The server of a run that is meant, by its id or by a name of its own.
+pub(super) fn choose(run: &RunId, records: &[Record], wanted: &str) -> Result<ServerId, Failure> {
+    match find_server(records, wanted) {
         Meant::One(server) => Ok(server),
-        Meant::Nobody => Err(nobody(&stored.run, wanted)),
+        Meant::Nobody => Err(nobody(run, wanted)),
         Meant::Several(servers) => Err(Failure::refused(
-            format!("{} servers of run {} are called `{wanted}`", servers.len(), stored.run),
+            format!("{} servers of run {run} are called `{wanted}`", servers.len()),
             format!("name one by its id: {}", list_some(&servers, 10)),
         )),
     }
