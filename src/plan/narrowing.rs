@@ -34,7 +34,9 @@ impl Narrowing {
     ) -> Result<(), Vec<Refusal>> {
         let mut refusals = self.refuse_unknown_fleets(playbook);
         if !self.fleets.is_empty() {
-            selections.retain(|selection| self.fleets.contains(&selection.fleet));
+            selections.retain(|selection| {
+                self.fleets.iter().any(|fleet| is_meant(playbook, fleet, &selection.fleet))
+            });
         }
         if let Some(ids) = &self.ids {
             for selection in &mut *selections {
@@ -74,7 +76,9 @@ impl Narrowing {
     }
 
     fn refuse_unknown_fleets(&self, playbook: &Playbook) -> Vec<Refusal> {
-        let unknown = self.fleets.iter().filter(|fleet| !playbook.fleets.contains_key(*fleet));
+        let known =
+            |fleet: &FleetName| playbook.fleets.keys().any(|name| is_meant(playbook, fleet, name));
+        let unknown = self.fleets.iter().filter(|fleet| !known(fleet));
         unknown
             .map(|fleet| {
                 let known = playbook.fleets.keys().map(FleetName::as_str);
@@ -106,6 +110,12 @@ impl Narrowing {
         }
         patterns
     }
+}
+
+/// Whether a fleet is the one of that name, or a part of it.
+fn is_meant(playbook: &Playbook, wanted: &FleetName, fleet: &FleetName) -> bool {
+    let family = playbook.fleets.get(fleet).map(|spec| &spec.family);
+    wanted == fleet || family == Some(wanted)
 }
 
 struct Limit<'n> {

@@ -19,6 +19,14 @@ pub(super) fn check(root: &Node, text: &str, whole: Whole) -> Vec<Problem> {
     checker.problems
 }
 
+/// The same of a fleet alone: one part of a matrix.
+pub(super) fn check_fleet(fleet: &Entry, node: &Node, text: &str, whole: Whole) -> Vec<Problem> {
+    let mut checker = Checker { text, whole, problems: Vec::new() };
+    let at = At { key: &fleet.key.text, span: fleet.key.span, null: Null::Refused };
+    checker.value(Shape::Map(&grammar::FLEET), node, at);
+    checker.problems
+}
+
 /// The same of a tree that is an override without its `match`.
 pub(super) fn check_override(root: &Node, text: &str) -> Vec<Problem> {
     let mut checker = Checker { text, whole: Whole::Yes, problems: Vec::new() };
@@ -465,7 +473,7 @@ fn choices(table: &'static Table) -> Vec<&'static str> {
     table.keys.iter().map(|key| key.name).filter(|name| is_choice(table, name)).collect()
 }
 
-fn is_fitting_name(name: &str) -> bool {
+pub(super) fn is_fitting_name(name: &str) -> bool {
     !name.is_empty()
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
         && !name.starts_with(['-', '.'])

@@ -211,6 +211,12 @@ codes! {
         "An inventory of Ansible, or a state of Terraform, holds servers for many purposes. Which of them are to be wiped is said, never guessed; `group: all` says that all are meant.";
     LonelyGroup "lonely_group" shown, "a group of nothing":
         "`group` chooses among the groups of a file. Without a file, or in one that is a plain list, it says nothing.";
+    UnusedMatrixKey "unused_matrix_key" shown, "a key of a matrix that nothing inserts":
+        "Each value makes a fleet of its own. Where nothing differs, all of them would be the same servers.";
+    RepeatedValue "repeated_value" shown, "a value twice in a matrix":
+        "Both would make the same fleet.";
+    TooManyParts "too_many_parts" shown, "a matrix with too many parts":
+        "Each combination of values is a fleet of its own, with a canary and waves, and they go one after another. There may be 100.";
     UnknownFleet "unknown_fleet" shown, "a fleet that does not exist":
         "`depends_on` names a fleet that the playbook does not have.";
     DependsOnItself "depends_on_itself" shown, "a fleet that waits for itself":
@@ -307,6 +313,9 @@ impl Code {
             | Self::LonelyGroup
             | Self::PatternInInventory
             | Self::ListedTwice
+            | Self::UnusedMatrixKey
+            | Self::RepeatedValue
+            | Self::TooManyParts
             | Self::UnknownFleet
             | Self::DependsOnItself
             | Self::DependsTwice

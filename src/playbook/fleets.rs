@@ -1,5 +1,7 @@
 //! Fleets: hosts, exclusions, dependencies and overrides.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::domain::FleetName;
@@ -10,6 +12,7 @@ pub(super) use super::model::FleetSpec;
 
 use super::inventory;
 use super::lower::Desk;
+use super::matrix::Parts;
 use super::merge::{Patch, StrategyPatch};
 use super::model::{DependsOn, Exclude, HostEntry, Hosts, Pause, Share};
 use super::problem::{Code, Problem};
@@ -21,28 +24,73 @@ pub(super) fn begin(node: &Node) -> Span {
     node.entries().and_then(<[Entry]>::first).map_or(node.span, |entry| entry.key.span)
 }
 
-pub(super) fn fleets(desk: &mut Desk<'_>, root: &Node) -> IndexMap<FleetName, FleetSpec> {
+pub(super) fn fleets(
+    desk: &mut Desk<'_>,
+    root: &Node,
+    parts: &Parts,
+) -> IndexMap<FleetName, FleetSpec> {
     let defaults = root.get("defaults").map(|node| (patch(desk, node), strategy(node)));
     let (treatment, pace) = defaults.unwrap_or_default();
     let entries = root.get("fleets").and_then(Node::entries).unwrap_or_default();
-    let names: Vec<&str> = entries.iter().map(|entry| &*entry.key.text).collect();
-    let mut fleets = IndexMap::new();
+    let names = Names { written: entries.iter().map(|entry| &*entry.key.text).collect(), parts };
+    let mut fleets: IndexMap<FleetName, FleetSpec> = IndexMap::new();
     for entry in entries.iter().filter(|entry| entry.value.entries().is_some()) {
-        let fleet = fleet(desk, entry, &names, (treatment.clone(), pace.clone()));
-        lonely_owner(desk, &fleet, &entry.value, root.get("defaults"));
-        pause_without_canary(desk, &fleet, &entry.value, root.get("defaults"));
-        fleets.insert(fleet.name.clone(), fleet);
+        let whole = (Arc::clone(&entry.key.text), &entry.value);
+        let several = parts.get(&entry.key.text).into_iter().flatten();
+        let several: Vec<_> = several.map(|part| (Arc::clone(&part.name), &part.node)).collect();
+        let several = if several.is_empty() { vec![whole] } else { several };
+        let mut before: Option<FleetName> = None;
+        for (name, node) in several {
+            let part = Written { entry, name: FleetName::new(name), node };
+            let mut fleet = fleet(desk, part, &names, (treatment.clone(), pace.clone()));
+            lonely_owner(desk, &fleet, node, root.get("defaults"));
+            pause_without_canary(desk, &fleet, node, root.get("defaults"));
+            fleet.depends_on.extend(before.map(|before| after(desk, entry, before)));
+            before = Some(fleet.name.clone());
+            fleets.insert(fleet.name.clone(), fleet);
+        }
     }
     fleets
 }
 
+/// One part of a matrix waits for all of the one before: what went wrong in one zone does not go on
+/// in the next.
+fn after(desk: &Desk<'_>, entry: &Entry, before: FleetName) -> DependsOn {
+    let place = entry.value.entry("matrix").map_or(entry.key.span, |matrix| matrix.key.span);
+    DependsOn { fleet: before, verified: Share(100), place: desk.place(place) }
+}
+
+/// A fleet as it goes: the whole of what is written, or one part of its matrix.
+struct Written<'n> {
+    entry: &'n Entry,
+    name: FleetName,
+    node: &'n Node,
+}
+
+/// Names that `depends_on` may have.
+struct Names<'n> {
+    written: Vec<&'n str>,
+    parts: &'n Parts,
+}
+
+impl<'n> Names<'n> {
+    /// The fleets that a name means: itself, or every part of it.
+    fn meant(&self, name: &str) -> Vec<&'n str> {
+        let parts = || self.parts.values().flatten().map(|part| &*part.name);
+        if let Some(parts) = self.parts.get(name) {
+            return parts.iter().map(|part| &*part.name).collect();
+        }
+        let written = self.written.iter().copied();
+        written.chain(parts()).filter(|known| *known == name).take(1).collect()
+    }
+}
+
 fn fleet(
     desk: &mut Desk<'_>,
-    entry: &Entry,
-    names: &[&str],
+    Written { entry, name, node }: Written<'_>,
+    names: &Names<'_>,
     (defaults, pace): (Patch, StrategyPatch),
 ) -> FleetSpec {
-    let node = &entry.value;
     let base = defaults.merged(patch(desk, node));
     let (overrides, patches) = overrides(desk, node).into_iter().unzip();
     let items = |key| node.get(key).and_then(Node::items).unwrap_or_default();
@@ -53,12 +101,13 @@ fn fleet(
         .entry("expect")
         .and_then(|entry| Some((number(&entry.value)?, desk.place(entry.key.span))));
     let fleet = FleetSpec {
-        name: FleetName::new(&*entry.key.text),
+        name,
+        family: FleetName::new(&*entry.key.text),
         place: desk.place(entry.key.span),
         hosts,
         exclude,
         expect,
-        depends_on: depends_on(desk, entry, names),
+        depends_on: depends_on(desk, entry, node, names),
         strategy: pace.merged(strategy(node)).into_strategy(),
         treatment: base.clone().into_treatment(),
         steps: steps::steps(desk, node.get("steps")),
@@ -172,32 +221,42 @@ fn exclude(desk: &mut Desk<'_>, node: &Node) -> Option<Exclude> {
     })
 }
 
-fn depends_on(desk: &mut Desk<'_>, fleet: &Entry, names: &[&str]) -> Vec<DependsOn> {
-    let Some(node) = fleet.value.get("depends_on") else { return Vec::new() };
+fn depends_on(
+    desk: &mut Desk<'_>,
+    fleet: &Entry,
+    node: &Node,
+    names: &Names<'_>,
+) -> Vec<DependsOn> {
+    let Some(node) = node.get("depends_on") else { return Vec::new() };
     let mut found: Vec<(DependsOn, Span)> = Vec::new();
     for item in one_or_many(node) {
         let target = item.get("fleet").unwrap_or(item);
         let Some(name) = text(target) else { continue };
         let verified = item.get("verified").and_then(|node| scalars::share(text(node)?));
-        if name == &*fleet.key.text {
+        let meant = names.meant(name);
+        let own = names.parts.get(&fleet.key.text);
+        let itself = own.is_some_and(|parts| parts.iter().any(|part| &*part.name == name));
+        if itself || name == &*fleet.key.text {
             desk.report(
                 Problem::error(
                     Code::DependsOnItself,
                     format!("the fleet `{name}` waits for itself"),
                 )
                 .label(target.span, "itself")
-                .help("waves of one fleet are made with `strategy.serial`"),
+                .help("waves of one fleet are made with `strategy.serial`; parts of a matrix go one after another anyway"),
             );
-        } else if !names.contains(&name) {
+        } else if meant.is_empty() {
             desk.report(
                 Problem::error(
                     Code::UnknownFleet,
                     format!("there is no fleet {}", suggest::shown(name)),
                 )
                 .label(target.span, "no fleet has this name")
-                .help(suggest::help(name, names, "fleets")),
+                .help(suggest::help(name, &names.written, "fleets")),
             );
-        } else if let Some((_, first)) = found.iter().find(|(had, _)| had.fleet.as_str() == name) {
+        } else if let Some((_, first)) =
+            found.iter().find(|(had, _)| meant.contains(&had.fleet.as_str()))
+        {
             desk.report(
                 Problem::error(
                     Code::DependsTwice,
@@ -210,7 +269,9 @@ fn depends_on(desk: &mut Desk<'_>, fleet: &Entry, names: &[&str]) -> Vec<Depends
         } else {
             let place = desk.place(target.span);
             let verified = verified.unwrap_or(Share(100));
-            found.push((DependsOn { fleet: name.into(), verified, place }, target.span));
+            let needed =
+                |fleet: &str| DependsOn { fleet: fleet.into(), verified, place: place.clone() };
+            found.extend(meant.into_iter().map(|fleet| (needed(fleet), target.span)));
         }
     }
     found.into_iter().map(|(needed, _)| needed).collect()

@@ -245,7 +245,7 @@ static DEFAULTS: Table = Table {
     later: &["backup"],
 };
 
-static FLEET: Table = Table {
+pub(super) static FLEET: Table = Table {
     name: "fleet",
     what: "a fleet",
     rule: Rule::Any,
@@ -254,6 +254,11 @@ static FLEET: Table = Table {
             "hosts",
             Shape::Some(&Shape::Map(&HOST)),
             "Which servers. Keys of one entry must all hold; a server is in if any entry has it.",
+        ),
+        key(
+            "matrix",
+            Shape::Named(&Shape::Some(&Shape::Plain)),
+            "Lists of values: a fleet of its own for each combination, one after another. `{{ matrix.KEY }}` inserts.",
         ),
         key("exclude", Shape::List(&Shape::Map(&EXCLUDE)), "Servers that are taken out again."),
         key("expect", COUNT, "The selection must have exactly so many servers."),
@@ -275,7 +280,7 @@ static FLEET: Table = Table {
             "What is done to each server; default: stop, validate, reinstall, wait, verify.",
         ),
     ],
-    later: &["matrix", "backup"],
+    later: &["backup"],
 };
 
 const REINSTALL_KEY: Key =

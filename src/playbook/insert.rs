@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::matrix::{self, Part, Parts};
 use super::problem::{Code, Problem};
 use super::scalars::is_env_name;
 use super::suggest;
@@ -21,27 +22,62 @@ pub(super) enum Whole {
     No,
 }
 
+/// A tree with everything inserted.
+pub(super) struct Expanded {
+    /// The tree; of a fleet with a matrix, the first part.
+    pub(super) root: Node,
+    /// All parts of the fleets that have a matrix.
+    pub(super) parts: Parts,
+    /// What went wrong on the way.
+    pub(super) problems: Vec<Problem>,
+}
+
 /// The tree with everything inserted, and what went wrong on the way.
 ///
 /// `whole` is whether the text is flawless as YAML; an insert may be missing from the tree otherwise.
-pub(super) fn expand(root: &Node, text: &str, whole: Whole) -> (Node, Vec<Problem>) {
-    let mut inserter =
-        Inserter { text, vars: BTreeMap::new(), used: BTreeSet::new(), problems: Vec::new() };
+pub(super) fn expand(root: &Node, text: &str, whole: Whole) -> Expanded {
+    let mut inserter = Inserter {
+        text,
+        whole,
+        vars: BTreeMap::new(),
+        used: BTreeSet::new(),
+        matrix: Matrix::None,
+        matrix_used: BTreeSet::new(),
+        parts: Parts::new(),
+        problems: Vec::new(),
+    };
     inserter.learn(root.get("vars"));
     // Most playbooks insert nothing, and need no second tree.
-    let expanded = if text.contains("{{") { inserter.below_vars(root) } else { root.clone() };
+    let plain = !text.contains("{{") && !text.contains("matrix");
+    let expanded = if plain { root.clone() } else { inserter.below_vars(root) };
     // An insert that could not be read may have been meant for any of them.
     if whole == Whole::Yes && inserter.problems.is_empty() {
         inserter.unused();
     }
-    (expanded, inserter.problems)
+    Expanded { root: expanded, parts: inserter.parts, problems: inserter.problems }
 }
 
 struct Inserter<'t> {
     text: &'t str,
+    whole: Whole,
     vars: BTreeMap<Arc<str>, Var>,
     used: BTreeSet<Arc<str>>,
+    /// The values of the part that is made just now.
+    matrix: Matrix,
+    /// Keys of the matrix of this fleet that something inserts.
+    matrix_used: BTreeSet<Arc<str>>,
+    parts: Parts,
     problems: Vec<Problem>,
+}
+
+/// What `{{ matrix.… }}` stands for.
+enum Matrix {
+    /// There is none here.
+    None,
+    /// There is one, and it cannot be used, which is told elsewhere.
+    Broken,
+    /// These values.
+    Values(BTreeMap<Arc<str>, Scalar>),
 }
 
 struct Var {
@@ -76,10 +112,53 @@ impl Inserter<'_> {
     fn below_vars(&mut self, root: &Node) -> Node {
         let expand = |entry: &Entry| match &*entry.key.text {
             "vars" => entry.clone(),
+            "fleets" => Entry { key: entry.key.clone(), value: self.fleets(&entry.value) },
             _ => Entry { key: entry.key.clone(), value: self.node(&entry.value) },
         };
         let entries = root.entries().unwrap_or_default().iter().map(expand).collect();
         Node { span: root.span, value: Value::Map(Arc::new(entries)) }
+    }
+
+    fn fleets(&mut self, node: &Node) -> Node {
+        let Some(entries) = node.entries() else { return self.node(node) };
+        let entries = entries.iter().map(|entry| match entry.value.entry("matrix") {
+            Some(matrix) => self.matrix(entry, matrix),
+            None => Entry { key: entry.key.clone(), value: self.node(&entry.value) },
+        });
+        Node { span: node.span, value: Value::Map(Arc::new(entries.collect())) }
+    }
+
+    /// Makes the parts of a fleet; gives back the first.
+    fn matrix(&mut self, fleet: &Entry, matrix: &Entry) -> Entry {
+        let key = fleet.key.clone();
+        // Values of `vars` may stand in the matrix itself.
+        let inserted = Entry { key: matrix.key.clone(), value: self.node(&matrix.value) };
+        let only =
+            Node { span: fleet.value.span, value: Value::Map(Arc::new(vec![inserted.clone()])) };
+        let only = Entry { key: key.clone(), value: only };
+        let combinations = matrix::combinations(&only, &mut self.problems);
+        self.matrix_used.clear();
+        let mut parts = Vec::new();
+        let usable = !combinations.is_empty();
+        for (name, values) in combinations {
+            self.matrix = Matrix::Values(values);
+            parts.push(Part { name, node: self.node(&fleet.value) });
+        }
+        if !usable {
+            self.matrix = Matrix::Broken;
+        }
+        let first = parts.first().map(|part| part.node.clone());
+        let value = first.unwrap_or_else(|| self.node(&fleet.value));
+        self.matrix = Matrix::None;
+        let keys = inserted.value.entries().unwrap_or_default();
+        let unused = keys.iter().filter(|key| !self.matrix_used.contains(&key.key.text));
+        if usable && self.whole == Whole::Yes {
+            self.problems.extend(unused.map(|key| matrix::unused(fleet, key)));
+        }
+        if usable {
+            self.parts.insert(Arc::clone(&key.text), parts);
+        }
+        Entry { key, value }
     }
 
     fn node(&mut self, node: &Node) -> Node {
@@ -147,6 +226,25 @@ impl Inserter<'_> {
         if HostValue::named(name).is_some() {
             return Some(Found::Host);
         }
+        if let Some(key) = name.strip_prefix("matrix.") {
+            match &self.matrix {
+                Matrix::Values(values) if values.contains_key(key) => {
+                    self.matrix_used.insert(Arc::from(key));
+                    return values.get(key).cloned().map(Found::Var);
+                }
+                Matrix::Broken => return None,
+                Matrix::Values(values) => {
+                    let known: Vec<&str> = values.keys().map(|key| &**key).collect();
+                    let message = format!("the matrix has no `{key}`");
+                    let problem = Problem::error(Code::UnknownVariable, message)
+                        .label(place, "not in `matrix`")
+                        .help(suggest::help(key, &known, "there are"));
+                    self.problems.push(problem);
+                    return None;
+                }
+                Matrix::None => {}
+            }
+        }
         let root = name.split('.').next().unwrap_or_default();
         let problem = if root == "host" {
             Problem::error(Code::UnknownHostValue, format!("there is no value `{name}`"))
@@ -155,7 +253,7 @@ impl Inserter<'_> {
         } else if root == "matrix" {
             Problem::error(Code::NotAvailableHere, format!("`{name}` is not available here"))
                 .label(place, "there is no `matrix`")
-                .help("`matrix.*` belongs to a feature that this version does not have")
+                .help("`matrix.KEY` is a value of the `matrix` of the fleet that it stands in")
         } else if is_env_name(name) {
             let known: Vec<&str> = self.vars.keys().map(|key| &**key).collect();
             let help = if known.is_empty() {

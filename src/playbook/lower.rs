@@ -13,6 +13,7 @@ use crate::domain::{FleetName, Millis, Origin, PinnedFile, Place};
 use crate::yaml::{Node, Span};
 
 use super::fleets;
+use super::matrix::Parts;
 use super::model::{ApiLimit, Guards, Limits, Playbook, SimulatorSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
@@ -138,12 +139,12 @@ impl<'a> Desk<'a> {
 }
 
 /// Reads the tree; problems are left at the desk.
-pub(super) fn lower(desk: &mut Desk<'_>, root: &Node) -> Option<Playbook> {
+pub(super) fn lower(desk: &mut Desk<'_>, root: &Node, parts: &Parts) -> Option<Playbook> {
     let cloud = root.entry("cloud");
     let cloud_name = cloud.and_then(|entry| owned(&entry.value)).unwrap_or_default();
     let guards = guards(desk, root.get("guards"));
     let limits = limits(root.get("limits"));
-    let fleets = fleets::fleets(desk, root);
+    let fleets = fleets::fleets(desk, root, parts);
     let simulator = simulator(desk, root, &cloud_name);
     most_hosts(desk, &guards, &fleets, root);
     Some(Playbook {

@@ -17,6 +17,7 @@ mod insert;
 mod inventory;
 mod lower;
 mod mask;
+mod matrix;
 mod merge;
 mod model;
 mod parse;

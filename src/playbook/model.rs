@@ -99,8 +99,10 @@ pub struct ApiLimit {
 /// A set of servers with one treatment.
 #[derive(Clone, Debug)]
 pub struct FleetSpec {
-    /// Its name.
+    /// Its name; of a part of a matrix, with its values: `web[eu-de-01]`.
     pub name: FleetName,
+    /// Its name as it is written: every part of a matrix has the same.
+    pub family: FleetName,
     /// Where it is written.
     pub place: Place,
     /// Entries; a server is in if any of them has it. Never empty.
@@ -133,6 +135,7 @@ impl FleetSpec {
     #[must_use]
     pub fn new(name: FleetName, place: Place, hosts: Vec<HostEntry>) -> Self {
         Self {
+            family: name.clone(),
             name,
             place,
             hosts,

@@ -1,11 +1,13 @@
 //! The way of a text: tree, secrets, inserts, structure, meaning.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::yaml::{Flaw, FlawKind, Limits, Node, Span, Tree};
 
-use super::insert::Whole;
+use super::insert::{Expanded, Whole};
 use super::lower::{self, Desk};
+use super::matrix::Parts;
 use super::model::Playbook;
 use super::problem::{Code, Problem, Severity};
 use super::source::{Files, Source};
@@ -45,6 +47,12 @@ pub fn parse(source: &Source, files: &dyn Files) -> Parsed {
     let mut problems = desk.problems;
     // The playbook first, then what it names, each in the order of its text.
     problems.sort_by(|a, b| order(source, a).cmp(&order(source, b)));
+    // What is wrong with a fleet is wrong with each part of its matrix.
+    let mut told = BTreeSet::new();
+    problems.retain(|problem| {
+        let labels = problem.labels.clone();
+        told.insert((problem.code(), problem.source.name.clone(), labels, problem.message.clone()))
+    });
     problems.truncate(MAX_PROBLEMS);
     let texts = desk.hidden.into_iter().chain([(source.clone(), secrets)]);
     texts.for_each(|(source, hidden)| mask::apply(&source, hidden, &mut problems));
@@ -73,10 +81,25 @@ fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> 
         return None;
     }
     let text = Arc::clone(&desk.seat.source.text);
-    let (root, problems) = insert::expand(root, &text, whole);
-    let unfit = check::check(&root, &text, whole);
-    problems.into_iter().chain(unfit).for_each(|problem| desk.report(problem));
-    lower::lower(desk, &root)
+    let Expanded { root, parts, problems } = insert::expand(root, &text, whole);
+    for problem in problems.into_iter().chain(check::check(&root, &text, whole)) {
+        desk.report(problem);
+    }
+    check_parts(desk, &root, &parts, whole);
+    lower::lower(desk, &root, &parts)
+}
+
+/// The first part of a matrix was checked in its place; an inserted value may fit in one part and not in
+/// another.
+fn check_parts(desk: &mut Desk<'_>, root: &Node, parts: &Parts, whole: Whole) {
+    let text = Arc::clone(&desk.seat.source.text);
+    for entry in root.get("fleets").and_then(Node::entries).unwrap_or_default() {
+        for part in parts.get(&entry.key.text).into_iter().flatten().skip(1) {
+            for problem in check::check_fleet(entry, &part.node, &text, whole) {
+                desk.report(problem);
+            }
+        }
+    }
 }
 
 fn empty(file: &str) -> Problem {

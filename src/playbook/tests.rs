@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{Millis, SecretSource, StopMode};
+use crate::domain::{FleetName, Millis, SecretSource, StopMode};
 
 fn read(text: &str) -> Playbook {
     let files = BTreeMap::from([("init.yaml".to_owned(), b"#cloud-config\n".to_vec())]);
@@ -178,4 +178,61 @@ fn rates_and_limits_are_read() {
     .limits;
     let api = ApiLimit { per_minute: 120_000, burst: 500 };
     assert_eq!(limits, Limits { api, reinstalls: 1000, per_az: Some(7), stop_batch: 1000 });
+}
+
+/// What a playbook with these fleets is refused for, with the line of each.
+fn refused(fleets: &str) -> Vec<String> {
+    let source = Source::new("p.yaml", format!("version: 1\ncloud: c\nfleets:\n{fleets}"));
+    let parsed = parse(&source, &NoFiles);
+    assert!(parsed.playbook.is_none(), "nothing is refused");
+    let view = |problem: &Problem| format!("{} {}", problem.code(), problem.view().line);
+    parsed.problems.iter().map(|problem| view(problem).replace("playbook::", "")).collect()
+}
+
+#[test]
+fn a_matrix_makes_fleets_that_go_one_after_another() {
+    let playbook = read(
+        "version: 1\ncloud: c\nvars: { second: b }\nfleets:\n  web:\n    matrix: { az: [a, '{{ second }}'], n: [1, 2] }\n    \
+         hosts: [{ tag: role=web, az: '{{ matrix.az }}' }]\n    expect: '{{ matrix.n }}'\n    depends_on: [db]\n  \
+         db: { hosts: [{ tag: role=db }] }\n  front: { hosts: [{ id: x }], depends_on: [{ fleet: web, verified: 80% }] }\n  \
+         last: { hosts: [{ id: y }], depends_on: ['web[b,2]'] }\n",
+    );
+    let names: Vec<&str> = playbook.fleets.keys().map(FleetName::as_str).collect();
+    assert_eq!(names, ["web[a,1]", "web[a,2]", "web[b,1]", "web[b,2]", "db", "front", "last"]);
+    let second = &playbook.fleets["web[b,1]"];
+    assert_eq!((second.family.as_str(), second.expect.as_ref().unwrap().0), ("web", 1));
+    let Hosts::Matching(selector) = &second.hosts[0].hosts else { panic!("not a selector") };
+    assert_eq!(selector.to_string(), "tag: role=web, az: b");
+    let needs = |fleet: &str| -> Vec<String> {
+        let needs = playbook.fleets[fleet].depends_on.iter();
+        needs.map(|need| format!("{} {}%", need.fleet, need.verified.0)).collect()
+    };
+    assert_eq!(needs("web[a,1]"), ["db 100%"]);
+    assert_eq!(needs("web[b,1]"), ["db 100%", "web[a,2] 100%"]);
+    assert_eq!(needs("front"), ["web[a,1] 80%", "web[a,2] 80%", "web[b,1] 80%", "web[b,2] 80%"]);
+    assert_eq!(needs("last"), ["web[b,2] 100%"]);
+}
+
+#[test]
+fn a_matrix_that_cannot_be_used_is_told_once() {
+    let fleet = |matrix: &str, rest: &str| {
+        refused(&format!(
+            "  web:\n    matrix: {matrix}\n    hosts: [{{ name: '{{{{ matrix.az }}}}-*' }}]\n{rest}"
+        ))
+    };
+    assert_eq!(fleet("{ az: [a, b] }", "    wait: { settle: soon }\n"), ["bad_duration 7"]);
+    assert_eq!(fleet("{ az: [a, b] }", "    expect: '{{ matrix.az }}'\n").len(), 2);
+    assert_eq!(fleet("{ az: [a, b] }", "    expect: '{{ matrix.n }}'\n"), ["unknown_variable 7"]);
+    assert_eq!(fleet("{ az: [] }", ""), ["empty_list 5"]);
+    assert_eq!(fleet("{ az: a }", ""), ["wrong_type 5"]);
+    assert_eq!(fleet("{ az: [a, ''] }", ""), ["blank 5"]);
+    assert_eq!(fleet("{ az: [a, 'b]'] }", ""), ["bad_name 5"]);
+    assert_eq!(fleet("{ az: ['{{ host.az }}'] }", ""), ["bad_name 5"]);
+    assert_eq!(fleet("{ az: [a, b] }", "    depends_on: [web]\n"), ["depends_on_itself 7"]);
+    assert_eq!(fleet("{ az: [a, b] }", "    depends_on: ['web[a]']\n"), ["depends_on_itself 7"]);
+    let outside = "  db: { hosts: [{ az: '{{ matrix.az }}' }] }\n";
+    assert_eq!(fleet("{ az: [a, b] }", outside), ["not_available_here 7"]);
+    let twice = "  db: { hosts: [{ id: x }], depends_on: [web, 'web[a]'] }\n";
+    assert_eq!(fleet("{ az: [a, b] }", twice), ["depends_twice 7"]);
+    assert_eq!(refused("  'web[a]': { hosts: [{ id: x }] }\n"), ["bad_name 4"]);
 }

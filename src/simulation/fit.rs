@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::domain::{ImageId, Server, ServerId, UserId};
 use crate::fleet::Selector;
 use crate::playbook::{
-    Check, EncryptionSpec, FleetSpec, Hosts, ImageChoice, LoginSpec, Playbook, Treatment,
+    Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, Treatment,
 };
 use crate::simulator::{ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, WorldSpec};
 
@@ -86,26 +86,27 @@ impl<'p> Fitting<'p> {
         for entry in &fleet.hosts {
             if let Hosts::Listed { lines, .. } = &entry.hosts {
                 for line in lines {
-                    self.add_listed(number, &line.text);
+                    self.add_listed(number, line, entry.must_match.as_ref().map(|(must, _)| must));
                 }
             }
         }
-        let matching: Vec<&Selector> = selectors(fleet).collect();
-        let (fixed, open): (Vec<&Selector>, Vec<&Selector>) =
-            matching.into_iter().partition(|selector| names_one(selector));
-        for selector in fixed {
-            self.add_matching(number, fleet, (selector, 1));
+        let (fixed, open): (Vec<Wanted<'_>>, Vec<Wanted<'_>>) =
+            wanted(fleet).partition(|wanted| names_one(wanted.has));
+        for wanted in fixed {
+            self.add_matching(number, fleet, (wanted, 1));
         }
         let made = self.drafts.len() - before;
         let expected = fleet.expect.as_ref().map(|(count, _)| *count as usize);
-        let wanted = expected.map_or(open.len() * USUAL, |count| count.saturating_sub(made));
-        for (n, selector) in open.iter().enumerate() {
+        let wanted: usize = expected.map_or(open.len() * USUAL, |count| count.saturating_sub(made));
+        for (n, one) in open.iter().enumerate() {
             let share = wanted / open.len() + usize::from(n < wanted % open.len());
-            self.add_matching(number, fleet, (selector, share.max(1)));
+            self.add_matching(number, fleet, (*one, share.max(1)));
         }
     }
 
-    fn add_listed(&mut self, fleet: usize, text: &str) {
+    /// A server as the file, and what the entry demands, say it is.
+    fn add_listed(&mut self, fleet: usize, line: &HostLine, must: Option<&Selector>) {
+        let text = line.text.as_str();
         let is_id = looks_like_an_id(text);
         if (is_id && self.ids.contains(text)) || (!is_id && self.names.contains(text)) {
             return;
@@ -113,9 +114,15 @@ impl<'p> Fitting<'p> {
         let mut server = self.blank();
         if is_id {
             server.id = ServerId::from(text);
-            server.name = format!("host-{:04}", self.drafts.len() + 1);
+            let usual = || format!("host-{:04}", self.drafts.len() + 1);
+            server.name = line.named.clone().unwrap_or_else(usual);
         } else {
             text.clone_into(&mut server.name);
+        }
+        if let Some(must) = must {
+            let (tags, az) = demands(&[must]);
+            server.tags.extend(tags);
+            server.az = az.unwrap_or(server.az);
         }
         self.add(Draft { fleet: Some(fleet), listed: true, server, has_id: is_id });
     }
@@ -124,14 +131,15 @@ impl<'p> Fitting<'p> {
         &mut self,
         number: usize,
         fleet: &FleetSpec,
-        (selector, count): (&Selector, usize),
+        (Wanted { has: selector, must }, count): (Wanted<'_>, usize),
     ) {
+        let all: Vec<&Selector> = std::iter::once(selector).chain(must).collect();
         for n in 0..count {
             if selector.id().is_some_and(|id| self.ids.contains(id)) {
                 return;
             }
             let clear = |server: &Server| !self.is_in_the_way(number, fleet, server);
-            let found = self.draft(&[selector], (fleet.name.as_str(), n + 1), clear);
+            let found = self.draft(&all, (fleet.name.as_str(), n + 1), clear);
             let Some(server) = found else { return };
             let has_id = selector.id().is_some();
             self.add(Draft { fleet: Some(number), listed: false, server, has_id });
@@ -309,6 +317,23 @@ fn fetches_password(fleet: Option<&FleetSpec>) -> bool {
 fn selectors(fleet: &FleetSpec) -> impl Iterator<Item = &Selector> {
     fleet.hosts.iter().filter_map(|entry| match &entry.hosts {
         Hosts::Matching(selector) => Some(selector),
+        Hosts::Listed { .. } => None,
+    })
+}
+
+/// What an entry has, and what it demands of it.
+#[derive(Clone, Copy)]
+struct Wanted<'p> {
+    has: &'p Selector,
+    must: Option<&'p Selector>,
+}
+
+/// The same of every entry that lists nobody.
+fn wanted(fleet: &FleetSpec) -> impl Iterator<Item = Wanted<'_>> {
+    fleet.hosts.iter().filter_map(|entry| match &entry.hosts {
+        Hosts::Matching(has) => {
+            Some(Wanted { has, must: entry.must_match.as_ref().map(|(must, _)| must) })
+        }
         Hosts::Listed { .. } => None,
     })
 }

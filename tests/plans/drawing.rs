@@ -579,6 +579,30 @@ fn a_plan_for_the_servers_of_an_earlier_run_has_no_other_and_keeps_its_canary() 
 }
 
 #[test]
+fn the_name_of_a_matrix_means_all_of_its_parts_and_that_of_a_part_this_one() {
+    let part = |name: &str, glob: &str| {
+        let mut part = fleet(name, 4, &[glob]);
+        part.family = "web".into();
+        part
+    };
+    let playbook = playbook(vec![
+        part("web[a]", "web-01"),
+        part("web[b]", "web-02"),
+        fleet("db", 9, &["db-*"]),
+    ]);
+    let world = inventory(web_and_db(2, 1));
+    let names = |fleet: &str| {
+        let narrowing = Narrowing { fleets: vec![fleet.into()], ..Narrowing::default() };
+        let plan = draw(&playbook, &cloud(Provider::Otc), &world, &narrowing, MADE).ok()?;
+        let names = plan.targets.values().map(|target| target.found.name.clone());
+        Some(names.collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(names("web").as_deref(), Some("web-01 web-02"));
+    assert_eq!(names("web[b]").as_deref(), Some("web-02"));
+    assert_eq!(names("web[c]"), None);
+}
+
+#[test]
 fn a_cycle_is_shown_with_every_line_that_makes_it() {
     let needs =
         |fleet: &str, at| DependsOn { fleet: fleet.into(), verified: Share(100), place: line(at) };

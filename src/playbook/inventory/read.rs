@@ -75,7 +75,9 @@ pub(in super::super) fn read(
     let Listings { hosts, rows: trees, mut problems, entry, hidden } =
         listings(&source, format, wanted);
     let mut refused = entry.is_some();
-    entry.into_iter().for_each(|problem| desk.report(problem));
+    if let Some(problem) = entry {
+        desk.report(problem);
+    }
     if problems.is_empty() {
         problems.extend(bad_hosts(&hosts));
     }
