@@ -10,8 +10,12 @@ use refleet::playbook::{NoFiles, Parsed, Problem, Severity, Source};
 use refleet::playbook::{codes, explain, parse};
 
 /// Codes that no stored playbook can show; each has a test of its own.
-const TOLD: [&str; 3] =
-    ["playbook::too_large", "playbook::not_utf8", "playbook::too_many_patterns"];
+const TOLD: [&str; 4] = [
+    "playbook::too_large",
+    "playbook::not_utf8",
+    "playbook::too_many_patterns",
+    "playbook::too_many_includes",
+];
 
 fn read(name: &str, text: &str) -> Parsed {
     parse(&Source::new(name, text), &NoFiles)

@@ -19,6 +19,14 @@ pub(super) fn check(root: &Node, text: &str, whole: Whole) -> Vec<Problem> {
     checker.problems
 }
 
+/// The same of a file that a playbook includes.
+pub(super) fn check_included(root: &Node, text: &str, whole: Whole) -> Vec<Problem> {
+    let mut checker = Checker { text, whole, problems: Vec::new() };
+    let at = At { key: "included", span: root.span, null: Null::Refused };
+    checker.value(Shape::Map(&grammar::INCLUDED), root, at);
+    checker.problems
+}
+
 /// The same of a fleet alone: one part of a matrix.
 pub(super) fn check_fleet(fleet: &Entry, node: &Node, text: &str, whole: Whole) -> Vec<Problem> {
     let mut checker = Checker { text, whole, problems: Vec::new() };
@@ -172,7 +180,9 @@ impl Checker<'_> {
             }
         }
         for key in table.keys.iter().filter(|key| key.needed == Needed::Yes) {
-            if node.get(key.name).is_none() {
+            // The fleets may all be in files that are included.
+            let elsewhere = key.name == "fleets" && node.get("include").is_some();
+            if node.get(key.name).is_none() && !elsewhere {
                 self.missing(table, key, entries, at);
             }
         }
@@ -181,7 +191,7 @@ impl Checker<'_> {
 
     fn missing(&mut self, table: &Table, key: &Key, entries: &[Entry], at: At<'_>) {
         let (owner, place) = match table.name {
-            "playbook" => {
+            "playbook" | "included" => {
                 ("the playbook".to_owned(), entries.first().map_or(at.span, |e| e.key.span))
             }
             _ => (format!("`{}`", at.key), at.span),
@@ -260,6 +270,11 @@ impl Checker<'_> {
         }
         let known: Vec<&str> = table.keys.iter().map(|key| key.name).collect();
         let help = match (suggest::closest(name, known.iter().copied()), grammar::home_of(name)) {
+            _ if table.name == "included"
+                && grammar::PLAYBOOK.keys.iter().any(|key| key.name == name) =>
+            {
+                format!("`{name}` is a key of the playbook that includes this file")
+            }
             (Some(word), _) => format!("did you mean `{word}`?"),
             (None, Some(home)) => format!("`{name}` is a key of `{home}`"),
             (None, None) if known.is_empty() => {

@@ -211,6 +211,14 @@ codes! {
         "An inventory of Ansible, or a state of Terraform, holds servers for many purposes. Which of them are to be wiped is said, never guessed; `group: all` says that all are meant.";
     LonelyGroup "lonely_group" shown, "a group of nothing":
         "`group` chooses among the groups of a file. Without a file, or in one that is a plain list, it says nothing.";
+    LooserGuard "looser_guard" shown with "inc", "a guard that is looser than an included one":
+        "Guards of files that a playbook includes can only get stricter. The strictest of several files holds; one of the playbook itself that is looser would only seem to hold, and a file that is included cannot switch off a guard.";
+    DuplicateFleet "duplicate_fleet" shown with "inc", "a fleet in two files":
+        "One would replace the other.";
+    IncludeCircle "include_circle" shown with "inc", "files that include each other":
+        "There is no end to it.";
+    TooManyIncludes "too_many_includes" told, "too many files":
+        "Files may include files 8 deep, and 64 in all.";
     UnusedMatrixKey "unused_matrix_key" shown, "a key of a matrix that nothing inserts":
         "Each value makes a fleet of its own. Where nothing differs, all of them would be the same servers.";
     RepeatedValue "repeated_value" shown, "a value twice in a matrix":
@@ -313,6 +321,10 @@ impl Code {
             | Self::LonelyGroup
             | Self::PatternInInventory
             | Self::ListedTwice
+            | Self::LooserGuard
+            | Self::DuplicateFleet
+            | Self::IncludeCircle
+            | Self::TooManyIncludes
             | Self::UnusedMatrixKey
             | Self::RepeatedValue
             | Self::TooManyParts

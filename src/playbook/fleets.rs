@@ -1,5 +1,6 @@
 //! Fleets: hosts, exclusions, dependencies and overrides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,9 +11,10 @@ use crate::yaml::{Entry, Node, Span};
 
 pub(super) use super::model::FleetSpec;
 
+use super::include::{self, Layer};
 use super::inventory;
 use super::lower::Desk;
-use super::matrix::Parts;
+use super::matrix::Part;
 use super::merge::{Patch, StrategyPatch};
 use super::model::{DependsOn, Exclude, HostEntry, Hosts, Pause, Share};
 use super::problem::{Code, Problem};
@@ -24,33 +26,87 @@ pub(super) fn begin(node: &Node) -> Span {
     node.entries().and_then(<[Entry]>::first).map_or(node.span, |entry| entry.key.span)
 }
 
+/// The fleets of all files, those of the included first. Their defaults are one: what is included
+/// first, the playbook last, so that it wins.
 pub(super) fn fleets(
     desk: &mut Desk<'_>,
-    root: &Node,
-    parts: &Parts,
+    included: &[Layer],
+    own: &Layer,
 ) -> IndexMap<FleetName, FleetSpec> {
-    let defaults = root.get("defaults").map(|node| (patch(desk, node), strategy(node)));
-    let (treatment, pace) = defaults.unwrap_or_default();
-    let entries = root.get("fleets").and_then(Node::entries).unwrap_or_default();
-    let names = Names { written: entries.iter().map(|entry| &*entry.key.text).collect(), parts };
-    let mut fleets: IndexMap<FleetName, FleetSpec> = IndexMap::new();
-    for entry in entries.iter().filter(|entry| entry.value.entries().is_some()) {
-        let whole = (Arc::clone(&entry.key.text), &entry.value);
-        let several = parts.get(&entry.key.text).into_iter().flatten();
-        let several: Vec<_> = several.map(|part| (Arc::clone(&part.name), &part.node)).collect();
-        let several = if several.is_empty() { vec![whole] } else { several };
-        let mut before: Option<FleetName> = None;
-        for (name, node) in several {
-            let part = Written { entry, name: FleetName::new(name), node };
-            let mut fleet = fleet(desk, part, &names, (treatment.clone(), pace.clone()));
-            lonely_owner(desk, &fleet, node, root.get("defaults"));
-            pause_without_canary(desk, &fleet, node, root.get("defaults"));
-            fleet.depends_on.extend(before.map(|before| after(desk, entry, before)));
-            before = Some(fleet.name.clone());
-            fleets.insert(fleet.name.clone(), fleet);
+    let layers = || included.iter().chain([own]);
+    let (mut treatment, mut pace) = (Patch::default(), StrategyPatch::default());
+    for layer in layers() {
+        if let Some(node) = layer.root.get("defaults") {
+            let seat = desk.sit(layer.seat.clone());
+            treatment = treatment.merged(patch(desk, node));
+            pace = pace.merged(strategy(node));
+            desk.sit(seat);
         }
     }
+    let names = Names {
+        written: layers().flat_map(entries).map(|entry| &*entry.key.text).collect(),
+        parts: layers()
+            .flat_map(|layer| &layer.parts)
+            .map(|(name, parts)| (&**name, parts.as_slice()))
+            .collect(),
+    };
+    let mut fleets: IndexMap<FleetName, FleetSpec> = IndexMap::new();
+    for layer in layers() {
+        let seat = desk.sit(layer.seat.clone());
+        for entry in entries(layer).iter().filter(|entry| entry.value.entries().is_some()) {
+            let same = |had: &&FleetSpec| had.family.as_str() == &*entry.key.text;
+            if let Some(first) = fleets.values().find(same) {
+                // Within one file that is a key that stands twice, which was told.
+                include::twice(desk, &entry.key.text, entry.key.span, &first.place);
+                continue;
+            }
+            let made = family(desk, entry, &names, (&treatment, &pace), layer);
+            fleets.extend(made.into_iter().map(|fleet| (fleet.name.clone(), fleet)));
+        }
+        desk.sit(seat);
+    }
+    if let (true, Some(entry)) = (fleets.is_empty(), own.root.entry("include")) {
+        desk.report(
+            Problem::error(
+                Code::NoFleets,
+                "neither the playbook nor a file that it includes has a fleet",
+            )
+            .label(entry.key.span, "nothing in these")
+            .help("a fleet is a name with `hosts`: `web: { hosts: [{ tag: role=web }] }`"),
+        );
+    }
     fleets
+}
+
+fn entries(layer: &Layer) -> &[Entry] {
+    layer.root.get("fleets").and_then(Node::entries).unwrap_or_default()
+}
+
+/// A fleet as it is written: itself, or every part of its matrix.
+fn family(
+    desk: &mut Desk<'_>,
+    entry: &Entry,
+    names: &Names<'_>,
+    (treatment, pace): (&Patch, &StrategyPatch),
+    layer: &Layer,
+) -> Vec<FleetSpec> {
+    let whole = (Arc::clone(&entry.key.text), &entry.value);
+    let parts = layer.parts.get(&entry.key.text).into_iter().flatten();
+    let mut parts: Vec<_> = parts.map(|part| (Arc::clone(&part.name), &part.node)).collect();
+    if parts.is_empty() {
+        parts.push(whole);
+    }
+    let mut made: Vec<FleetSpec> = Vec::new();
+    for (name, node) in parts {
+        let part = Written { entry, name: FleetName::new(name), node };
+        let mut fleet = fleet(desk, part, names, (treatment.clone(), pace.clone()));
+        lonely_owner(desk, &fleet, (node, entry.key.span), layer.root.get("defaults"));
+        pause_without_canary(desk, &fleet, (node, entry.key.span), layer.root.get("defaults"));
+        let before = made.last().map(|before| before.name.clone());
+        fleet.depends_on.extend(before.map(|before| after(desk, entry, before)));
+        made.push(fleet);
+    }
+    made
 }
 
 /// One part of a matrix waits for all of the one before: what went wrong in one zone does not go on
@@ -70,13 +126,13 @@ struct Written<'n> {
 /// Names that `depends_on` may have.
 struct Names<'n> {
     written: Vec<&'n str>,
-    parts: &'n Parts,
+    parts: BTreeMap<&'n str, &'n [Part]>,
 }
 
 impl<'n> Names<'n> {
     /// The fleets that a name means: itself, or every part of it.
     fn meant(&self, name: &str) -> Vec<&'n str> {
-        let parts = || self.parts.values().flatten().map(|part| &*part.name);
+        let parts = || self.parts.values().copied().flatten().map(|part| &*part.name);
         if let Some(parts) = self.parts.get(name) {
             return parts.iter().map(|part| &*part.name).collect();
         }
@@ -234,7 +290,7 @@ fn depends_on(
         let Some(name) = text(target) else { continue };
         let verified = item.get("verified").and_then(|node| scalars::share(text(node)?));
         let meant = names.meant(name);
-        let own = names.parts.get(&fleet.key.text);
+        let own = names.parts.get(&*fleet.key.text);
         let itself = own.is_some_and(|parts| parts.iter().any(|part| &*part.name == name));
         if itself || name == &*fleet.key.text {
             desk.report(
@@ -300,14 +356,20 @@ fn overrides(desk: &mut Desk<'_>, fleet: &Node) -> Vec<Override> {
 }
 
 /// A key's owner says nothing without a key.
-fn lonely_owner(desk: &mut Desk<'_>, fleet: &FleetSpec, node: &Node, defaults: Option<&Node>) {
+fn lonely_owner(
+    desk: &mut Desk<'_>,
+    fleet: &FleetSpec,
+    (node, key): (&Node, Span),
+    defaults: Option<&Node>,
+) {
     let login = &fleet.base.reinstall;
     if login.key_owner.value().is_none() || login.key_name.value().is_some() {
         return;
     }
     let owner =
         |layer: &Node| layer.get("reinstall")?.entry("key_owner").map(|entry| entry.key.span);
-    let Some(span) = owner(node).or_else(|| owner(defaults?)) else { return };
+    // The owner may be of another file.
+    let span = owner(node).or_else(|| owner(defaults?)).unwrap_or(key);
     let message = format!("fleet `{}` has a `key_owner` and no `key_name`", fleet.name);
     desk.report(
         Problem::error(Code::LonelyOwner, message)
@@ -320,14 +382,15 @@ fn lonely_owner(desk: &mut Desk<'_>, fleet: &FleetSpec, node: &Node, defaults: O
 fn pause_without_canary(
     desk: &mut Desk<'_>,
     fleet: &FleetSpec,
-    node: &Node,
+    (node, key): (&Node, Span),
     defaults: Option<&Node>,
 ) {
     if fleet.strategy.pause != Pause::AfterCanary || fleet.strategy.canary > 0 {
         return;
     }
     let pause = |layer: &Node| layer.get("strategy")?.entry("pause").map(|entry| entry.key.span);
-    let Some(span) = pause(node).or_else(|| pause(defaults?)) else { return };
+    // It may be of another file.
+    let span = pause(node).or_else(|| pause(defaults?)).unwrap_or(key);
     let message = format!("fleet `{}` pauses after a canary that it does not have", fleet.name);
     desk.report(
         Problem::error(Code::PauseWithoutCanary, message)

@@ -130,13 +130,26 @@ const fn inherited(name: &'static str, shape: Shape, doc: &'static str) -> Key {
 const COUNT: Shape = Shape::Whole(1, u32::MAX as u64);
 const COUNT_OR_NONE: Shape = Shape::Whole(0, u32::MAX as u64);
 
+const VERSION_KEY: Key =
+    needed("version", Shape::Whole(1, 1), "Version of the playbook language: 1.");
+const VARS_KEY: Key =
+    key("vars", Shape::Named(&Shape::Plain), "Values that `{{ name }}` inserts into any text.");
+const GUARDS_KEY: Key = key("guards", Shape::Map(&GUARDS), "Safety rules.");
+const DEFAULTS_KEY: Key =
+    key("defaults", Shape::Map(&DEFAULTS), "What every fleet inherits, key by key.");
+const INCLUDE_KEY: Key = key(
+    "include",
+    Shape::Some(&Shape::Text),
+    "Files whose fleets, defaults and guards belong to this one; guards can only get stricter.",
+);
+
 /// The whole file.
 pub(super) static PLAYBOOK: Table = Table {
     name: "playbook",
     what: "a playbook",
     rule: Rule::Any,
     keys: &[
-        needed("version", Shape::Whole(1, 1), "Version of the playbook language: 1."),
+        VERSION_KEY,
         key("name", Shape::Text, "Name of the playbook; the file's name where it is missing."),
         needed(
             "cloud",
@@ -144,10 +157,11 @@ pub(super) static PLAYBOOK: Table = Table {
             "An entry of clouds.yaml, or `simulator`: the cloud inside refleet.",
         ),
         key("region", Shape::Id, "The region, where the cloud's entry does not say it."),
-        key("vars", Shape::Named(&Shape::Plain), "Values that `{{ name }}` inserts into any text."),
-        key("guards", Shape::Map(&GUARDS), "Safety rules."),
+        VARS_KEY,
+        INCLUDE_KEY,
+        GUARDS_KEY,
         key("limits", Shape::Map(&LIMITS), "Limits of the whole run."),
-        key("defaults", Shape::Map(&DEFAULTS), "What every fleet inherits, key by key."),
+        DEFAULTS_KEY,
         needed(
             "fleets",
             Shape::Named(&Shape::Map(&FLEET)),
@@ -159,7 +173,27 @@ pub(super) static PLAYBOOK: Table = Table {
             "What the built-in cloud is like, with `cloud: simulator`.",
         ),
     ],
-    later: &["include"],
+    later: &[],
+};
+
+/// A file that a playbook includes.
+pub(super) static INCLUDED: Table = Table {
+    name: "included",
+    what: "a file that is included",
+    rule: Rule::Any,
+    keys: &[
+        VERSION_KEY,
+        VARS_KEY,
+        INCLUDE_KEY,
+        GUARDS_KEY,
+        DEFAULTS_KEY,
+        key(
+            "fleets",
+            Shape::Named(&Shape::Map(&FLEET)),
+            "Sets of servers, each with one treatment.",
+        ),
+    ],
+    later: &[],
 };
 
 static GUARDS: Table = Table {

@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::domain::{FleetName, Millis, Origin, PinnedFile, Place};
+use crate::domain::{FleetName, Origin, PinnedFile, Place};
 use crate::yaml::{Node, Span};
 
-use super::fleets;
-use super::matrix::Parts;
+use super::include::Layer;
 use super::model::{ApiLimit, Guards, Limits, Playbook, SimulatorSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
 use super::source::{Files, Lines, Source, sha256};
 use super::treatment::{number, owned, text};
+use super::{fleets, guards};
 
 /// What lowering works with: the text, the files, and the list of problems.
 pub(super) struct Desk<'a> {
@@ -26,6 +26,8 @@ pub(super) struct Desk<'a> {
     pub(super) seat: Seat,
     /// The playbook's folder, seen from where refleet was started.
     root: PathBuf,
+    /// The playbook's name in it.
+    name: String,
     files: &'a dyn Files,
     /// Files by their path seen from the playbook, so that each is read once.
     read: BTreeMap<String, Arc<[u8]>>,
@@ -38,6 +40,7 @@ pub(super) struct Desk<'a> {
 }
 
 /// A text that is being read, and where it stands.
+#[derive(Clone)]
 pub(super) struct Seat {
     pub(super) source: Source,
     lines: Lines,
@@ -68,6 +71,9 @@ impl<'a> Desk<'a> {
         Self {
             seat: Seat::new(source.clone(), ""),
             root,
+            name: Path::new(&source.name)
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             files,
             read: BTreeMap::new(),
             pinned: IndexMap::new(),
@@ -127,6 +133,16 @@ impl<'a> Desk<'a> {
         Ok(bytes)
     }
 
+    /// A path of the text, seen from the playbook's folder.
+    pub(super) fn seen_from_playbook(&self, path: &str) -> String {
+        self.seat.folder.join(path).to_string_lossy().into_owned()
+    }
+
+    /// Whether a path, seen from the playbook's folder, is the playbook itself.
+    pub(super) fn is_playbook(&self, path: &str) -> bool {
+        self.name == path
+    }
+
     /// A path of the text, seen from where refleet was started.
     pub(super) fn seen_from_here(&self, path: &str) -> String {
         self.root.join(&self.seat.folder).join(path).to_string_lossy().into_owned()
@@ -139,12 +155,22 @@ impl<'a> Desk<'a> {
 }
 
 /// Reads the tree; problems are left at the desk.
-pub(super) fn lower(desk: &mut Desk<'_>, root: &Node, parts: &Parts) -> Option<Playbook> {
+pub(super) fn lower(desk: &mut Desk<'_>, own: &Layer, included: &[Layer]) -> Option<Playbook> {
+    let root = &own.root;
     let cloud = root.entry("cloud");
     let cloud_name = cloud.and_then(|entry| owned(&entry.value)).unwrap_or_default();
-    let guards = guards(desk, root.get("guards"));
+    let written = guards::read(desk, root);
+    let mut others = Vec::new();
+    for layer in included {
+        let playbook = desk.sit(layer.seat.clone());
+        let guards = guards::read(desk, &layer.root);
+        guards::refuse_switches(desk, &guards);
+        others.push(guards);
+        desk.sit(playbook);
+    }
+    let guards = guards::merged(desk, others, written);
     let limits = limits(root.get("limits"));
-    let fleets = fleets::fleets(desk, root, parts);
+    let fleets = fleets::fleets(desk, included, own);
     let simulator = simulator(desk, root, &cloud_name);
     most_hosts(desk, &guards, &fleets, root);
     Some(Playbook {
@@ -172,49 +198,6 @@ fn stem(path: &str) -> String {
     file.split_once('.')
         .map_or(file, |(stem, _)| if stem.is_empty() { file } else { stem })
         .to_owned()
-}
-
-fn guards(desk: &mut Desk<'_>, node: Option<&Node>) -> Guards {
-    let max = node.and_then(|node| node.entry("max_hosts"));
-    let max_hosts = max.and_then(|entry| Some((number(&entry.value)?, desk.place(entry.key.span))));
-    let listed = node.and_then(|node| node.get("protected")).and_then(Node::items);
-    let protected = listed
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| Some((fleets::selector(desk, item)?, desk.place(fleets::begin(item)))))
-        .collect();
-    let built_in = Guards::default();
-    let share = node.and_then(|node| node.entry("max_share"));
-    let require = node.and_then(|node| node.get("require"));
-    let saved_plan = require
-        .and_then(|require| require.entry("saved_plan"))
-        .filter(|entry| text(&entry.value).and_then(scalars::flag) == Some(true));
-    Guards {
-        max_hosts,
-        max_share: share.and_then(|entry| {
-            Some((scalars::share(text(&entry.value)?)?, desk.place(entry.key.span)))
-        }),
-        not_self: node
-            .and_then(|node| scalars::flag(text(node.get("not_self")?)?))
-            .unwrap_or(built_in.not_self),
-        saved_plan: saved_plan.map(|entry| desk.place(entry.key.span)),
-        plan_ttl: node
-            .and_then(|node| plan_ttl(desk, node.get("plan_ttl")?))
-            .unwrap_or(built_in.plan_ttl),
-        protected,
-    }
-}
-
-fn plan_ttl(desk: &mut Desk<'_>, node: &Node) -> Option<Millis> {
-    let ttl = scalars::duration(text(node)?)?;
-    if ttl == Millis(0) {
-        desk.report(
-            Problem::error(Code::BadDuration, "a plan that lives for no time can never be applied")
-                .label(node.span, "has to be above 0")
-                .help("such as `plan_ttl: 4h`; to forbid plans that nobody saved, see `require`"),
-        );
-    }
-    Some(ttl)
 }
 
 fn limits(node: Option<&Node>) -> Limits {

@@ -13,6 +13,8 @@ mod codes;
 mod complaint;
 mod fleets;
 mod grammar;
+mod guards;
+mod include;
 mod insert;
 mod inventory;
 mod lower;

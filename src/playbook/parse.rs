@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::yaml::{Flaw, FlawKind, Limits, Node, Span, Tree};
 
+use super::include::Layer;
 use super::insert::{Expanded, Whole};
 use super::lower::{self, Desk};
 use super::matrix::Parts;
 use super::model::Playbook;
 use super::problem::{Code, Problem, Severity};
 use super::source::{Files, Source};
-use super::{check, insert, mask, suggest};
+use super::{check, include, insert, mask, suggest};
 
 /// What came of a text.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Parsed {
 }
 
 /// What a playbook may cost.
-const LIMITS: Limits = Limits { nodes: 300_000, depth: 64, scalar: 1024 * 1024 };
+pub(super) const LIMITS: Limits = Limits { nodes: 300_000, depth: 64, scalar: 1024 * 1024 };
 
 /// More problems of one file are not worth telling one by one.
 pub(super) const MAX_PROBLEMS: usize = 100;
@@ -86,12 +87,14 @@ fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> 
         desk.report(problem);
     }
     check_parts(desk, &root, &parts, whole);
-    lower::lower(desk, &root, &parts)
+    let included = include::gather(desk, &root);
+    let own = Layer { seat: desk.seat.clone(), root, parts };
+    lower::lower(desk, &own, &included)
 }
 
 /// The first part of a matrix was checked in its place; an inserted value may fit in one part and not in
 /// another.
-fn check_parts(desk: &mut Desk<'_>, root: &Node, parts: &Parts, whole: Whole) {
+pub(super) fn check_parts(desk: &mut Desk<'_>, root: &Node, parts: &Parts, whole: Whole) {
     let text = Arc::clone(&desk.seat.source.text);
     for entry in root.get("fleets").and_then(Node::entries).unwrap_or_default() {
         for part in parts.get(&entry.key.text).into_iter().flatten().skip(1) {
@@ -108,7 +111,7 @@ fn empty(file: &str) -> Problem {
 }
 
 /// What the tree found wrong, in the words of a playbook.
-fn syntax(flaw: &Flaw, text: &str) -> Problem {
+pub(super) fn syntax(flaw: &Flaw, text: &str) -> Problem {
     let at = flaw.span;
     match &flaw.kind {
         FlawKind::Syntax { message } => trap(at, text).unwrap_or_else(|| {

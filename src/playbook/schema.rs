@@ -111,6 +111,13 @@ fn object(table: &'static Table, definitions: &mut Map<String, Value>) -> Value 
         "properties": properties,
         "additionalProperties": false,
     });
+    // The fleets of a playbook may all be in files that it includes.
+    let required: Vec<&str> = if table.name == "playbook" {
+        made["anyOf"] = json!([{ "required": ["fleets"] }, { "required": ["include"] }]);
+        required.into_iter().filter(|name| *name != "fleets").collect()
+    } else {
+        required
+    };
     if !required.is_empty() {
         made["required"] = json!(required);
     }

@@ -236,3 +236,98 @@ fn a_matrix_that_cannot_be_used_is_told_once() {
     assert_eq!(fleet("{ az: [a, b] }", twice), ["depends_twice 7"]);
     assert_eq!(refused("  'web[a]': { hosts: [{ id: x }] }\n"), ["bad_name 4"]);
 }
+
+/// A playbook beside files that it includes.
+fn with_files(text: &str, files: &[(&str, &str)]) -> Parsed {
+    let files: BTreeMap<String, Vec<u8>> =
+        files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    parse(&Source::new("ops/p.yaml", text), &files)
+}
+
+const HEAD: &str = "version: 1\ncloud: c\ninclude: [lib/team.yaml]\n";
+const WEB: &str = "fleets: { web: { hosts: [{ tag: role=web }] } }\n";
+
+#[test]
+fn an_included_file_brings_fleets_defaults_and_guards() {
+    let team = "version: 1\nvars: { role: db }\nguards: { max_hosts: 9, protected: [{ tag: tier=core }] }\n\
+        defaults: { wait: { settle: 9m }, reinstall: { key_name: team, user_data: { file: init.yaml } } }\n\
+        fleets: { db: { hosts: [{ tag: \"role={{ role }}\" }] } }\n";
+    let own = format!(
+        "{HEAD}guards: {{ max_hosts: 5 }}\ndefaults: {{ reinstall: {{ key_name: own }} }}\n\
+         fleets: {{ web: {{ hosts: [{{ tag: role=web }}], depends_on: [db] }} }}\n"
+    );
+    let parsed = with_files(&own, &[("lib/team.yaml", team), ("lib/init.yaml", "#cloud-config\n")]);
+    assert!(parsed.problems.is_empty(), "{:?}", parsed.problems);
+    let playbook = parsed.playbook.unwrap();
+    let names: Vec<&str> = playbook.fleets.keys().map(FleetName::as_str).collect();
+    assert_eq!(names, ["db", "web"]);
+    assert_eq!(playbook.fleets["db"].place.to_string(), "ops/lib/team.yaml:5");
+    for fleet in playbook.fleets.values() {
+        let treatment = &fleet.treatment;
+        assert_eq!(treatment.wait.settle, Millis::mins(9), "{}", fleet.name);
+        let LoginSpec::KeyPair { name, .. } = &treatment.reinstall.login else { panic!() };
+        assert_eq!(name, "own", "the playbook has the last word");
+        assert_eq!(treatment.reinstall.user_data.as_ref().unwrap().path, "ops/lib/init.yaml");
+    }
+    assert_eq!(playbook.guards.max_hosts.as_ref().map(|(most, _)| *most), Some(5));
+    assert_eq!(playbook.guards.protected.len(), 1);
+    let pinned: Vec<&str> = playbook.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(pinned, ["ops/lib/team.yaml", "ops/lib/init.yaml"]);
+}
+
+#[test]
+fn guards_of_included_files_only_get_stricter() {
+    let check = |team: &str, own: &str, looser: Option<&str>| {
+        let text = format!("{HEAD}guards: {own}\n{WEB}");
+        let parsed =
+            with_files(&text, &[("lib/team.yaml", &format!("version: 1\nguards: {team}\n"))]);
+        let told: Vec<_> = parsed.problems.iter().map(|p| (p.code(), p.message.as_str())).collect();
+        match looser {
+            None => assert!(told.is_empty(), "{team} {own}: {told:?}"),
+            Some(message) => {
+                assert_eq!(told, [("playbook::looser_guard", message)], "{team} {own}")
+            }
+        }
+    };
+    check("{ max_hosts: 9 }", "{ max_hosts: 9 }", None);
+    check("{ max_hosts: 9 }", "{ max_share: 10% }", None);
+    let place = "ops/lib/team.yaml:2";
+    let of = |what: &str| format!("{what} {place}");
+    check("{ max_hosts: 9 }", "{ max_hosts: 10 }", Some(&of("`max_hosts` is looser than at")));
+    check("{ max_share: 9% }", "{ max_share: 10% }", Some(&of("`max_share` is looser than at")));
+    check("{ plan_ttl: 1h }", "{ plan_ttl: 2h }", Some(&of("`plan_ttl` is looser than at")));
+    check(
+        "{ require: { saved_plan: true } }",
+        "{ require: { saved_plan: false } }",
+        Some(&format!("`saved_plan: false`, and {place} requires one")),
+    );
+    check(
+        "{ not_self: true }",
+        "{ not_self: false }",
+        Some(&format!("`not_self: false`, and {place} says true")),
+    );
+    let switched = "`not_self: false` in a file that is included";
+    check("{ not_self: false }", "{ max_hosts: 9 }", Some(switched));
+}
+
+#[test]
+fn what_is_wrong_in_an_included_file_is_told_with_the_rest_and_without_its_secret() {
+    let team = "version: 1\nlimits: { reinstalls: 3 }\n\
+        defaults: { reinstall: { admin_pass: hunter2 }, wait: { settle: soon } }\n";
+    let text = format!("{HEAD}{WEB}oops: 1\n");
+    let parsed = with_files(&text, &[("lib/team.yaml", team)]);
+    let told: Vec<_> = parsed.problems.iter().map(|p| (p.source.name.as_str(), p.code())).collect();
+    assert_eq!(
+        told,
+        [
+            ("ops/p.yaml", "playbook::unknown_key"),
+            ("ops/lib/team.yaml", "playbook::unknown_key"),
+            ("ops/lib/team.yaml", "playbook::inline_secret"),
+            ("ops/lib/team.yaml", "playbook::bad_duration"),
+        ]
+    );
+    assert!(!format!("{:?}", parsed.problems).contains("hunter2"));
+    let gone = with_files(&text.replace("oops: 1", ""), &[]);
+    let told: Vec<_> = gone.problems.iter().map(Problem::code).collect();
+    assert_eq!(told, ["playbook::file_unreadable"]);
+}
