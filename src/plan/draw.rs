@@ -256,7 +256,7 @@ impl<'a> Draft<'a> {
             warnings,
             forecast: Forecast::default(),
         };
-        let forecast = super::forecast::forecast(&plan, &room);
+        let forecast = super::forecast::forecast(&plan, self.inventory, &room);
         Plan { forecast, ..plan }.seal().map_err(|error| {
             let message = format!("the plan cannot be written down: {error}");
             vec![Refusal::new("unwritable_plan", message, "please report it")]

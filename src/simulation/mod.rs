@@ -13,6 +13,8 @@ mod constraints;
 #[cfg(test)]
 mod doubt_tests;
 mod fit;
+#[cfg(test)]
+mod forecast_tests;
 mod gates;
 mod scenario;
 mod sim;

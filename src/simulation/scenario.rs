@@ -79,10 +79,8 @@ impl Scenario {
     ) -> Result<Self, ScenarioError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let spec = WorldSpec { knobs: Knobs::draw(&mut rng), ..spec.clone() };
-        let mut world = World::new(&spec, Faults::default(), seed);
-        let (plan, begins) = plan_for(playbook, &mut world)?;
+        let calm = Self::calm(playbook, &spec, seed)?;
         let faults = faults.cloned().unwrap_or_else(|| Faults::draw(&mut rng));
-        world.set_faults(faults);
         let deaths = if rng.random_bool(0.6) { rng.random_range(1..=5) } else { 0 };
         let mut crashes: Vec<Time> =
             (0..deaths).map(|_| Time(rng.random_range(0..1_200_000))).collect();
@@ -100,25 +98,46 @@ impl Scenario {
         let mut people = ChaCha8Rng::seed_from_u64(seed ^ 0x00a5_ced0);
         let pause_at = people.random_bool(0.1).then(|| Time(people.random_range(0..1_200_000)));
         let approved_within = Millis::mins(people.random_range(1..60));
-        let quiet_from = Time(0) + TROUBLED;
-        let plan = Arc::new(plan);
-        Ok(Self {
-            seed,
-            plan,
-            world,
-            begins,
+        let mut scenario = Self {
             crashes,
             deadly_changes,
             clock_ahead,
             stop_at,
             pause_at,
             approved_within,
-            gives_up: false,
-            longest_down: Millis::mins(3),
             locked_out_from: locked_out.map(|(from, _)| from),
             let_in_from: locked_out.map_or(Time(0), |(_, until)| until),
+            ..calm
+        };
+        scenario.world.set_faults(faults);
+        Ok(scenario)
+    }
+
+    /// The same without anything that goes wrong, in a cloud whose knobs are as the world says.
+    pub(super) fn calm(
+        playbook: &Playbook,
+        spec: &WorldSpec,
+        seed: u64,
+    ) -> Result<Self, ScenarioError> {
+        let mut world = World::new(spec, Faults::default(), seed);
+        let (plan, begins) = plan_for(playbook, &mut world)?;
+        Ok(Self {
+            seed,
+            plan: Arc::new(plan),
+            world,
+            begins,
+            crashes: Vec::new(),
+            deadly_changes: Vec::new(),
+            clock_ahead: Millis(0),
+            stop_at: None,
+            pause_at: None,
+            approved_within: Millis::mins(1),
+            gives_up: false,
+            longest_down: Millis::mins(3),
+            locked_out_from: None,
+            let_in_from: Time(0),
             meddlings: Vec::new(),
-            quiet_from,
+            quiet_from: Time(0) + TROUBLED,
         })
     }
 

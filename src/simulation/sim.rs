@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::engine::{Engine, Input, Start, Turn};
 use crate::journal::{OpenIntent, open_intents};
 use crate::plan::Consent;
-use crate::simulator::{Meddling, Served};
+use crate::simulator::{Meddling, Served, World};
 
 #[cfg(test)]
 use super::checkers::Checker;
@@ -109,6 +109,14 @@ pub fn rehearse(scenario: Scenario) -> Rehearsal {
 pub(super) fn rehearse_with(scenario: Scenario, prepare: fn(&mut Engine)) -> Rehearsal {
     let mut sim = Sim::new(scenario, prepare);
     sim.run();
+    sim.rehearsal().0
+}
+
+/// The same, and the cloud as it is afterwards.
+#[cfg(test)]
+pub(super) fn rehearse_and_keep(scenario: Scenario) -> (Rehearsal, World) {
+    let mut sim = Sim::new(scenario, |_| ());
+    sim.run();
     sim.rehearsal()
 }
 
@@ -122,7 +130,7 @@ pub(super) fn rehearse_under(
     let mut sim = Sim::new(scenario, prepare);
     sim.watchers.only(Some(only));
     sim.run();
-    sim.rehearsal()
+    sim.rehearsal().0
 }
 
 impl Sim {
@@ -406,7 +414,7 @@ impl Sim {
         Moment { at: self.now, wall: self.scenario.world.wall(world) + self.scenario.clock_ahead }
     }
 
-    fn rehearsal(self) -> Rehearsal {
+    fn rehearsal(self) -> (Rehearsal, World) {
         let last = self.journal.last().map(|record| &record.event);
         let (cause, counts) = match last {
             Some(Event::RunEnded { cause, counts }) => (Some(cause.clone()), counts.clone()),
@@ -415,7 +423,7 @@ impl Sim {
         let pauses =
             self.journal.iter().filter(|record| matches!(record.event, Event::Paused { .. }));
         let pauses = u32::try_from(pauses.count()).unwrap_or(u32::MAX);
-        Rehearsal {
+        let rehearsal = Rehearsal {
             seed: self.scenario.seed,
             cause,
             counts,
@@ -427,7 +435,8 @@ impl Sim {
             pauses,
             findings: self.watchers.findings,
             records: self.journal,
-        }
+        };
+        (rehearsal, self.scenario.world)
     }
 }
 

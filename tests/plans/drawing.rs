@@ -321,11 +321,11 @@ fn the_forecast_names_the_limit_that_makes_the_run_as_long_as_it_is() {
         let plan = drawn(&playbook, &world).unwrap();
         let (forecast, waves) = (plan.forecast, plan.fleets["web"].waves.len() as u64);
         assert_eq!((forecast.binds.as_str(), forecast.peak), (expected, peak));
+        // A job at least; at most with its stop, its settle time and the looks between them.
         let rounds = 20_u64.div_ceil(u64::from(abreast));
-        assert!(forecast.duration >= Millis::secs(rounds * 330), "{}", forecast.duration);
-        let sweeps = forecast.duration.0 / 30_000;
-        let looks = 2 * (waves - 1);
-        assert!((40..=65 + sweeps + looks).contains(&forecast.requests), "{}", forecast.requests);
+        assert!(forecast.duration >= Millis::secs(rounds * 120), "{}", forecast.duration);
+        assert!(forecast.duration <= Millis::secs(rounds * 500), "{}", forecast.duration);
+        assert!((40..=20 * 16 + 2 * waves).contains(&forecast.requests), "{}", forecast.requests);
     };
     check(|_, _| {}, "strict_budget with max_failures of fleet `web`: 3 at once", 3, 3);
     let lenient: fn(&mut Playbook, &mut Inventory) =

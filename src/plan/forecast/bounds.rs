@@ -1,8 +1,4 @@
-//! What a run will probably take: a forecast by a simple model, never a promise.
-//!
-//! A wave takes a stop, a job, the settle time, a minute of checks and what its limits make wait
-//! in line; fleets that wait for each other add up, others run side by side. Only the peak is more
-//! than a guess: [`peak`] is never exceeded while nothing fails.
+//! The forecast itself, and what of it is no guess.
 
 use std::collections::BTreeSet;
 
@@ -10,43 +6,16 @@ use indexmap::IndexMap;
 
 use crate::domain::{FleetName, Millis};
 
-use super::room::Room;
-use super::{Forecast, Plan, PlannedFleet};
+use super::super::room::Room;
+use super::super::{Forecast, Inventory, Plan, PlannedFleet};
+use super::course::{Course, Outcome};
 
-/// A guest takes about so long to shut down.
-const STOP: Millis = Millis::secs(30);
-/// A reinstall job takes about so long; measured in each run anew.
-const JOB: Millis = Millis::secs(90);
-/// The checks of one server.
-const CHECKS: Millis = Millis::secs(30);
-/// While something is awaited, the whole project is listed about so often.
-const SWEEP_EVERY: Millis = Millis::secs(30);
-/// Before each wave but the first, the quota and, mostly, one image are looked at.
-const LOOKS: u64 = 2;
-/// Servers on a page of that list.
-const PAGE: u64 = 1_000;
-
-pub(super) fn forecast(plan: &Plan, room: &Room) -> Forecast {
-    let mut ends: IndexMap<&FleetName, u64> = IndexMap::new();
-    // A fleet begins when those that it needs are done; each may be written before them.
-    for _ in 0..plan.fleets.len() {
-        for (name, fleet) in &plan.fleets {
-            let begin = fleet.needs.iter().filter_map(|need| ends.get(&need.fleet)).copied();
-            ends.insert(name, begin.max().unwrap_or(0) + length(plan, fleet));
-        }
-    }
-    let duration = Millis(ends.values().copied().max().unwrap_or(0));
-    let servers = plan.targets.len() as u64;
-    let stops =
-        plan.fleets.values().flat_map(|fleet| &fleet.waves).map(|wave| {
-            (wave.servers.len() as u64).div_ceil(u64::from(plan.limits.stop_batch.max(1)))
-        });
-    let sweeps = duration.0.div_ceil(SWEEP_EVERY.0) * servers.div_ceil(PAGE);
-    let later = plan.fleets.values().map(|fleet| fleet.waves.len().saturating_sub(1) as u64);
-    let requests = 2 * servers + stops.sum::<u64>() + sweeps + LOOKS * later.sum::<u64>();
-    let by_rate = Millis(requests * 60_000 / u64::from(plan.limits.api.per_minute.max(1)));
-    let binds = binds(plan, room, by_rate > duration);
-    Forecast { requests, duration: duration.max(by_rate), binds, peak: peak(plan) }
+/// What the run of a plan will take in this project, if nothing fails.
+pub(in super::super) fn forecast(plan: &Plan, inventory: &Inventory, room: &Room) -> Forecast {
+    let outcome = Course::new(plan, inventory).run();
+    let binds = binds(plan, room, &outcome);
+    let Outcome { requests, duration, .. } = outcome;
+    Forecast { requests, duration, binds, peak: peak(plan) }
 }
 
 /// Servers away at once, at most. Whatever fleets are open together, each of them is among those
@@ -94,20 +63,6 @@ fn away(fleet: &PlannedFleet) -> u32 {
     widest.min(fleet.pace.max_unavailable).min(budget)
 }
 
-fn length(plan: &Plan, fleet: &PlannedFleet) -> u64 {
-    let first = fleet.waves.first().and_then(|wave| wave.servers.first());
-    let treatment = first
-        .and_then(|id| plan.targets.get(id))
-        .and_then(|target| plan.treatments.get(target.treatment as usize));
-    let settle = treatment.map_or(0, |treatment| treatment.wait.settle.0);
-    let one = STOP.0 + JOB.0 + settle + CHECKS.0;
-    let most = plan.limits.reinstalls.min(in_all_zones(plan, fleet).unwrap_or(u32::MAX));
-    let abreast = u64::from(away(fleet).min(most).max(1));
-    let waves = fleet.waves.iter().map(|wave| (wave.servers.len() as u64).div_ceil(abreast) * one);
-    let baking = fleet.waves.len().saturating_sub(1) as u64 * fleet.pace.bake_time.0;
-    waves.sum::<u64>() + baking
-}
-
 /// Reinstalls of the fleet in flight, where `limits.per_az` says how many one zone may have.
 fn in_all_zones(plan: &Plan, fleet: &PlannedFleet) -> Option<u32> {
     let most = plan.limits.per_az?;
@@ -117,13 +72,13 @@ fn in_all_zones(plan: &Plan, fleet: &PlannedFleet) -> Option<u32> {
     Some(most.saturating_mul(u32::try_from(zones.len()).unwrap_or(u32::MAX)))
 }
 
-/// The limit that makes the run as long as it is: that of the longest fleet.
-fn binds(plan: &Plan, room: &Room, by_rate: bool) -> String {
-    if by_rate {
+/// The limit that makes the run as long as it is: the rate, if something waited for a token most of
+/// the time, else the tightest one of the fleet that is done last.
+fn binds(plan: &Plan, room: &Room, outcome: &Outcome) -> String {
+    if outcome.starved > Millis(outcome.duration.0 / 2) {
         return format!("limits.api: {} requests a minute", plan.limits.api.per_minute);
     }
-    let Some((name, fleet)) = plan.fleets.iter().max_by_key(|(_, fleet)| length(plan, fleet))
-    else {
+    let Some((name, fleet)) = plan.fleets.get_index(outcome.last) else {
         return "nothing".to_owned();
     };
     let widest = fleet.waves.iter().map(|wave| wave.servers.len()).max().unwrap_or(0) as u64;
