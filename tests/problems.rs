@@ -136,9 +136,48 @@ fleets:
     );
 }
 
+/// A value that is missing is never a default: whichever line of a playbook loses its value, the
+/// playbook is refused, and by name.
+#[test]
+fn s9_a_blank_value_is_an_error_wherever_it_stands() {
+    let lines = [
+        "version: 1",
+        "cloud: simulator",
+        "guards:",
+        "  max_hosts: 60",
+        "limits:",
+        "  reinstalls: 5",
+        "defaults:",
+        "  reinstall:",
+        "    key_name: ops",
+        "fleets:",
+        "  web:",
+        "    expect: 6",
+        "    hosts:",
+        "      - tag: role=web",
+        "    exclude:",
+        "      - name: web-9",
+        "    strategy:",
+        "      canary: 1",
+        "      max_failures: 2",
+        "    wait:",
+        "      settle: 3m",
+    ];
+    assert!(read("p.yaml", &lines.join("\n")).playbook.is_some());
+    for (number, line) in lines.iter().enumerate().filter(|(_, line)| !line.ends_with(':')) {
+        for blank in ["", " \"\""] {
+            let mut blanked: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            blanked[number] = format!("{}:{blank}", line.split_once(':').unwrap().0);
+            let parsed = read("p.yaml", &blanked.join("\n"));
+            assert!(parsed.playbook.is_none(), "{line} with {blank:?} is taken");
+            assert!(found(&parsed).contains(&"playbook::blank"), "{line}: {:?}", found(&parsed));
+        }
+    }
+}
+
 /// Wherever a secret stands, and whatever else is wrong, it is in nothing that we say.
 #[test]
-fn a_secret_in_a_playbook_is_never_shown() {
+fn s16_a_secret_in_a_playbook_is_never_shown() {
     let heads = ["version: 1\ncloud: simulator\nfleets:\n  web:\n    hosts: [{ tag: a=b }]\n"];
     let tails = [
         "    reinstall:\n      admin_pass: hunter2\n      levae: x\n",

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_a_rehearsal_the_simulator_is_asked_and_nobody_else() {
+    async fn s20_in_a_rehearsal_the_simulator_is_asked_and_nobody_else() {
         let (report, asked) = probed(200, r#"{"open":true}"#).await;
         assert_eq!(report, ProbeReport::Passed);
         assert_eq!(asked, ["http://127.0.0.1:8080/_refleet/probe?server=s-1&port=22"]);

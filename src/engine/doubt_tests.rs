@@ -420,7 +420,7 @@ fn evidence(fate: Fate, shows: Shows, log: Log, disk: &str) -> Vec<(bool, Weighe
 }
 
 #[test]
-fn in_no_world_is_a_call_that_was_taken_sent_again() {
+fn s3_in_no_world_is_a_call_that_was_taken_sent_again() {
     let mut walked = 0;
     for fate in Fate::ALL {
         for shows in all_shows() {

@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wipe_is_intended_only_right_after_a_comparison() {
+    fn s13_a_wipe_is_intended_only_right_after_a_comparison() {
         let at = |state: State| state.after(&intent(Deed::Reinstall), AT);
         let sent = Sent::Submitting { call: CallId(7), since: AT };
         assert_eq!(at(State::Validated { seen: SINCE }), Some(State::Reinstalling(sent)));

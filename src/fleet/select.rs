@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_widen_exclusions_narrow_and_nothing_is_an_error() {
+    fn s1_entries_widen_exclusions_narrow_and_nothing_is_an_error() {
         let check = |hosts: &[&str], exclude: &[&str], expected: &[&str]| {
             assert_eq!(outcome(hosts, exclude, None), expected, "{hosts:?} - {exclude:?}");
         };

@@ -440,7 +440,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn a_living_run_holds_its_servers_and_the_other_leaves_no_trace() {
+    async fn s15_a_living_run_holds_its_servers_and_the_other_leaves_no_trace() {
         let store = Store::in_memory().unwrap();
         let _log = store.begin(new_run("run-1", &["a", "b"])).await.unwrap();
         let error = store.begin(new_run("run-2", &["c", "b"])).await.unwrap_err();
@@ -451,7 +451,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn a_dead_run_frees_what_it_did_not_touch_and_holds_what_it_may_have_wiped() {
+    async fn s15_a_dead_run_frees_what_it_did_not_touch_and_holds_what_it_may_have_wiped() {
         let store = Store::in_memory().unwrap();
         let log = store.begin(new_run("run-1", &["a", "b"])).await.unwrap();
         log.append(vec![record(2, wipe(&["a"]))]).await.unwrap();

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn many_equal_failures_are_one_group_that_names_a_few() {
+    fn s18_many_equal_failures_are_one_group_that_names_a_few() {
         let mut records = chaos();
         let mut servers = Vec::new();
         let Event::RunStarted { outline } = &mut records[0].event else { panic!("no outline") };

@@ -204,10 +204,10 @@ impl Seen {
     fn peak(&self) -> u32 {
         let (mut away, mut most) = (0_u32, 0);
         for record in &self.records {
-            match &record.event {
-                Event::Started { servers } => away += u32::try_from(servers.len()).unwrap(),
-                Event::Ended { .. } => away -= 1,
-                _ => {}
+            if let Event::Started { servers } = &record.event {
+                away += u32::try_from(servers.len()).unwrap();
+            } else if let Event::Ended { .. } = &record.event {
+                away -= 1;
             }
             most = most.max(away);
         }
@@ -223,9 +223,9 @@ impl Seen {
 
     /// Servers of a fleet in the order in which they were begun.
     fn started(&self, fleet: &FleetName) -> Vec<&ServerId> {
-        let started = self.records.iter().filter_map(|record| match &record.event {
-            Event::Started { servers } => Some(servers),
-            _ => None,
+        let started = self.records.iter().filter_map(|record| {
+            let Event::Started { servers } = &record.event else { return None };
+            Some(servers)
         });
         started.flatten().filter(|id| self.plan.targets[*id].fleet == *fleet).collect()
     }

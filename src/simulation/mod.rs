@@ -16,6 +16,8 @@ mod fit;
 #[cfg(test)]
 mod forecast_tests;
 mod gates;
+#[cfg(test)]
+mod safety_tests;
 mod scenario;
 mod sim;
 #[cfg(test)]

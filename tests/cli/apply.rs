@@ -32,7 +32,7 @@ fn a_whole_run_can_be_looked_at_afterwards() {
 }
 
 #[test]
-fn nobody_is_asked_without_a_terminal_and_a_wrong_number_is_refused() {
+fn s4_nobody_is_asked_without_a_terminal_and_a_wrong_number_is_refused() {
     let bench = Bench::new();
     let playbook = bench.file("p.yaml", playbook(&built_in("none"), AT_ONCE));
     bench.run(&["apply", playbook]).with_code(1).saying("--confirm N");
@@ -69,7 +69,7 @@ fn a_plan_of_another_format_says_so() {
 }
 
 #[test]
-fn more_than_ten_servers_need_a_saved_plan_that_is_used_once() {
+fn s14_more_than_ten_servers_need_a_saved_plan_that_is_used_once() {
     let bench = Bench::new();
     let cloud = Simulator::start(&bench, &["--servers", "11", "--speed", "1000"]);
     let playbook = bench.file("p.yaml", playbook("cloud: sim", AT_ONCE));

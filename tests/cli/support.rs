@@ -147,7 +147,7 @@ const ANSWERS: &[&str] = &[
 ];
 
 #[test]
-fn no_secret_gets_into_the_archive_or_onto_the_screen() {
+fn s16_no_secret_gets_into_the_archive_or_onto_the_screen() {
     for reinstall in ["admin_pass: { env: PLANTED_PASSWORD }", "user_data: { file: planted-file }"]
     {
         let bench = Bench::new();

@@ -64,7 +64,7 @@ fn without_id(plan: &Plan, text: &str) -> String {
 }
 
 #[test]
-fn a_plan_says_what_is_wiped_kept_left_out_and_blocked() {
+fn s8_a_plan_says_what_is_wiped_kept_left_out_and_blocked() {
     let plan = mixed();
     check(plan.clone()).unwrap();
     assert!(!plan.is_runnable(), "somebody is blocked");

@@ -90,6 +90,7 @@ impl Kind {
 
 /// One server.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub(super) struct Server {
     pub(super) stage: Stage,
     /// Since when it is there; of a request, when it was sent.
