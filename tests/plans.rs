@@ -7,6 +7,9 @@ mod checking;
 #[path = "plans/comparing.rs"]
 mod comparing;
 #[cfg(test)]
+#[path = "plans/differing.rs"]
+mod differing;
+#[cfg(test)]
 #[path = "plans/drawing.rs"]
 mod drawing;
 #[cfg(test)]

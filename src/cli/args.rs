@@ -140,7 +140,10 @@ pub(super) struct PlanArgs {
     /// Form of the result
     #[arg(long, default_value = "text")]
     pub(super) format: PlanFormat,
-    /// Leaves with 2 if there is something to do
+    /// Shows what this plan changes, compared with one that was saved, instead of the plan
+    #[arg(long, value_name = "PLAN")]
+    pub(super) diff: Option<PathBuf>,
+    /// Leaves with 2 if there is something to do; with --diff, if the plans differ
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 }
@@ -249,10 +252,25 @@ pub(super) struct ReportArgs {
     pub(super) run: String,
     /// Form of the result
     #[arg(long, default_value = "text")]
-    pub(super) format: Format,
+    pub(super) format: ReportFormat,
     /// Writes the report there instead of to stdout
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+    /// For the pages of CI systems: a suite for each fleet, a case for each server
+    Junit,
+    /// For merge requests, tickets and wikis
+    Markdown,
+    /// One page for a browser, without scripts
+    Html,
 }
 
 /// Arguments of `support`.

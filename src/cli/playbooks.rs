@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::domain::{FileOrigin, PinnedFile};
 use crate::playbook::{self, Files, Parsed, Playbook, Source};
 
 use super::failure::Failure;
@@ -17,7 +18,7 @@ pub(super) fn require(ui: &Ui, path: &Path) -> Result<Playbook, Failure> {
     playbook.ok_or(Failure::Problems(problems.len()))
 }
 
-/// Reads a playbook, checks it and says where it stands in git.
+/// Reads a playbook, checks it and says where it and the files that it names stand in git.
 pub(super) fn read(path: &Path) -> Result<Parsed, Failure> {
     let trouble = |source| Failure::Read { path: path.to_owned(), source };
     let bytes = files::read_bytes(path).map_err(trouble)?;
@@ -30,8 +31,14 @@ pub(super) fn read(path: &Path) -> Result<Parsed, Failure> {
         let git::Standing { commit, dirty } = git::describe(path);
         playbook.origin.commit = commit;
         playbook.origin.dirty = dirty;
+        playbook.origin.files = playbook.files.iter().map(standing).collect();
     }
     Ok(parsed)
+}
+
+fn standing(file: &PinnedFile) -> FileOrigin {
+    let git::Standing { commit, dirty } = git::describe(Path::new(&file.path));
+    FileOrigin { path: file.path.clone(), sha256: file.sha256.clone(), commit, dirty }
 }
 
 /// The folder that paths in a playbook are seen from.

@@ -1,4 +1,5 @@
-//! Saved plans: read back, and refused unless they are whole, young, and still true of their files.
+//! Saved plans: read back, and refused unless they are whole and young. Whether their files are still
+//! what they were is asked in `drift`.
 //!
 //! Start with [`read`].
 
@@ -9,7 +10,6 @@ use crate::plan::{self, CheckedPlan, PLAN_FORMAT, Plan};
 
 use super::failure::Failure;
 use super::files;
-use super::secrets::{PinError, Secrets};
 
 /// The largest plan that is read: one for 100,000 servers has some hundred megabytes.
 const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -58,31 +58,24 @@ fn other_format(bytes: &[u8]) -> Option<String> {
 }
 
 impl Saved {
+    /// The plan, if nobody changed it; however old it is.
+    pub(super) fn unchanged(self) -> Result<Plan, Failure> {
+        if self.plan.verify_id() {
+            return Ok(self.plan);
+        }
+        let why = "it was changed after it was saved: make a new one".to_owned();
+        Err(Failure::Unusable { path: self.path, why })
+    }
+
     /// The plan, if nobody changed it and it has not expired.
     pub(super) fn checked(self, now: Timestamp) -> Result<CheckedPlan, Failure> {
-        if !self.plan.verify_id() {
-            let why = "it was changed after it was saved: make a new one".to_owned();
-            return Err(Failure::Unusable { path: self.path, why });
-        }
-        if now > self.plan.expires {
+        let plan = self.unchanged()?;
+        if now > plan.expires {
             return Err(Failure::refused(
-                format!("the plan expired at {}", self.plan.expires),
+                format!("the plan expired at {}", plan.expires),
                 "make a new one: what it was made from is no longer known to be true",
             ));
         }
-        plan::check(self.plan).map_err(Failure::Unsound)
+        plan::check(plan).map_err(Failure::Unsound)
     }
-}
-
-/// A file that a plan was made with must still be what it was.
-pub(super) fn refuse_changed_files(plan: &Plan) -> Result<(), Failure> {
-    for file in &plan.files {
-        Secrets::pinned(file).map_err(|error| match error {
-            PinError::File { path, source } => Failure::Read { path, source },
-            PinError::Changed { .. } => {
-                Failure::refused(error.to_string(), "make a new plan with the file as it is now")
-            }
-        })?;
-    }
-    Ok(())
 }

@@ -77,16 +77,46 @@ pub struct Origin {
     pub commit: Option<String>,
     /// Whether the playbook differed from that commit; `None`: not in git.
     pub dirty: Option<bool>,
+    /// The files that it names. Older journals and plans lack them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileOrigin>,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.commit, self.dirty) {
-            (Some(commit), Some(true)) => {
-                write!(f, "{} (commit {:.12}, changed since)", self.path, commit)
-            }
-            (Some(commit), _) => write!(f, "{} (commit {:.12})", self.path, commit),
-            (None, _) => write!(f, "{} (not in git)", self.path),
+        write!(f, "{} ({})", self.path, Standing(self.commit.as_deref(), self.dirty))
+    }
+}
+
+/// Where a file came from that a playbook names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileOrigin {
+    /// Its path, seen from where refleet was started.
+    pub path: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// The git commit that its work tree was at; `None`: not in git.
+    pub commit: Option<String>,
+    /// Whether it differed from that commit; `None`: not in git.
+    pub dirty: Option<bool>,
+}
+
+impl fmt::Display for FileOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let standing = Standing(self.commit.as_deref(), self.dirty);
+        write!(f, "{} (sha256 {:.12}, {standing})", self.path, self.sha256)
+    }
+}
+
+/// How a file stands in git, in words.
+struct Standing<'o>(Option<&'o str>, Option<bool>);
+
+impl fmt::Display for Standing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(Some(commit), Some(true)) => write!(f, "commit {commit:.12}, changed since"),
+            Self(Some(commit), _) => write!(f, "commit {commit:.12}"),
+            Self(None, _) => f.write_str("not in git"),
         }
     }
 }

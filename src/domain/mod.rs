@@ -27,8 +27,8 @@ pub use action::{
 };
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
-    Asker, Before, CloseCause, Deed, Event, FORMAT, FleetOutline, Gate, JobEnd, Origin, Outline,
-    PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
+    Asker, Before, CloseCause, Deed, Event, FORMAT, FileOrigin, FleetOutline, Gate, JobEnd, Origin,
+    Outline, PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
 };
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};
 pub use outcome::{Counts, Ending, Failure, Phase};

@@ -71,7 +71,11 @@ fn head(plan: &Plan, text: &mut Text) {
     text.line(&format!("Project  {} ({})", cloud.project_name, cloud.project_id));
     text.line(&format!("User     {} ({})", cloud.user_name, cloud.user_id));
     for file in &plan.files {
-        text.line(&format!("File     {} (sha256 {:.12})", file.path, file.sha256));
+        let known = plan.origin.files.iter().find(|known| known.path == file.path);
+        match known.filter(|known| known.sha256 == file.sha256) {
+            Some(known) => text.line(&format!("File     {known}")),
+            None => text.line(&format!("File     {} (sha256 {:.12})", file.path, file.sha256)),
+        }
     }
     text.blank();
 }

@@ -2,7 +2,7 @@
 //!
 //! Start with [`Plan`]. A [`Survey`] says what to read of the cloud and gives an [`Inventory`];
 //! [`draw`] makes the plan; only a [`CheckedPlan`] can be run, and only [`check`] makes one;
-//! [`recheck`] and [`differences`] say whether it still holds.
+//! [`recheck`] and [`differences`] say whether it still holds; [`difference`] what another plan changes.
 //!
 //! This room asks nobody anything: no cloud, no clock, no file. It decides no moment either: what
 //! may start when is the engine's.
@@ -11,6 +11,8 @@ mod check;
 mod choose;
 mod consent;
 mod diagram;
+mod diff;
+mod diff_text;
 mod draw;
 mod explain;
 mod forecast;
@@ -33,6 +35,7 @@ pub use crate::fleet::Refusal;
 pub use check::{CheckedPlan, Violation, check};
 pub use consent::{Consent, WrongCount};
 pub use diagram::{dot, mermaid};
+pub use diff::{Change, Concern, Difference, ServerChange, difference};
 pub use draw::draw;
 pub use explain::explain;
 pub use inventory::{Inventory, Unread};

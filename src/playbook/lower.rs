@@ -188,6 +188,7 @@ pub(super) fn lower(desk: &mut Desk<'_>, own: &Layer, included: &[Layer]) -> Opt
             sha256: desk.seat.source.sha256(),
             commit: None,
             dirty: None,
+            files: Vec::new(),
         },
     })
 }

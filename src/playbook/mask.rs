@@ -4,16 +4,29 @@
 //! page just because a problem is near it, whichever problem that is. So the text is masked once,
 //! before any problem leaves the room.
 
+use super::parse::LIMITS;
 use super::problem::Problem;
 use super::scalars::is_env_name;
 use super::source::Source;
-use crate::yaml::{Node, Span};
+use crate::yaml::{Node, Span, Tree};
 
 /// Lines longer than this are shown only around what is wrong.
 const LONG_LINE: usize = 400;
 
 /// So much of a long line is shown on each side.
 const AROUND: usize = 120;
+
+/// A text of a playbook without what is, or may be, a secret; every line keeps its number.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut hidden = Vec::new();
+    match Tree::read(text, LIMITS).root {
+        Some(root) => secrets(&root, &mut hidden),
+        None => hidden = secrets_in_text(text),
+    }
+    hidden.sort_unstable();
+    Picture::new(text, &hidden).text
+}
 
 /// Finds values that are, or may be, secrets: below `admin_pass` all but references, elsewhere
 /// whatever has a key that sounds like one.
@@ -199,6 +212,13 @@ mod tests {
         let picture = Picture::new("abc hunter2 def", &[Span::new(4, 11)]);
         assert_eq!(picture.text, "abc … def");
         assert_eq!([picture.offset(0), picture.offset(5), picture.offset(12)], [0, 4, 8]);
+    }
+
+    #[test]
+    fn a_text_is_shown_without_its_secrets() {
+        let text = "reinstall:\n  admin_pass: hunter2\n  key_name: ops\n";
+        assert_eq!(masked(text), "reinstall:\n  admin_pass: …\n  key_name: ops\n");
+        assert_eq!(masked("a: [\nadmin_pass: hunter2\n"), "a: [\nadmin_pass: …\n");
     }
 
     #[test]

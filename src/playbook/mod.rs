@@ -35,6 +35,7 @@ mod tests;
 mod treatment;
 
 pub use codes::{Explanation, Nature, codes, explain};
+pub use mask::masked;
 pub use model::{
     ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
     Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook, ReinstallSpec, Share,

@@ -1,7 +1,8 @@
 //! What people and machines see, from events alone.
 //!
 //! Start with [`Reporter`]: it is told every record once, after the record is durable, and keeps a
-//! [`Fold`] of its own. After a run, [`Summary`] and [`Status`] say the same from the journal.
+//! [`Fold`] of its own. After a run, [`Summary`] and [`Status`] say the same from the journal, and
+//! [`junit`], [`markdown`] and [`html`] bring it into the forms of other programs.
 //!
 //! ```
 //! use refleet::report::Summary;
@@ -15,12 +16,17 @@
 //! This room knows no engine, no plan and no cloud, writes only into what it is handed, and can
 //! fail without harm: a run never stops because nobody can watch it.
 
+mod account;
 mod error;
 mod fanout;
 mod fold;
+mod html;
 mod jsonl;
+mod junit;
 mod letter;
 mod lines;
+mod markdown;
+mod page;
 mod plain;
 mod redact;
 mod reporter;
@@ -35,7 +41,10 @@ mod tried;
 pub use error::Error;
 pub use fanout::Reporters;
 pub use fold::{Doubt, Fold, ServerState};
+pub use html::html;
 pub use jsonl::JsonLines;
+pub use junit::junit;
+pub use markdown::markdown;
 pub use plain::Plain;
 pub use reporter::Reporter;
 pub use schema::schema;

@@ -89,6 +89,7 @@ fn narrow(outline: &mut Outline, server: &ServerId) {
     outline.fleets.retain(|fleet| !fleet.waves.is_empty());
     let path = &mut outline.origin.path;
     *path = path.rsplit('/').next().unwrap_or_default().to_owned();
+    outline.origin.files.clear();
 }
 
 /// Goes over every text of a record, so that a field that comes later is not forgotten.

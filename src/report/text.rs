@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::domain::{Ending, Outline, count};
+use crate::domain::{Ending, count};
 
 use super::lines::pause_help;
 use super::{FailureGroup, Named, Summary};
@@ -23,30 +23,38 @@ impl Summary {
     #[must_use]
     pub fn to_report(&self) -> String {
         text(|out| {
-            if let Some(outline) = &self.outline {
-                self.write_head(out, outline)?;
+            for (name, value) in self.facts() {
+                writeln!(out, "{name:<9} {value}")?;
             }
-            writeln!(out, "{}\n", self.table())?;
+            writeln!(out, "\n{}\n", self.table())?;
             self.write_body(out, usize::MAX)
         })
     }
 
-    fn write_head(&self, out: &mut String, outline: &Outline) -> fmt::Result {
-        let rehearsal =
-            if outline.simulated { " (a rehearsal: nothing real was touched)" } else { "" };
-        writeln!(out, "run       {}{rehearsal}", outline.run)?;
-        writeln!(out, "plan      {}", outline.plan)?;
-        writeln!(out, "playbook  {}, {}", outline.name, outline.origin)?;
-        writeln!(out, "cloud     {}, {}, {}", outline.cloud, outline.region, outline.project)?;
-        writeln!(out, "began     {}", self.began)?;
-        let end = self.cause_text.as_deref().unwrap_or("done");
-        if self.finished {
-            writeln!(out, "ended     {}, after {}: {end}\n", self.last, self.duration)
-        } else if let Some(why) = &self.paused_text {
-            writeln!(out, "paused    {}, after {}: {why}\n", self.last, self.duration)
-        } else {
-            writeln!(out, "not ended, last seen {}, after {}\n", self.last, self.duration)
+    /// What the run was about, and when: names and values, in the order of every report.
+    pub(super) fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = Vec::new();
+        let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
+        if let Some(outline) = &self.outline {
+            let rehearsal =
+                if outline.simulated { " (a rehearsal: nothing real was touched)" } else { "" };
+            fact("run", format!("{}{rehearsal}", outline.run));
+            fact("plan", outline.plan.to_string());
+            fact("playbook", format!("{}, {}", outline.name, outline.origin));
+            for file in &outline.origin.files {
+                fact("file", file.to_string());
+            }
+            fact("cloud", format!("{}, {}, {}", outline.cloud, outline.region, outline.project));
         }
+        fact("began", self.began.to_string());
+        let (last, length) = (self.last, self.duration);
+        let end = self.cause_text.as_deref().unwrap_or("done");
+        match (self.finished, &self.paused_text) {
+            (true, _) => fact("ended", format!("{last}, after {length}: {end}")),
+            (false, Some(why)) => fact("paused", format!("{last}, after {length}: {why}")),
+            (false, None) => fact("not ended", format!("last seen {last}, after {length}")),
+        }
+        facts
     }
 
     fn table(&self) -> String {
@@ -143,12 +151,15 @@ fn write_list(out: &mut String, title: &str, lines: &[String]) -> fmt::Result {
 fn some(servers: &[Named], shown: usize) -> Vec<String> {
     let more = servers.len().saturating_sub(shown);
     let more = (more > 0).then(|| format!("and {more} more"));
-    servers.iter().take(shown).map(line).chain(more).collect()
+    servers.iter().take(shown).map(Named::to_string).chain(more).collect()
 }
 
-fn line(server: &Named) -> String {
-    let detail = if server.detail.is_empty() { "" } else { ": " };
-    format!("{} ({}){detail}{}", server.name, server.id, server.detail)
+/// `web-3 (srv-c): what about it`.
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = if self.detail.is_empty() { "" } else { ": " };
+        write!(f, "{} ({}){detail}{}", self.name, self.id, self.detail)
+    }
 }
 
 fn text(write: impl FnOnce(&mut String) -> fmt::Result) -> String {

@@ -12,6 +12,7 @@ mod crash;
 mod harness;
 mod images;
 mod look;
+mod reports;
 mod shut_out;
 mod steering;
 mod support;

@@ -187,6 +187,7 @@ pub(crate) fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
             sha256: "00".repeat(32),
             commit: Some("4f2c1d9e8b7a".to_owned()),
             dirty: Some(false),
+            files: Vec::new(),
         },
     }
 }

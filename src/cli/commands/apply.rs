@@ -17,7 +17,7 @@ use super::super::driving::{self, Drive};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::saved::{self, Saved};
-use super::super::{drawing, machine, playbooks};
+use super::super::{drawing, drift, machine, playbooks};
 
 /// The most servers that may be wiped without a plan that somebody could look at first
 /// (`safety.md`, section 2).
@@ -92,7 +92,7 @@ async fn planned_before(
         ));
     }
     let plan = saved.checked(RealClock::wall())?;
-    saved::refuse_changed_files(&plan)?;
+    drift::refuse(&plan)?;
     machine::refuse_self(&plan, &machine::read())?;
     let connection = connection::of_plan(app, &plan).await?;
     Ok((plan, connection))

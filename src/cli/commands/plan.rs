@@ -9,7 +9,7 @@ use super::super::app::App;
 use super::super::args::{PlanArgs, PlanFormat};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
-use super::super::{connection, drawing, files, playbooks};
+use super::super::{connection, drawing, files, playbooks, saved};
 
 /// Draws the plan, shows it, and saves it if that is asked for.
 pub(in crate::cli) async fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -17,20 +17,49 @@ pub(in crate::cli) async fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Fai
     let connection = connection::of_playbook(app, &playbook).await?;
     let narrowing = drawing::narrowing(&args.narrowing);
     let plan = drawing::draw(&playbook, &narrowing, &connection).await?;
-    match args.format {
-        PlanFormat::Text => app.ui.result(&plan::explain(&plan))?,
-        PlanFormat::Json => app.ui.json(&*plan)?,
-        PlanFormat::Dot => app.ui.result(&plan::dot(&plan))?,
-        PlanFormat::Mermaid => app.ui.result(&plan::mermaid(&plan))?,
-    }
+    let changed = match &args.diff {
+        Some(old) => compare(app, args, old, &plan)?,
+        None => show(app, args.format, &plan).map(|()| !plan.targets.is_empty())?,
+    };
     if let Some(out) = &args.out {
         save(app, &plan, out)?;
     }
-    Ok(match (plan.blocked.is_empty(), plan.targets.is_empty()) {
+    Ok(match (plan.blocked.is_empty(), changed) {
         (false, _) => Exit::Refused,
-        (true, false) if args.detailed_exitcode => Exit::Changes,
+        (true, true) if args.detailed_exitcode => Exit::Changes,
         (true, _) => Exit::Done,
     })
+}
+
+fn show(app: &App, format: PlanFormat, plan: &CheckedPlan) -> Result<(), Failure> {
+    match format {
+        PlanFormat::Text => app.ui.result(&plan::explain(plan)),
+        PlanFormat::Json => app.ui.json(&**plan),
+        PlanFormat::Dot => app.ui.result(&plan::dot(plan)),
+        PlanFormat::Mermaid => app.ui.result(&plan::mermaid(plan)),
+    }
+}
+
+/// Shows what changed since a plan that was saved, however old that is; gives whether anything did.
+fn compare(app: &App, args: &PlanArgs, old: &Path, new: &CheckedPlan) -> Result<bool, Failure> {
+    let Some(saved) = saved::read(old)? else {
+        return Err(Failure::refused(
+            format!("{} is no saved plan", old.display()),
+            "`refleet plan PLAYBOOK --out FILE` saves one",
+        ));
+    };
+    let difference = plan::difference(&saved.unchanged()?, new);
+    match args.format {
+        PlanFormat::Text => app.ui.result(&difference.to_string())?,
+        PlanFormat::Json => app.ui.json(&difference)?,
+        PlanFormat::Dot | PlanFormat::Mermaid => {
+            return Err(Failure::refused(
+                "a difference of plans has no picture",
+                "use --format text or json with --diff",
+            ));
+        }
+    }
+    Ok(!difference.is_empty())
 }
 
 /// Writes a plan for `apply`.

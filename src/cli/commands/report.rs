@@ -1,10 +1,10 @@
 //! `refleet report RUN`: what came of a run, from the journal alone, for any run ever made.
 
 use crate::journal::Store;
-use crate::report::Summary;
+use crate::report::{self, Summary};
 
 use super::super::app::App;
-use super::super::args::{Format, ReportArgs};
+use super::super::args::{ReportArgs, ReportFormat};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::files;
@@ -13,10 +13,15 @@ use super::super::files;
 pub(in crate::cli) async fn report(app: &App, args: &ReportArgs) -> Result<Exit, Failure> {
     let store = Store::open_existing(&app.state_file()?)?;
     let run = store.find(&args.run).await?;
-    let summary = Summary::of(&store.records(&run.run).await?);
+    let records = store.records(&run.run).await?;
     let text = match args.format {
-        Format::Text => summary.to_report(),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(&summary)?),
+        ReportFormat::Text => Summary::of(&records).to_report(),
+        ReportFormat::Json => {
+            format!("{}\n", serde_json::to_string_pretty(&Summary::of(&records))?)
+        }
+        ReportFormat::Junit => report::junit(&records)?,
+        ReportFormat::Markdown => report::markdown(&records),
+        ReportFormat::Html => report::html(&records)?,
     };
     match &args.out {
         Some(path) => files::write_private(path, text.as_bytes())?,

@@ -82,6 +82,7 @@ fn trouble(error: report::Error) -> Failure {
     match error {
         report::Error::Write(source) => Failure::Output(source),
         report::Error::Json(source) => Failure::Json(source),
+        error @ (report::Error::Html(_) | report::Error::Junit(_)) => Failure::Report(error),
     }
 }
 

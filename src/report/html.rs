@@ -1,0 +1,28 @@
+//! A run as one page for a browser: self-contained, without a script, and without a word to any
+//! network. Start with [`html`].
+//!
+//! Names come from the cloud and sentences may quote it. The template engine escapes whatever is
+//! put into the page, and the page forbids scripts to the browser on top.
+
+use minijinja::Environment;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+
+use crate::domain::Record;
+
+use super::Error;
+use super::page::Page;
+
+/// Its ending is what makes the engine escape.
+const NAME: &str = "report.html";
+
+/// The run that these are the records of, as HTML.
+pub fn html(records: &[Record]) -> Result<String, Error> {
+    let mut templates = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    templates.set_syntax(syntax);
+    templates.add_template(NAME, include_str!("report.html"))?;
+    let mut page = templates.get_template(NAME)?.render(Value::from(Serde(Page::of(records))))?;
+    page.push('\n');
+    Ok(page)
+}
