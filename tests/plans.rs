@@ -22,5 +22,8 @@ mod showing;
 #[path = "plans/surveying.rs"]
 mod surveying;
 #[cfg(test)]
+#[path = "plans/telling.rs"]
+mod telling;
+#[cfg(test)]
 #[path = "plans/world.rs"]
 mod world;

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use refleet::domain::{Deed, Ending, Event, Origin, Place, Record, RunId, ServerId, Verdict};
+use refleet::engine::Engine;
 use refleet::fleet::Selector;
 use refleet::journal::{Error, Journal, NewRun, Store, open_intents};
 use refleet::playbook::{FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Size, Strategy};
@@ -165,4 +167,49 @@ async fn a_run_comes_back_from_the_journal_and_leaves_only_unknown_servers_held(
         };
         assert_eq!(held, with_ending(records, Ending::Unknown), "seed {}", rehearsal.seed);
     }
+}
+
+#[test]
+fn whoever_has_not_ended_waits_for_something_that_is_said() {
+    let playbook = playbook();
+    let mut told = BTreeSet::new();
+    for seed in 0..20 {
+        let scenario = Scenario::draw(&playbook, &WorldSpec::healthy(8), None, seed).unwrap();
+        let plan = Arc::clone(&scenario.plan);
+        let records = rehearse(scenario).records;
+        for end in (1..=records.len()).step_by(3) {
+            let fold = Fold::of(&records[..end]);
+            let engine = Engine::replay(Arc::clone(&plan), &records[..end]).unwrap();
+            for (id, server) in &fold.servers {
+                let waits = engine.waits_for(id);
+                let over = server.ending().is_some() || fold.ended.is_some();
+                assert_eq!(waits.is_empty(), over, "seed {seed}, record {end}: {id} {waits:?}");
+                told.extend(waits.iter().map(|what| what[..5].to_owned()));
+            }
+        }
+    }
+    assert!(told.len() >= 5, "{told:?}");
+}
+
+#[test]
+fn s18_a_server_that_did_not_get_there_says_why_and_what_to_do_and_equal_ones_are_one_group() {
+    let mut seen = BTreeSet::new();
+    for rehearsal in rehearsals() {
+        let summary = Summary::of(&rehearsal.records);
+        let mut keys = BTreeSet::new();
+        for group in &summary.groups {
+            let told = [&group.code, &group.cause, &group.help];
+            assert!(told.iter().all(|text| !text.is_empty()), "{group:?}");
+            assert!(keys.insert((group.ending, &group.code, &group.cause)), "twice: {group:?}");
+            let text = summary.to_text();
+            let title = format!("{}: {}: {}", group.ending, group.code, group.cause);
+            assert!(text.contains(&title) && text.contains(&group.help), "{text}");
+            seen.insert(group.ending);
+        }
+        let grouped: usize = summary.groups.iter().map(|group| group.servers.len()).sum();
+        let ended: u32 = summary.counts.ended.values().sum();
+        let verified = summary.counts.of(Ending::Verified);
+        assert_eq!(grouped, (ended - verified) as usize, "seed {}", rehearsal.seed);
+    }
+    assert!(!seen.is_empty(), "no seed has a server that did not get there");
 }

@@ -70,6 +70,7 @@ fn run(app: &App, command: &Command) -> Exit {
 
 async fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => commands::init(app, args).await,
         Command::Validate(args) => commands::validate(app, args),
         Command::Plan(args) => commands::plan(app, args).await,
         Command::Apply(args) => commands::apply(app, args).await,
@@ -89,7 +90,7 @@ async fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Schema(args) => commands::schema(app, args),
         Command::Completions(args) => commands::completions(app, args),
         Command::Man => commands::man(app),
-        Command::Explain(args) => commands::explain(app, args),
+        Command::Explain(args) => commands::explain(app, args).await,
     }
 }
 

@@ -63,6 +63,8 @@ pub(super) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Proposes a first playbook for what a project has, and changes nothing
+    Init(InitArgs),
     /// Checks playbooks, without any cloud
     Validate(ValidateArgs),
     /// Shows what would be done, and changes nothing
@@ -97,12 +99,21 @@ pub(super) enum Command {
     Simulator(SimulatorArgs),
     /// Prints a JSON Schema
     Schema(SchemaArgs),
-    /// Explains a problem of a playbook, or an error of the cloud, by its code
+    /// Explains a problem of a playbook or an error of the cloud by its code, or what a playbook and
+    /// a run mean for a server
     Explain(ExplainArgs),
     /// Prints what a shell needs to complete the command line
     Completions(CompletionsArgs),
     /// Prints the manual page
     Man,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Writes the playbook there, never over a file [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 /// Arguments of `validate`.
@@ -352,8 +363,18 @@ pub(super) enum SchemaOf {
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// The code of a problem as `validate` shows it, or of the cloud such as `Ecs.0314`; `errors`
-    /// prints all of the cloud's
-    pub(super) code: String,
+    /// prints all of the cloud's. Or the id or the name of a server, with --playbook or --run
+    #[arg(value_name = "CODE|SERVER")]
+    pub(super) word: String,
+    /// Says why a server is in this playbook or not, by which lines, and who decided each value
+    #[arg(long, value_name = "FILE")]
+    pub(super) playbook: Option<PathBuf>,
+    /// Says where a server is in this run, and what it waits for
+    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) run: Option<String>,
+    /// Form of the result
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
 }
 
 /// Arguments of `completions`.

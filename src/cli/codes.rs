@@ -41,6 +41,20 @@ pub(super) fn explain(code: &str) -> Option<String> {
     Some(text)
 }
 
+/// A code of the cloud for programs.
+pub(super) fn view(known: &CloudCode) -> serde_json::Value {
+    let CloudCode { code, meaning, wait, title, mend } = known;
+    let meaning = match meaning {
+        Meaning::Is(class) => class.to_string(),
+        Meaning::PerhapsDone => "perhaps_done".to_owned(),
+        Meaning::ByStatus => "by_status".to_owned(),
+    };
+    serde_json::json!({
+        "code": code, "title": title, "meaning": meaning, "mend": mend,
+        "wait": wait.map(|wait| wait.to_string()),
+    })
+}
+
 /// All of them, as Markdown.
 pub(super) fn document() -> String {
     let mut text = HEAD.to_owned();

@@ -71,6 +71,11 @@ pub(super) async fn of_playbook(app: &App, playbook: &Playbook) -> Result<Connec
     }
 }
 
+/// Connects to a cloud that no playbook names yet.
+pub(super) async fn named(app: &App, name: &str) -> Result<Connection, Failure> {
+    configured(app, name, None, Path::new("")).await
+}
+
 /// Connects to the cloud that a plan was made for, and refuses if it is another one now.
 pub(super) async fn of_plan(app: &App, plan: &Plan) -> Result<Connection, Failure> {
     let path = Path::new(&plan.origin.path);

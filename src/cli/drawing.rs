@@ -19,13 +19,31 @@ pub(super) async fn draw(
     connection: &Connection,
 ) -> Result<CheckedPlan, Failure> {
     let now = RealClock::wall();
-    let clock = Arc::new(connection.clock(now, Time(0)));
-    let mut reading = Reading(Survey::new(playbook, narrowing));
-    run::survey(&connection.cloud, &clock, &mut reading).await?;
-    let inventory = Inventory { here: machine::read(), ..reading.0.into_inventory() };
+    let inventory = read(playbook, narrowing, connection).await?;
     let plan = plan::draw(playbook, &connection.identity, &inventory, narrowing, now)
         .map_err(Failure::Refusals)?;
     plan::check(plan).map_err(Failure::Unsound)
+}
+
+/// Reads what is needed of the cloud to plan this part of the playbook.
+pub(super) async fn read(
+    playbook: &Playbook,
+    narrowing: &Narrowing,
+    connection: &Connection,
+) -> Result<Inventory, Failure> {
+    let inventory = survey(Survey::new(playbook, narrowing), connection).await?;
+    Ok(Inventory { here: machine::read(), ..inventory })
+}
+
+/// Reads what a survey asks for.
+pub(super) async fn survey(
+    survey: Survey<'_>,
+    connection: &Connection,
+) -> Result<Inventory, Failure> {
+    let clock = Arc::new(connection.clock(RealClock::wall(), Time(0)));
+    let mut reading = Reading(survey);
+    run::survey(&connection.cloud, &clock, &mut reading).await?;
+    Ok(reading.0.into_inventory())
 }
 
 /// Which part of the playbook the command line means.

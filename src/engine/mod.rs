@@ -32,6 +32,7 @@ mod state;
 mod steer;
 mod turn;
 mod verify;
+mod waiting;
 mod wants;
 mod wave;
 mod wipe;

@@ -8,11 +8,13 @@
 
 mod demand;
 mod directory;
+mod membership;
 mod pattern;
 mod refusal;
 mod select;
 mod selector;
 
+pub use membership::Membership;
 pub use pattern::{Pattern, PatternError};
 pub use refusal::{Refusal, did_you_mean};
 pub use select::{Chosen, Entry, Excluded, Exclusion, Line, Rules, Selection, Wanted, select};

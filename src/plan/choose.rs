@@ -20,7 +20,8 @@ pub(super) fn choose<'s>(
     Ok(selections)
 }
 
-fn rules(fleet: &FleetSpec) -> Rules<'_> {
+/// What a fleet asks for.
+pub(super) fn rules(fleet: &FleetSpec) -> Rules<'_> {
     Rules {
         fleet: &fleet.name,
         place: &fleet.place,

@@ -23,10 +23,13 @@ mod lines;
 mod machine;
 mod model;
 mod narrowing;
+mod propose;
 mod recheck;
 mod room;
 mod schema;
 mod seal;
+mod story;
+mod story_text;
 mod survey;
 mod wants;
 mod waves;
@@ -45,6 +48,8 @@ pub use model::{
     PLAN_FORMAT, Pace, Plan, PlannedFleet, PlannedTreatment, Provider, Step, Target, Wave,
 };
 pub use narrowing::Narrowing;
+pub use propose::propose;
 pub use recheck::{Protection, Recheck, differences, protection, recheck, recheck_image};
 pub use schema::schema;
+pub use story::{FleetStory, Rule, Standing, Story, story};
 pub use survey::Survey;

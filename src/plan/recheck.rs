@@ -14,7 +14,7 @@ use crate::domain::{
 use super::{CheckedPlan, Fingerprint, Inventory, Target, Unread};
 
 /// The tag that keeps a server from ever being reinstalled.
-const NEVER: &str = "reinstall=never";
+pub(super) const NEVER: &str = "reinstall=never";
 
 /// What a last look before the run found. All empty: the plan holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -54,6 +54,8 @@ enum Purpose<'p> {
     Recheck(IndexSet<ServerId>),
     /// The same before a wave: only what other people can take away meanwhile.
     Wave,
+    /// A first playbook: what there is.
+    Propose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,7 +294,7 @@ impl<'p> Survey<'p> {
                 self.due.push(Action::ListServers { page: 1, limit: PAGE });
                 Stage::Servers
             }
-            Purpose::Draw(..) | Purpose::Wave => self.begin_parts(),
+            Purpose::Draw(..) | Purpose::Wave | Purpose::Propose => self.begin_parts(),
         }
     }
 
@@ -305,9 +307,13 @@ impl<'p> Survey<'p> {
             };
             self.wants = wants;
         }
-        self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
-        self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
-        self.due.push(Action::ShowQuota);
+        if matches!(self.purpose, Purpose::Propose) {
+            self.wants = Wants::of_servers(&self.inventory.servers);
+        } else {
+            self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
+            self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
+            self.due.push(Action::ShowQuota);
+        }
         let images = self.wants.images.iter().cloned();
         self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
         let names = self.wants.image_names.iter().cloned();
@@ -340,6 +346,12 @@ impl<'p> Survey<'p> {
 }
 
 impl Survey<'static> {
+    /// A look at what a project has, for a first playbook: its servers, their images and key pairs.
+    #[must_use]
+    pub fn for_proposal() -> Self {
+        Self::begin(Purpose::Propose, Wants::default())
+    }
+
     /// A last look, before anything is touched, at everything that a plan rests on. What it gives
     /// goes to [`recheck`](super::recheck).
     #[must_use]

@@ -44,6 +44,15 @@ impl Wants {
         Ok(wants)
     }
 
+    /// What these servers are made of, as far as a first playbook names it.
+    pub(super) fn of_servers(servers: &[Server]) -> Self {
+        Self {
+            images: servers.iter().map(|server| server.image.clone()).collect(),
+            key_pairs: servers.iter().filter_map(|server| server.key_name.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
     /// What a finished plan rests on.
     pub(super) fn of_plan(plan: &Plan) -> Self {
         let mut wants = Self { images: plan.images.keys().cloned().collect(), ..Self::default() };

@@ -11,7 +11,7 @@ use crate::yaml::{Entry, Node, Span};
 
 pub(super) use super::model::FleetSpec;
 
-use super::include::{self, Layer};
+use super::include::{self, Sheet};
 use super::inventory;
 use super::lower::Desk;
 use super::matrix::Part;
@@ -19,6 +19,7 @@ use super::merge::{Patch, StrategyPatch};
 use super::model::{DependsOn, Exclude, HostEntry, Hosts, Pause, Share};
 use super::problem::{Code, Problem};
 use super::treatment::{number, one_or_many, patch, strategy, text};
+use super::written::{Layer, Written as Source};
 use super::{scalars, steps, suggest};
 
 /// Where an entry of a list begins, so that a label has something to point at.
@@ -30,38 +31,42 @@ pub(super) fn begin(node: &Node) -> Span {
 /// first, the playbook last, so that it wins.
 pub(super) fn fleets(
     desk: &mut Desk<'_>,
-    included: &[Layer],
-    own: &Layer,
+    included: &[Sheet],
+    own: &Sheet,
 ) -> IndexMap<FleetName, FleetSpec> {
-    let layers = || included.iter().chain([own]);
+    let sheets = || included.iter().chain([own]);
     let (mut treatment, mut pace) = (Patch::default(), StrategyPatch::default());
-    for layer in layers() {
-        if let Some(node) = layer.root.get("defaults") {
-            let seat = desk.sit(layer.seat.clone());
+    let mut written = Layer::default();
+    for sheet in sheets() {
+        if let Some(node) = sheet.root.get("defaults") {
+            let seat = desk.sit(sheet.seat.clone());
             treatment = treatment.merged(patch(desk, node));
             pace = pace.merged(strategy(node));
+            written = written.under(Layer::of(desk, node));
             desk.sit(seat);
         }
     }
     let names = Names {
-        written: layers().flat_map(entries).map(|entry| &*entry.key.text).collect(),
-        parts: layers()
-            .flat_map(|layer| &layer.parts)
+        written: sheets().flat_map(entries).map(|entry| &*entry.key.text).collect(),
+        parts: sheets()
+            .flat_map(|sheet| &sheet.parts)
             .map(|(name, parts)| (&**name, parts.as_slice()))
             .collect(),
     };
     let mut fleets: IndexMap<FleetName, FleetSpec> = IndexMap::new();
-    for layer in layers() {
-        let seat = desk.sit(layer.seat.clone());
-        for entry in entries(layer).iter().filter(|entry| entry.value.entries().is_some()) {
+    for sheet in sheets() {
+        let seat = desk.sit(sheet.seat.clone());
+        for entry in entries(sheet).iter().filter(|entry| entry.value.entries().is_some()) {
             let same = |had: &&FleetSpec| had.family.as_str() == &*entry.key.text;
             if let Some(first) = fleets.values().find(same) {
                 // Within one file that is a key that stands twice, which was told.
                 include::twice(desk, &entry.key.text, entry.key.span, &first.place);
                 continue;
             }
-            let made = family(desk, entry, &names, (&treatment, &pace), layer);
-            fleets.extend(made.into_iter().map(|fleet| (fleet.name.clone(), fleet)));
+            for mut fleet in family(desk, entry, &names, (&treatment, &pace), sheet) {
+                fleet.written.defaults.clone_from(&written);
+                fleets.insert(fleet.name.clone(), fleet);
+            }
         }
         desk.sit(seat);
     }
@@ -78,8 +83,8 @@ pub(super) fn fleets(
     fleets
 }
 
-fn entries(layer: &Layer) -> &[Entry] {
-    layer.root.get("fleets").and_then(Node::entries).unwrap_or_default()
+fn entries(sheet: &Sheet) -> &[Entry] {
+    sheet.root.get("fleets").and_then(Node::entries).unwrap_or_default()
 }
 
 /// A fleet as it is written: itself, or every part of its matrix.
@@ -88,10 +93,10 @@ fn family(
     entry: &Entry,
     names: &Names<'_>,
     (treatment, pace): (&Patch, &StrategyPatch),
-    layer: &Layer,
+    sheet: &Sheet,
 ) -> Vec<FleetSpec> {
     let whole = (Arc::clone(&entry.key.text), &entry.value);
-    let parts = layer.parts.get(&entry.key.text).into_iter().flatten();
+    let parts = sheet.parts.get(&entry.key.text).into_iter().flatten();
     let mut parts: Vec<_> = parts.map(|part| (Arc::clone(&part.name), &part.node)).collect();
     if parts.is_empty() {
         parts.push(whole);
@@ -100,8 +105,8 @@ fn family(
     for (name, node) in parts {
         let part = Written { entry, name: FleetName::new(name), node };
         let mut fleet = fleet(desk, part, names, (treatment.clone(), pace.clone()));
-        lonely_owner(desk, &fleet, (node, entry.key.span), layer.root.get("defaults"));
-        pause_without_canary(desk, &fleet, (node, entry.key.span), layer.root.get("defaults"));
+        lonely_owner(desk, &fleet, (node, entry.key.span), sheet.root.get("defaults"));
+        pause_without_canary(desk, &fleet, (node, entry.key.span), sheet.root.get("defaults"));
         let before = made.last().map(|before| before.name.clone());
         fleet.depends_on.extend(before.map(|before| after(desk, entry, before)));
         made.push(fleet);
@@ -148,7 +153,11 @@ fn fleet(
     (defaults, pace): (Patch, StrategyPatch),
 ) -> FleetSpec {
     let base = defaults.merged(patch(desk, node));
-    let (overrides, patches) = overrides(desk, node).into_iter().unzip();
+    let overrides = overrides(desk, node);
+    let layers = overrides.iter().map(|(_, _, layer)| layer.clone()).collect();
+    let (overrides, patches) =
+        overrides.into_iter().map(|(matching, patch, _)| (matching, patch)).unzip();
+    let written = Source { fleet: Layer::of(desk, node), overrides: layers, ..Source::default() };
     let items = |key| node.get(key).and_then(Node::items).unwrap_or_default();
     let mut rows = Vec::new();
     let hosts = items("hosts").iter().filter_map(|item| host(desk, item, &mut rows)).collect();
@@ -168,6 +177,7 @@ fn fleet(
         treatment: base.clone().into_treatment(),
         steps: steps::steps(desk, node.get("steps")),
         overrides,
+        written,
         base,
         patches,
         rows,
@@ -333,7 +343,7 @@ fn depends_on(
     found.into_iter().map(|(needed, _)| needed).collect()
 }
 
-type Override = ((Selector, crate::domain::Place), Patch);
+type Override = ((Selector, crate::domain::Place), Patch, Layer);
 
 fn overrides(desk: &mut Desk<'_>, fleet: &Node) -> Vec<Override> {
     let items = fleet.get("overrides").and_then(Node::items).unwrap_or_default();
@@ -349,7 +359,8 @@ fn overrides(desk: &mut Desk<'_>, fleet: &Node) -> Vec<Override> {
         }
         let patch = patch(desk, item);
         if let Some(selector) = selector(desk, &matching.value) {
-            found.push(((selector, desk.place(matching.key.span)), patch));
+            let layer = Layer::of(desk, item);
+            found.push(((selector, desk.place(matching.key.span)), patch, layer));
         }
     }
     found

@@ -23,7 +23,7 @@ const DEEPEST: usize = 8;
 const MOST: usize = 64;
 
 /// One file with its inserts made.
-pub(super) struct Layer {
+pub(super) struct Sheet {
     /// Where it stands.
     pub(super) seat: Seat,
     /// What it says.
@@ -33,17 +33,17 @@ pub(super) struct Layer {
 }
 
 /// The files that a playbook includes, what is included first; each file once, whoever names it again.
-pub(super) fn gather(desk: &mut Desk<'_>, root: &Node) -> Vec<Layer> {
-    let mut gathering = Gathering { way: Vec::new(), seen: Vec::new(), layers: Vec::new() };
+pub(super) fn gather(desk: &mut Desk<'_>, root: &Node) -> Vec<Sheet> {
+    let mut gathering = Gathering { way: Vec::new(), seen: Vec::new(), sheets: Vec::new() };
     gathering.below(desk, root);
-    gathering.layers
+    gathering.sheets
 }
 
 struct Gathering {
     /// The files that name each other down to this one.
     way: Vec<String>,
     seen: Vec<String>,
-    layers: Vec<Layer>,
+    sheets: Vec<Sheet>,
 }
 
 impl Gathering {
@@ -85,7 +85,7 @@ impl Gathering {
             self.way.push(path);
             self.below(desk, &root);
             self.way.pop();
-            self.layers.push(Layer { seat: desk.seat.clone(), root, parts });
+            self.sheets.push(Sheet { seat: desk.seat.clone(), root, parts });
         }
         desk.sit(seat);
     }

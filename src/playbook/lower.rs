@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use crate::domain::{FleetName, Origin, PinnedFile, Place};
 use crate::yaml::{Node, Span};
 
-use super::include::Layer;
+use super::include::Sheet;
 use super::model::{ApiLimit, Guards, Limits, Playbook, SimulatorSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
@@ -155,15 +155,15 @@ impl<'a> Desk<'a> {
 }
 
 /// Reads the tree; problems are left at the desk.
-pub(super) fn lower(desk: &mut Desk<'_>, own: &Layer, included: &[Layer]) -> Option<Playbook> {
+pub(super) fn lower(desk: &mut Desk<'_>, own: &Sheet, included: &[Sheet]) -> Option<Playbook> {
     let root = &own.root;
     let cloud = root.entry("cloud");
     let cloud_name = cloud.and_then(|entry| owned(&entry.value)).unwrap_or_default();
     let written = guards::read(desk, root);
     let mut others = Vec::new();
-    for layer in included {
-        let playbook = desk.sit(layer.seat.clone());
-        let guards = guards::read(desk, &layer.root);
+    for sheet in included {
+        let playbook = desk.sit(sheet.seat.clone());
+        let guards = guards::read(desk, &sheet.root);
         guards::refuse_switches(desk, &guards);
         others.push(guards);
         desk.sit(playbook);

@@ -33,6 +33,8 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod treatment;
+mod values;
+mod written;
 
 pub use codes::{Explanation, Nature, codes, explain};
 pub use mask::masked;
@@ -45,3 +47,5 @@ pub use parse::{Parsed, parse};
 pub use problem::{Problem, ProblemView, Problems, Severity};
 pub use schema::schema;
 pub use source::{Files, MAX_PLAYBOOK_BYTES, NoFiles, Source};
+pub use values::DecidedValue;
+pub use written::{Decided, Written};

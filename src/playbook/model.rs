@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::fleet::Selector;
 
 use super::merge::Patch;
+use super::written::Written;
 
 /// A checked playbook.
 #[derive(Clone, Debug)]
@@ -122,6 +123,8 @@ pub struct FleetSpec {
     /// Which servers get another treatment; what it changes is asked with
     /// [`FleetSpec::treatment_for`].
     pub overrides: Vec<(Selector, Place)>,
+    /// Where its values are written.
+    pub written: Written,
     /// What `defaults` and the fleet say together, still as a layer.
     pub(super) base: Patch,
     /// What each override changes; as long as `overrides`.
@@ -146,6 +149,7 @@ impl FleetSpec {
             treatment: Treatment::default(),
             steps: StepWord::ALL.map(StepSpec::by_default).to_vec(),
             overrides: Vec::new(),
+            written: Written::default(),
             base: Patch::default(),
             patches: Vec::new(),
             rows: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::yaml::{Flaw, FlawKind, Limits, Node, Span, Tree};
 
-use super::include::Layer;
+use super::include::Sheet;
 use super::insert::{Expanded, Whole};
 use super::lower::{self, Desk};
 use super::matrix::Parts;
@@ -88,7 +88,7 @@ fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> 
     }
     check_parts(desk, &root, &parts, whole);
     let included = include::gather(desk, &root);
-    let own = Layer { seat: desk.seat.clone(), root, parts };
+    let own = Sheet { seat: desk.seat.clone(), root, parts };
     lower::lower(desk, &own, &included)
 }
 

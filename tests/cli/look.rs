@@ -45,6 +45,10 @@ fn a_code_of_the_cloud_is_explained_and_all_are_listed() {
     assert!(told.starts_with("Ecs.0021: the quota of disks is used up\n"), "{told}");
     let all = bench.run(&["explain", "errors"]).with_code(0).stdout;
     assert!(all.contains("| `Ecs.0021` |") && all.contains("| `KMS.0209` |"), "{all}");
+    let json = |word| bench.run(&["explain", word, "--format", "json"]).with_code(0).json();
+    assert_eq!(json("Ecs.0021")["title"], "the quota of disks is used up");
+    assert!(json("errors").as_array().unwrap().len() > 20);
+    assert_eq!(json("unknown_key")["code"], "playbook::unknown_key");
 }
 
 #[test]

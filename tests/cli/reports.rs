@@ -126,3 +126,52 @@ fn two_plans_are_compared_and_the_exit_code_says_whether_they_differ() {
     bench.run(&["plan", playbook, "--diff", "p.yaml"]).with_code(1).saying("is no saved plan");
     bench.run(&[&compare[..], &["--format", "dot"]].concat()).with_code(1).saying("no picture");
 }
+
+#[test]
+fn a_server_is_explained_by_its_playbook_and_by_a_run() {
+    let bench = Bench::new();
+    let text = playbook(BUILT_IN, AT_ONCE) + "    exclude: [{ name: web-0002 }]\n";
+    let playbook = bench.file("p.yaml", &text);
+    let told = bench.run(&["explain", "web-0001", "--playbook", playbook]).with_code(0).stdout;
+    for words in [
+        "It will be wiped: fleet web, wave 1 of 1.\n",
+        "selected by  tag: role=web [p.yaml:7]\n",
+        "wait.settle",
+        "fleet at p.yaml:9",
+        "built in",
+    ] {
+        assert!(told.contains(words), "{words} is not in\n{told}");
+    }
+    let out = ["explain", "web-0002", "--playbook", playbook, "--format", "json"];
+    let json = bench.run(&out).with_code(0).json();
+    assert_eq!(json["playbook"]["standing"], "left_out", "{json}");
+    bench.run(&["apply", playbook, "--confirm", "1"]).with_code(0);
+    let run = newest(&bench);
+    let told = bench.run(&["explain", "web-0001", "--run", &run]).with_code(0).stdout;
+    assert!(told.contains("of fleet web is verified, since "), "{told}");
+    bench.run(&["explain", "web-0002", "--run", &run]).with_code(1).saying("has no server with");
+    let unknown = ["explain", "web-0009", "--playbook", playbook];
+    bench.run(&unknown).with_code(1).saying("did you mean `web-000");
+    bench.run(&["explain", "web-0001"]).with_code(1).saying("--playbook FILE or --run RUN");
+}
+
+#[test]
+fn a_first_playbook_is_proposed_from_the_live_project() {
+    let bench = Bench::new();
+    let cloud = Simulator::start(&bench, &["--servers", "4"]);
+    let init = ["init", "--cloud", "sim", "--out", "first.yaml"];
+    bench.run(&init).with_code(0).saying("a proposal for 4 servers written to first.yaml");
+    let text = std::fs::read_to_string(bench.path("first.yaml")).unwrap();
+    assert!(text.starts_with("# yaml-language-server: $schema="), "{text}");
+    assert!(text.contains("    expect: 4\n    hosts:\n      - tag: role=web\n"), "{text}");
+    assert_eq!(bench.run(&["validate", "first.yaml"]).with_code(0).stderr, "");
+    let planned = bench.run(&["plan", "first.yaml", "--detailed-exitcode"]).with_code(2).stdout;
+    assert!(planned.contains("Fleet web: 4 to reinstall"), "{planned}");
+    bench.run(&init).with_code(1).saying("first.yaml is there already");
+    assert_eq!(std::fs::read_to_string(bench.path("first.yaml")).unwrap(), text);
+    let shown = bench.run(&["init", "--cloud", "sim"]).with_code(0).stdout;
+    assert!(shown.contains("version: 1\n"), "{shown}");
+    bench.run(&["init"]).with_code(1).saying("--cloud NAME");
+    bench.run(&["init", "--cloud", "simulator"]).with_code(1).saying("refleet simulator --clouds");
+    cloud.saw_a_careful_client(0);
+}

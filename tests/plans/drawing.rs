@@ -572,7 +572,7 @@ fn a_plan_for_the_servers_of_an_earlier_run_has_no_other_and_keeps_its_canary() 
     };
     // Who is gone since then is no reason to refuse the others.
     let plan = check(of(&["s-0003", "s-0002", "s-9999"]).unwrap()).unwrap();
-    let ids: Vec<&str> = plan.targets.keys().map(refleet::domain::ServerId::as_str).collect();
+    let ids: Vec<&str> = plan.targets.keys().map(ServerId::as_str).collect();
     assert_eq!(ids, ["s-0002", "s-0003"]);
     assert!(plan.fleets.values().all(|fleet| fleet.waves[0].canary), "{:?}", plan.fleets);
     assert_eq!(codes(&of(&["s-9999"]).unwrap_err()), ["!nothing_selected"]);

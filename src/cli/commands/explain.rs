@@ -1,31 +1,55 @@
 //! `refleet explain CODE`: a problem in full, with a bad and a mended example; or a code of the cloud,
-//! with what is done about it and who can mend it.
+//! with what is done about it and who can mend it. What is said of a server is in `explain_server`.
 
+use crate::domain::CloudCode;
 use crate::playbook::{self, Explanation};
 
 use super::super::app::App;
-use super::super::args::ExplainArgs;
+use super::super::args::{ExplainArgs, Format};
 use super::super::codes;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 
 /// Prints what is known about the code.
-pub(in crate::cli) fn explain(app: &App, args: &ExplainArgs) -> Result<Exit, Failure> {
-    if args.code == "errors" {
-        app.ui.result(&codes::document())?;
-        return Ok(Exit::Done);
+pub(in crate::cli) async fn explain(app: &App, args: &ExplainArgs) -> Result<Exit, Failure> {
+    if args.playbook.is_some() || args.run.is_some() {
+        return super::explain_server::server(app, args).await;
     }
-    let told = playbook::explain(&args.code).as_ref().map(text);
-    let Some(told) = told.or_else(|| codes::explain(&args.code)) else {
-        let known = playbook::codes().collect::<Vec<_>>().join("\n  ");
-        let what = format!("there is no problem with the code `{}`", args.code);
-        let help = format!(
-            "`refleet explain errors` lists the codes of the cloud; those of playbooks are:\n  {known}"
-        );
-        return Err(Failure::refused(what, help));
+    let told = match args.format {
+        Format::Text if args.word == "errors" => Some(codes::document()),
+        Format::Text => {
+            let problem = playbook::explain(&args.word).as_ref().map(text);
+            problem.or_else(|| codes::explain(&args.word))
+        }
+        Format::Json => json(&args.word)?,
     };
-    app.ui.result(&told)?;
+    app.ui.result(&told.ok_or_else(|| unknown(&args.word))?)?;
     Ok(Exit::Done)
+}
+
+fn unknown(word: &str) -> Failure {
+    let known = playbook::codes().collect::<Vec<_>>().join("\n  ");
+    let help = format!(
+        "a server is explained with --playbook FILE or --run RUN; `refleet explain errors` lists \
+         the codes of the cloud; those of playbooks are:\n  {known}"
+    );
+    Failure::refused(format!("there is no problem with the code `{word}`"), help)
+}
+
+/// The same for programs.
+fn json(word: &str) -> Result<Option<String>, Failure> {
+    let value = if word == "errors" {
+        Some(CloudCode::all().map(codes::view).collect::<serde_json::Value>())
+    } else if let Some(problem) = playbook::explain(word) {
+        let Explanation { code, nature: _, title, text, bad, mended, files: _ } = problem;
+        let view = serde_json::json!({
+            "code": code, "title": title, "text": text, "bad": bad, "mended": mended,
+        });
+        Some(view)
+    } else {
+        CloudCode::of(word).map(codes::view)
+    };
+    Ok(value.map(|value| serde_json::to_string_pretty(&value)).transpose()?)
 }
 
 fn text(explanation: &Explanation) -> String {

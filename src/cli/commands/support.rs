@@ -48,7 +48,7 @@ pub(super) fn choose(run: &RunId, records: &[Record], wanted: &str) -> Result<Se
     }
 }
 
-fn nobody(run: &RunId, wanted: &str) -> Failure {
+pub(super) fn nobody(run: &RunId, wanted: &str) -> Failure {
     Failure::refused(
         format!("run {run} has no server with the id or name `{wanted}`"),
         format!("`refleet status {run}` lists its servers"),
