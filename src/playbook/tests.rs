@@ -285,7 +285,7 @@ fn guards_of_included_files_only_get_stricter() {
         match looser {
             None => assert!(told.is_empty(), "{team} {own}: {told:?}"),
             Some(message) => {
-                assert_eq!(told, [("playbook::looser_guard", message)], "{team} {own}")
+                assert_eq!(told, [("playbook::looser_guard", message)], "{team} {own}");
             }
         }
     };
