@@ -1,6 +1,9 @@
 //! Plans: what is drawn, checked, compared and shown.
 
 #[cfg(test)]
+#[path = "plans/backups.rs"]
+mod backups;
+#[cfg(test)]
 #[path = "plans/checking.rs"]
 mod checking;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::cloud::config::{self, CloudConfig, Provider, Sources};
+use crate::cloud::config::{self, CloudConfig, Overrides, Provider, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::huawei::{HuaweiCloud, WallClock};
 use crate::domain::{Time, Timestamp};
@@ -182,8 +182,8 @@ async fn connect(
 /// Credentials go over an encrypted line, unless they stay on this machine.
 fn in_secret(config: &CloudConfig) -> Result<(), Failure> {
     let services = &config.endpoints;
-    let services = [&services.ecs, &services.evs, &services.ims, &services.kms, &services.cts];
-    let places = services.into_iter().flatten().chain([&config.auth_url]);
+    let Overrides { ecs, evs, ims, kms, cts, cbr } = services;
+    let places = [ecs, evs, ims, kms, cts, cbr].into_iter().flatten().chain([&config.auth_url]);
     match places.into_iter().find(|place| !config.simulated && is_in_the_clear(place)) {
         None => Ok(()),
         Some(place) => Err(Failure::refused(

@@ -87,6 +87,8 @@ pub struct Overrides {
     pub kms: Option<String>,
     /// Cloud Trace Service.
     pub cts: Option<String>,
+    /// Cloud Backup and Recovery.
+    pub cbr: Option<String>,
 }
 
 /// A cloud to connect to.

@@ -78,7 +78,7 @@ settings! {
         #[serde(alias = "compute_endpoint_override")] ecs_endpoint_override,
         #[serde(alias = "volume_endpoint_override")] evs_endpoint_override,
         #[serde(alias = "image_endpoint_override")] ims_endpoint_override,
-        kms_endpoint_override, cts_endpoint_override,
+        kms_endpoint_override, cts_endpoint_override, cbr_endpoint_override,
     } { auth: Login, x_refleet: Extra, regions: Regions }
 }
 
@@ -193,6 +193,7 @@ impl Entry {
                 ims: self.ims_endpoint_override.some(),
                 kms: self.kms_endpoint_override.some(),
                 cts: self.cts_endpoint_override.some(),
+                cbr: self.cbr_endpoint_override.some(),
             },
             interface: interface.trim_end_matches("URL").to_owned(),
             simulated: self.x_refleet.simulated.is_yes(),

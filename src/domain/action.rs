@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgencyState, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, PasswordLook, Quota,
-    SecretRef, Server, ServerId, Snapshot, Timestamp, Trace, UserId, Volume,
+    AgencyState, Backup, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, PasswordLook,
+    Quota, SecretRef, Server, ServerId, Snapshot, Timestamp, Trace, UserId, Vault, Volume,
 };
 
 /// How a server is stopped.
@@ -125,6 +125,15 @@ pub enum Action {
         /// Which.
         servers: Vec<ServerId>,
     },
+    /// Back one server up.
+    Backup {
+        /// Which.
+        server: ServerId,
+        /// Id of the vault.
+        vault: String,
+        /// Name of the backup.
+        name: String,
+    },
     /// Wipe the system disk of one server and install an image: its own anew, or another.
     Reinstall {
         /// Which.
@@ -161,6 +170,22 @@ pub enum Action {
         /// Snapshots to skip: an index, as for volumes.
         offset: u32,
         /// Snapshots on a page, at most 1,000.
+        limit: u32,
+    },
+    /// One page of the vaults for backups of servers.
+    ListVaults {
+        /// Vaults to skip: an index.
+        offset: u32,
+        /// Vaults on a page, at most 1,000.
+        limit: u32,
+    },
+    /// One page of backups of servers, the newest first.
+    ListBackups {
+        /// Those of one server; `None`: of all.
+        server: Option<ServerId>,
+        /// Backups to skip: an index.
+        offset: u32,
+        /// Backups on a page, at most 1,000.
         limit: u32,
     },
     /// The EVS quota with its use.
@@ -231,13 +256,18 @@ impl Action {
     #[must_use]
     pub fn cost_class(&self) -> CostClass {
         match self {
-            Self::Stop { .. } | Self::Start { .. } | Self::Reinstall { .. } => CostClass::Mutating,
+            Self::Stop { .. }
+            | Self::Start { .. }
+            | Self::Backup { .. }
+            | Self::Reinstall { .. } => CostClass::Mutating,
             Self::Probe { .. } => CostClass::Free,
             Self::ListServers { .. }
             | Self::ShowServer { .. }
             | Self::ShowJob { .. }
             | Self::ListVolumes { .. }
             | Self::ListSnapshots { .. }
+            | Self::ListVaults { .. }
+            | Self::ListBackups { .. }
             | Self::ShowQuota
             | Self::ShowImage { .. }
             | Self::FindImages { .. }
@@ -272,7 +302,8 @@ pub struct Command {
 /// A good answer. Which one belongs to which action is written at the variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// `Stop`, `Start`, `Reinstall`: taken, and this job does it.
+    /// `Stop`, `Start`, `Backup`, `Reinstall`: taken, and this job does it; a backup's is its
+    /// checkpoint.
     Accepted {
         /// The job.
         job: JobId,
@@ -294,6 +325,10 @@ pub enum Answer {
     Volumes(Vec<Volume>),
     /// `ListSnapshots`; a page that is not full is the last.
     Snapshots(Vec<Snapshot>),
+    /// `ListVaults`; a page that is not full is the last.
+    Vaults(Vec<Vault>),
+    /// `ListBackups`; a page that is not full is the last.
+    Backups(Vec<Backup>),
     /// `ShowQuota`.
     Quota(Quota),
     /// `ShowImage`; `None`: deleted, or no longer shared with us.

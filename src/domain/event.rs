@@ -40,6 +40,8 @@ pub enum Deed {
     ForceStop,
     /// Starts servers.
     Start,
+    /// Backs one server up.
+    Backup,
     /// Wipes and reinstalls one server.
     Reinstall,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Deed {
             Self::Stop => "stop",
             Self::ForceStop => "forced stop",
             Self::Start => "start",
+            Self::Backup => "backup",
             Self::Reinstall => "reinstall",
         })
     }
@@ -500,6 +503,15 @@ pub enum Event {
         verdict: Verdict,
         /// What was seen, and what could not be.
         evidence: Vec<String>,
+    },
+    /// The backup that the playbook asks for can be restored: the server may be stopped.
+    BackedUp {
+        /// The server.
+        server: ServerId,
+        /// Id of the backup.
+        backup: String,
+        /// Since the request was sent.
+        took: Millis,
     },
     /// Servers are off, seen by a look.
     Stopped {

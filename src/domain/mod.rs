@@ -8,6 +8,7 @@
 //! journal, the reporters and the clouds share a language without knowing each other.
 
 mod action;
+mod backup;
 mod code;
 mod code_table;
 mod event;
@@ -25,6 +26,7 @@ pub use action::{
     Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, InstallCall, Login,
     PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, StopMode,
 };
+pub use backup::{Backup, BackupState, Vault, WayBack};
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
     Asker, Before, CloseCause, Deed, Event, FORMAT, FileOrigin, FleetOutline, Gate, JobEnd, Origin,

@@ -72,6 +72,8 @@ impl fmt::Display for Ending {
 pub enum Phase {
     /// Not begun, or started back untouched.
     Pending,
+    /// It is being backed up, and runs on meanwhile.
+    BackingUp,
     /// A stop was sent.
     Stopping,
     /// It is off.
@@ -92,6 +94,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Pending => "pending",
+            Self::BackingUp => "backing_up",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
             Self::Validated => "validated",

@@ -5,7 +5,7 @@ use crate::domain::{CloseCause, Ending, Event, FleetName, ServerId, Time};
 use super::core::{Draft, Engine};
 use super::facts::ZoneFacts;
 use super::failure;
-use super::state::{Power, Purpose, State};
+use super::state::{Power, Purpose, Sent, State};
 
 impl Engine {
     /// Moves the run on as far as it goes by itself.
@@ -252,9 +252,11 @@ impl Engine {
         let mut idle = Vec::new();
         for index in candidates {
             let target = &self.facts.targets[index];
+            // A backup goes on without us.
             let limbo = matches!(
                 target.state,
                 State::Power(Purpose::Stop, Power::Due(_))
+                    | State::Backup(Sent::InDoubt { .. } | Sent::Running { .. })
                     | State::Stopped { .. }
                     | State::Validated { .. }
             );

@@ -100,6 +100,12 @@ impl Engine {
         self.flaw == Some(super::Flaw::ZonesIgnored)
     }
 
+    /// The same for backups.
+    #[cfg(test)]
+    pub(super) fn skips_backups(&self) -> bool {
+        self.flaw == Some(super::Flaw::BackupsSkipped)
+    }
+
     fn unborn(plan: Arc<CheckedPlan>) -> Self {
         let facts = Facts::new(&plan);
         let pending = Pending::new(&plan);

@@ -93,6 +93,8 @@ pub(crate) struct TargetFacts {
     pub(crate) fleet: usize,
     /// Its availability zone, by index.
     pub(crate) zone: usize,
+    /// The backup that its plan asks for can be restored.
+    pub(crate) backed_up: bool,
     /// We stopped it, or perhaps did.
     pub(crate) touched: bool,
     /// The last stop that was sent to it cut the power: nothing stronger is left.
@@ -166,6 +168,7 @@ impl Facts {
             ending: None,
             fleet: plan.fleets.get_index_of(&target.fleet).unwrap_or_default(),
             zone: zones.get(target.found.az.as_str()).copied().unwrap_or_default(),
+            backed_up: false,
             touched: false,
             forced: false,
             wiped: false,
@@ -299,6 +302,7 @@ impl Facts {
             | Event::Refused { .. }
             | Event::Lost { .. }
             | Event::Resolved { .. }
+            | Event::BackedUp { .. }
             | Event::Stopped { .. }
             | Event::Validated { .. }
             | Event::JobEnded { end: JobEnd::Failed { .. }, .. }
@@ -458,8 +462,12 @@ impl TargetFacts {
                     self.before.clone_from(before);
                     self.forgotten = None;
                 }
-                Deed::Start => {}
+                Deed::Start | Deed::Backup => {}
             },
+            Event::BackedUp { .. } => {
+                self.put_off = PutOffs::default();
+                self.backed_up = true;
+            }
             Event::Stopped { .. } | Event::Settled { .. } => self.put_off = PutOffs::default(),
             Event::PutOff { class, deed, .. } => {
                 self.count_put_off(*class);
@@ -518,7 +526,7 @@ impl TargetFacts {
         match deed {
             Deed::Reinstall => self.wiped = self.wiped_before,
             Deed::ForceStop => self.forced = false,
-            Deed::Stop | Deed::Start => {}
+            Deed::Stop | Deed::Start | Deed::Backup => {}
         }
     }
 
@@ -560,6 +568,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::Passed { servers }
         | Event::StartedBack { servers } => servers,
         Event::Resolved { server, .. }
+        | Event::BackedUp { server, .. }
         | Event::JobEnded { server, .. }
         | Event::CheckFailed { server, .. }
         | Event::Ended { server, .. }

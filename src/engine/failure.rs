@@ -92,6 +92,28 @@ pub(super) fn timed_out(what: &str, timeout: Millis) -> Failure {
     )
 }
 
+/// The backup did not become one that can be restored; the server was not even stopped.
+pub(super) fn backup_failed(backup: &str) -> Failure {
+    failure(
+        "refleet.backup",
+        "its backup failed; it was not touched",
+        format!("backup {backup}"),
+        "look at the backup's task in the console of CBR, then plan again",
+    )
+}
+
+/// The same, because it took too long.
+pub(super) fn backup_too_slow(timeout: Millis) -> Failure {
+    failure(
+        "refleet.backup",
+        format!(
+            "its backup could not be restored after backup.timeout ({timeout}); it was not touched"
+        ),
+        "",
+        "look at the backup's task in the console of CBR; give it more time with `backup.timeout`",
+    )
+}
+
 /// The reinstall job failed for the last time.
 pub(super) fn needs_support(code: &str, reason: &str, attempts: u32) -> Failure {
     failure(

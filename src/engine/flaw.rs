@@ -19,6 +19,8 @@ pub(crate) enum Flaw {
     BudgetIgnored,
     /// `limits.per_az` is not looked at.
     ZonesIgnored,
+    /// Nobody is backed up, whatever the plan says.
+    BackupsSkipped,
     /// Who is shut out goes on knocking.
     KnocksOn,
     /// A canary is a server like any other.
@@ -43,6 +45,7 @@ impl Engine {
             let (deed, sent) = match &self.facts.targets[index].state {
                 State::Power(purpose, Power::Sent(sent)) => (purpose.deed(), sent),
                 State::Reinstalling(sent) => (Deed::Reinstall, sent),
+                State::Backup(sent) => (Deed::Backup, sent),
                 State::Power(_, Power::Due(_))
                 | State::Pending { .. }
                 | State::Stopped { .. }

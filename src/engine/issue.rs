@@ -34,6 +34,7 @@ enum Read {
     Look(usize),
     Job(usize),
     Trace(usize),
+    Backups(usize),
     Password(usize),
     Volumes,
 }
@@ -85,11 +86,7 @@ impl Engine {
             self.pending.dirty.insert(index);
             self.refresh(now);
         }
-        let ready = &self.pending.ready;
-        !(ready.stop.is_empty()
-            && ready.force_stop.is_empty()
-            && ready.start.is_empty()
-            && ready.reinstall.is_empty())
+        self.pending.ready.has_change()
     }
 
     /// Whether the next token comes when the comparison before a wipe is too old for it. Where
@@ -100,6 +97,7 @@ impl Engine {
         next.is_some_and(|index| match self.facts.targets[*index].state {
             State::Validated { seen } => self.pending.bucket.next_at(now) > seen + FENCE,
             State::Pending { .. }
+            | State::Backup(_)
             | State::Power(..)
             | State::Stopped { .. }
             | State::Reinstalling(_)
@@ -118,8 +116,10 @@ impl Engine {
             Deed::Stop
         } else if !ready.start.is_empty() {
             Deed::Start
-        } else {
+        } else if !ready.reinstall.is_empty() {
             Deed::Reinstall
+        } else {
+            Deed::Backup
         }
     }
 
@@ -129,10 +129,11 @@ impl Engine {
             Deed::ForceStop => &ready.force_stop,
             Deed::Stop => &ready.stop,
             Deed::Start => &ready.start,
+            Deed::Backup => &ready.backup,
             Deed::Reinstall => &ready.reinstall,
         };
         let most = match deed {
-            Deed::Reinstall => 1,
+            Deed::Reinstall | Deed::Backup => 1,
             Deed::Stop | Deed::ForceStop | Deed::Start => self.plan.limits.stop_batch as usize,
         };
         let mut batch: Vec<usize> = set
@@ -161,6 +162,7 @@ impl Engine {
             Deed::Stop => Action::Stop { servers, mode: StopMode::Soft },
             Deed::ForceStop => Action::Stop { servers, mode: StopMode::Hard },
             Deed::Start => Action::Start { servers },
+            Deed::Backup => self.backup_of(batch[0]),
             Deed::Reinstall => Action::Reinstall {
                 server: self.server_id(batch[0]),
                 request: Box::new(self.plan.targets[batch[0]].reinstall.clone()),
@@ -202,6 +204,9 @@ impl Engine {
         }
         if let Some(index) = pending.ready.job.first() {
             return Some(Read::Job(*index));
+        }
+        if let Some(index) = pending.ready.backups.first() {
+            return Some(Read::Backups(*index));
         }
         // What is left of the probes costs a request: passwords.
         if let Some(index) = pending.ready.probe.first() {
@@ -262,6 +267,12 @@ impl Engine {
                 let since = self.traces_since(*index);
                 let server = self.server_id(*index);
                 (Purpose::Traces(*index), Action::ListTraces { server, since })
+            }
+            Read::Backups(index) => {
+                self.pending.looks[*index].asking.backup = true;
+                let server = Some(self.server_id(*index));
+                let list = Action::ListBackups { server, offset: 0, limit: PAGE };
+                (Purpose::Backups(*index), list)
             }
             Read::Password(index) => return self.send_probe(draft, *index),
             Read::Volumes => {
@@ -358,14 +369,12 @@ impl Engine {
         let pending = &self.pending;
         let token = pending.bucket.next_at(now);
         let ready = &pending.ready;
-        let change = !(ready.stop.is_empty()
-            && ready.force_stop.is_empty()
-            && ready.start.is_empty()
-            && ready.reinstall.is_empty());
+        let change = ready.has_change();
         let survey = pending.preflight.as_ref().filter(|preflight| !preflight.due.is_empty());
         let sweep = pending.sweep.as_ref().is_some_and(|sweep| !sweep.pages.is_empty());
         let single = !(ready.job.is_empty()
             && ready.trace.is_empty()
+            && ready.backups.is_empty()
             && ready.probe.is_empty()
             && ready.volumes.is_empty());
         let volumes = pending.volumes.as_ref().is_some_and(|read| read.next.is_some());
@@ -388,7 +397,9 @@ impl Purpose {
     /// The one server that a read is about.
     fn target(&self) -> Option<usize> {
         match self {
-            Self::Look(index) | Self::Job(index) | Self::Traces(index) => Some(*index),
+            Self::Look(index) | Self::Job(index) | Self::Traces(index) | Self::Backups(index) => {
+                Some(*index)
+            }
             Self::Probe { target, .. } => Some(*target),
             Self::Change { .. } | Self::Survey(_) | Self::Sweep { .. } | Self::Volumes { .. } => {
                 None

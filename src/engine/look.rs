@@ -52,6 +52,9 @@ impl Engine {
                 let said = self.read_log(*index, &traces);
                 self.note_traced(draft, *index, asked, said);
             }
+            (Purpose::Backups(index), Ok(Answer::Backups(backups))) => {
+                self.backups_seen(draft, *index, asked, &backups);
+            }
             (Purpose::Volumes { offset }, Ok(Answer::Volumes(volumes))) => {
                 self.volumes_page(draft, *offset, volumes);
             }
@@ -87,6 +90,7 @@ impl Engine {
             Purpose::Look(index) => (*index, |asking| asking.server = false),
             Purpose::Job(index) => (*index, |asking| asking.job = false),
             Purpose::Traces(index) => (*index, |asking| asking.trace = false),
+            Purpose::Backups(index) => (*index, |asking| asking.backup = false),
             Purpose::Probe { target, .. } => (*target, |asking| asking.probe = false),
             Purpose::Sweep { .. }
             | Purpose::Volumes { .. }
@@ -119,6 +123,7 @@ impl Engine {
             Purpose::Look(index) => self.look_later(*index, |look| look.server_at = Some(again)),
             Purpose::Job(index) => self.look_later(*index, |look| look.job_at = Some(again)),
             Purpose::Traces(index) => self.look_later(*index, |look| look.trace_at = Some(again)),
+            Purpose::Backups(index) => self.look_later(*index, |look| look.backup_at = Some(again)),
             Purpose::Probe { target, .. } => {
                 self.look_later(*target, |look| look.probe_at = Some(again));
             }
@@ -220,6 +225,7 @@ impl Engine {
                 self.verify(draft, index, sighting.server);
             }
             State::Settling { .. }
+            | State::Backup(_)
             | State::Verifying { .. }
             | State::Pending { .. }
             | State::Ended => {}
@@ -244,6 +250,7 @@ impl Engine {
             }
             State::Pending { .. } | State::Ended => {}
             State::Power(state::Purpose::Stop, _)
+            | State::Backup(_)
             | State::Stopped { .. }
             | State::Validated { .. }
                 if !target.wiped =>
@@ -251,6 +258,7 @@ impl Engine {
                 self.end(draft, server, Ending::Drifted, Some(failure::gone()));
             }
             State::Stopped { .. }
+            | State::Backup(_)
             | State::Validated { .. }
             | State::Power(_, _)
             | State::Settling { .. }

@@ -12,6 +12,7 @@
 //! for?), *issue* (fold the wants into requests, as far as tokens go).
 
 mod advance;
+mod backup;
 mod bucket;
 mod core;
 mod doubt;

@@ -23,6 +23,7 @@ impl Engine {
         let wait = &self.treatment(index).wait;
         let from = match (&target.state, target.state.sent()) {
             (_, Some(Sent::Submitting { .. })) => return None,
+            (State::Backup(sent), _) => return Some(sent.since() + self.backup_timeout(index)),
             (_, Some(sent)) => sent.since(),
             (State::Power(_, Power::Due(at)), None) => look.since.max(*at),
             _ if self.pending.owed.contains(&index) => look.since,
@@ -36,6 +37,10 @@ impl Engine {
             ) => return None,
         };
         Some(from + wait.timeout)
+    }
+
+    fn backup_timeout(&self, index: usize) -> Millis {
+        self.treatment(index).backup.as_ref().map_or(Millis(0), |backup| backup.timeout)
     }
 
     /// When a server has to be thought about for having waited too long.
@@ -67,6 +72,7 @@ impl Engine {
                 look.server_at = look.server_at.map(|_| now);
                 look.job_at = look.job_at.map(|_| now);
                 look.trace_at = look.trace_at.map(|_| now);
+                look.backup_at = look.backup_at.map(|_| now);
             }),
             Some(at) if now < at + LAST_LOOKS => {}
             Some(_) => self.give_up_waiting(draft, index),
@@ -87,6 +93,10 @@ impl Engine {
                 let seen = in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref());
                 let evidence = vec![doubt_in_words(sent), seen, format!("waited {timeout}")];
                 return self.give_up(draft, index, Deed::Reinstall, evidence);
+            }
+            State::Backup(_) => {
+                let failure = failure::backup_too_slow(self.backup_timeout(index));
+                return self.end(draft, server, Ending::Failed, Some(failure));
             }
             State::Power(Purpose::Leave, _) => {
                 let warning = format!("it did not stop within {timeout}, and is left running");

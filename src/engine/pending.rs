@@ -42,6 +42,8 @@ pub(super) enum Purpose {
     Job(usize),
     /// A look into the audit log.
     Traces(usize),
+    /// A look at the backups of one server.
+    Backups(usize),
     /// One page of volumes.
     Volumes { offset: u32 },
     /// A probe.
@@ -72,6 +74,8 @@ pub(super) struct Look {
     pub(super) job_at: Option<Time>,
     /// The next look into the audit log.
     pub(super) trace_at: Option<Time>,
+    /// The next look at its backups.
+    pub(super) backup_at: Option<Time>,
     /// The next check from outside.
     pub(super) probe_at: Option<Time>,
     /// It waits for a list of volumes.
@@ -127,6 +131,7 @@ pub(super) struct Asking {
     pub(super) server: bool,
     pub(super) job: bool,
     pub(super) trace: bool,
+    pub(super) backup: bool,
     pub(super) probe: bool,
 }
 
@@ -190,7 +195,10 @@ pub(super) struct Ready {
     pub(super) stop: BTreeSet<usize>,
     pub(super) force_stop: BTreeSet<usize>,
     pub(super) start: BTreeSet<usize>,
+    pub(super) backup: BTreeSet<usize>,
     pub(super) reinstall: BTreeSet<usize>,
+    /// Those whose backups are to be looked at.
+    pub(super) backups: BTreeSet<usize>,
     pub(super) look: BTreeSet<usize>,
     /// Those of `look` that a sweep did not show.
     pub(super) alone: BTreeSet<usize>,
@@ -201,13 +209,21 @@ pub(super) struct Ready {
 }
 
 impl Ready {
+    /// Whether somebody wants a change.
+    pub(super) fn has_change(&self) -> bool {
+        let sets = [&self.stop, &self.force_stop, &self.start, &self.backup, &self.reinstall];
+        sets.iter().any(|set| !set.is_empty())
+    }
+
     /// Forgets what one server wanted.
     pub(super) fn remove(&mut self, target: usize) {
         for set in [
             &mut self.stop,
             &mut self.force_stop,
             &mut self.start,
+            &mut self.backup,
             &mut self.reinstall,
+            &mut self.backups,
             &mut self.look,
             &mut self.alone,
             &mut self.job,
@@ -399,6 +415,7 @@ impl Pending {
             }
             State::Ended => look.warnings = Vec::new(),
             State::Pending { .. }
+            | State::Backup(_)
             | State::Power(_, _)
             | State::Stopped { .. }
             | State::Validated { .. }
@@ -500,9 +517,13 @@ impl Look {
                 let usual = usual.max(FIRST_LOOK);
                 self.job_at = Some((*since + usual).max(at));
             }
+            State::Backup(Sent::InDoubt { .. } | Sent::Running { .. }) => {
+                self.backup_at = Some(at + FIRST_LOOK);
+            }
             State::Settling { until } => self.server_at = Some(*until),
             State::Verifying { not_before, .. } => self.server_at = Some(*not_before),
             State::Pending { .. }
+            | State::Backup(_)
             | State::Power(_, _)
             | State::Stopped { .. }
             | State::Validated { .. }

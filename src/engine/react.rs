@@ -72,6 +72,7 @@ impl Engine {
             | Purpose::Look(_)
             | Purpose::Job(_)
             | Purpose::Traces(_)
+            | Purpose::Backups(_)
             | Purpose::Volumes { .. }
             | Purpose::Probe { .. }) => {
                 self.read_replied(draft, &purpose, call_made.asked, reply);
@@ -102,7 +103,7 @@ impl Engine {
     ) {
         let Change { call, deed, servers } = change;
         let look_at = match deed {
-            Deed::Reinstall => draft.now.at + DOUBT_GRACE,
+            Deed::Reinstall | Deed::Backup => draft.now.at + DOUBT_GRACE,
             Deed::Stop | Deed::ForceStop | Deed::Start => draft.now.at + POWER_GRACE,
         };
         #[cfg(test)]

@@ -89,6 +89,8 @@ pub(crate) enum State {
         /// Not to be started before.
         not_before: Time,
     },
+    /// It is being backed up; it runs on, and its stop comes after.
+    Backup(Sent),
     /// Its power is being changed.
     Power(Purpose, Power),
     /// It is off, seen by a look.
@@ -126,7 +128,8 @@ impl State {
     pub(crate) fn is_in_flight(&self) -> bool {
         match self {
             Self::Pending { .. } | Self::Ended | Self::Power(Purpose::Return, _) => false,
-            Self::Power(Purpose::Stop | Purpose::Boot | Purpose::Leave, _)
+            Self::Backup(_)
+            | Self::Power(Purpose::Stop | Purpose::Boot | Purpose::Leave, _)
             | Self::Stopped { .. }
             | Self::Validated { .. }
             | Self::Reinstalling(_)
@@ -135,9 +138,9 @@ impl State {
         }
     }
 
-    /// Stopped or being stopped, and not yet on its way to being wiped.
+    /// Stopped, being stopped or backed up for it, and not yet on its way to being wiped.
     pub(crate) fn is_queued(&self) -> bool {
-        matches!(self, Self::Power(Purpose::Stop, _) | Self::Stopped { .. })
+        matches!(self, Self::Backup(_) | Self::Power(Purpose::Stop, _) | Self::Stopped { .. })
     }
 
     /// Holds one of the slots for reinstalls in flight.
@@ -148,7 +151,9 @@ impl State {
     /// The request that is on its way, if there is one.
     pub(crate) fn sent(&self) -> Option<&Sent> {
         match self {
-            Self::Power(_, Power::Sent(sent)) | Self::Reinstalling(sent) => Some(sent),
+            Self::Power(_, Power::Sent(sent)) | Self::Reinstalling(sent) | Self::Backup(sent) => {
+                Some(sent)
+            }
             Self::Power(_, Power::Due(_))
             | Self::Pending { .. }
             | Self::Stopped { .. }
@@ -193,11 +198,15 @@ impl State {
                 Self::Stopped { since: at, not_before: at }
             }
             Event::Resumed => {
-                let wipes = matches!(self, Self::Reinstalling(_));
-                let grace = if wipes { DOUBT_GRACE } else { POWER_GRACE };
+                let slow = matches!(self, Self::Reinstalling(_) | Self::Backup(_));
+                let grace = if slow { DOUBT_GRACE } else { POWER_GRACE };
                 self.in_doubt(at + grace).unwrap_or_else(|| self.clone())
             }
             Event::Resolved { verdict, .. } => self.after_verdict(verdict, at)?,
+            Event::BackedUp { .. } => {
+                let Self::Backup(Sent::Running { .. }) = self else { return None };
+                Self::Power(Purpose::Stop, Power::Due(at))
+            }
             Event::Stopped { .. } => {
                 let Self::Power(Purpose::Stop, _) = self else { return None };
                 Self::Stopped { since: at, not_before: at }
@@ -275,17 +284,26 @@ impl State {
                 | Self::Ended
                 | Self::Power(Purpose::Stop | Purpose::Return, Power::Due(_)),
             ) => Some(Self::Power(Purpose::Return, Power::Sent(sent))),
+            (Deed::Backup, Self::Power(Purpose::Stop, Power::Due(_))) => Some(Self::Backup(sent)),
             (Deed::Reinstall, Self::Validated { .. }) => Some(Self::Reinstalling(sent)),
-            (Deed::Stop | Deed::ForceStop | Deed::Start | Deed::Reinstall, _) => None,
+            (Deed::Stop | Deed::ForceStop | Deed::Start | Deed::Backup | Deed::Reinstall, _) => {
+                None
+            }
         }
     }
 
     fn with_sent(&self, change: impl FnOnce(&Sent) -> Option<Sent>) -> Option<Self> {
         let sent = change(self.sent()?)?;
-        Some(if let Self::Power(purpose, _) = self {
-            Self::Power(*purpose, Power::Sent(sent))
-        } else {
-            Self::Reinstalling(sent)
+        Some(match self {
+            Self::Power(purpose, _) => Self::Power(*purpose, Power::Sent(sent)),
+            Self::Backup(_) => Self::Backup(sent),
+            Self::Pending { .. }
+            | Self::Stopped { .. }
+            | Self::Validated { .. }
+            | Self::Reinstalling(_)
+            | Self::Settling { .. }
+            | Self::Verifying { .. }
+            | Self::Ended => Self::Reinstalling(sent),
         })
     }
 
@@ -299,7 +317,7 @@ impl State {
     fn after_not_done(&self, again: Time) -> Option<Self> {
         let Some(Sent::Submitting { since, .. }) = self.sent() else { return None };
         Some(match self {
-            Self::Power(Purpose::Stop, _) => Self::Pending { not_before: again },
+            Self::Power(Purpose::Stop, _) | Self::Backup(_) => Self::Pending { not_before: again },
             Self::Power(purpose, _) => Self::power_again(*purpose, again),
             Self::Pending { .. }
             | Self::Stopped { .. }
@@ -322,6 +340,7 @@ impl State {
             Verdict::DidNot if self.is_submitting() => None,
             Verdict::DidNot => self.sent().map(|_| match self {
                 Self::Power(purpose, _) => Self::power_again(*purpose, at),
+                Self::Backup(_) => Self::Pending { not_before: at },
                 Self::Pending { .. }
                 | Self::Stopped { .. }
                 | Self::Validated { .. }

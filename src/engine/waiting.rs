@@ -25,6 +25,10 @@ impl Engine {
             State::Pending { not_before } => {
                 self.waits_to_begin(server, index, *not_before, &mut told);
             }
+            State::Power(Purpose::Stop, Power::Due(at)) if self.wants_backup(index) => {
+                told.push(format!("its backup to be asked for{}", not_before(*at, now)));
+            }
+            State::Backup(_) => told.push("its backup, which comes before its stop".to_owned()),
             State::Power(purpose, Power::Due(at)) => {
                 let deed = purpose.deed();
                 told.push(format!("its {deed} to be sent{}", not_before(*at, now)));
@@ -45,7 +49,7 @@ impl Engine {
             State::Verifying { not_before: at, .. } => {
                 told.push(format!("its checks{}", not_before(*at, now)));
             }
-            State::Ended => {}
+            State::Ended => told.push("the end of the run: it was given back".to_owned()),
         }
         told
     }

@@ -18,6 +18,7 @@ struct Wants {
     server: Option<Time>,
     job: Option<Time>,
     trace: Option<Time>,
+    backup: Option<Time>,
     probe: Option<Time>,
     volumes: bool,
     /// Nothing, but it has to be thought about again then.
@@ -65,6 +66,9 @@ impl Engine {
         if due(wants.trace, asking.trace) {
             is_ready |= ready.trace.insert(index);
         }
+        if due(wants.backup, asking.backup) {
+            is_ready |= ready.backups.insert(index);
+        }
         if due(wants.probe, asking.probe) {
             is_ready |= ready.probe.insert(index);
         }
@@ -78,6 +82,7 @@ impl Engine {
                 Deed::Stop => ready.stop.insert(index),
                 Deed::ForceStop => ready.force_stop.insert(index),
                 Deed::Start => ready.start.insert(index),
+                Deed::Backup => ready.backup.insert(index),
                 Deed::Reinstall => ready.reinstall.insert(index),
             };
         }
@@ -94,6 +99,12 @@ impl Engine {
         }
         match &target.state {
             State::Pending { not_before } => Wants { again: Some(*not_before), ..Wants::default() },
+            State::Power(Purpose::Stop, Power::Due(at)) if !closing && self.wants_backup(index) => {
+                Wants { change: Some((Deed::Backup, *at)), ..Wants::default() }
+            }
+            State::Backup(Sent::InDoubt { .. } | Sent::Running { .. }) if !closing => {
+                Wants { backup: look.backup_at, ..Wants::default() }
+            }
             State::Power(Purpose::Stop, Power::Due(at)) if !closing => {
                 self.wants_stop(index, look, *at)
             }
@@ -116,10 +127,20 @@ impl Engine {
                 ..Wants::default()
             },
             State::Power(_, Power::Due(_))
+            | State::Backup(_)
             | State::Stopped { .. }
             | State::Validated { .. }
             | State::Ended => Wants::default(),
         }
+    }
+
+    /// Whether it has to be backed up before it is stopped.
+    pub(super) fn wants_backup(&self, index: usize) -> bool {
+        #[cfg(test)]
+        if self.skips_backups() {
+            return false;
+        }
+        self.treatment(index).backup.is_some() && !self.facts.targets[index].backed_up
     }
 
     fn wants_stop(&self, index: usize, look: &Look, at: Time) -> Wants {
@@ -196,6 +217,7 @@ impl Engine {
             State::Power(Purpose::Return, Power::Due(at)) => *at,
             State::Power(_, Power::Sent(sent)) => return self.wants_power(index, look, sent),
             State::Pending { .. }
+            | State::Backup(_)
             | State::Power(_, Power::Due(_))
             | State::Stopped { .. }
             | State::Validated { .. }

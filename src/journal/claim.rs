@@ -98,6 +98,12 @@ impl Open {
 
     fn apply(&mut self, event: &Event) {
         match event {
+            // A backup does no harm, whoever claims the server while it is made.
+            Event::Intended { deed: Deed::Backup, .. }
+            | Event::Accepted { deed: Deed::Backup, .. }
+            | Event::Lost { deed: Deed::Backup, .. }
+            | Event::Resolved { deed: Deed::Backup, .. }
+            | Event::BackedUp { .. } => {}
             Event::Intended { call, deed, servers, .. } => {
                 self.set(servers, *call, (*deed, Reach::Intended));
             }

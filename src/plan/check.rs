@@ -34,6 +34,7 @@ pub fn check(plan: Plan) -> Result<CheckedPlan, Vec<Violation>> {
     let mut checker = Checker { plan: &plan, violations: Vec::new() };
     checker.whole();
     checker.targets();
+    checker.treatments();
     checker.nobody_left_out_is_in();
     checker.waves();
     for (name, fleet) in &plan.fleets {
@@ -135,6 +136,16 @@ impl Checker<'_> {
             }
             if let Some(odd) = odd_request(&target.reinstall, plan.cloud.provider) {
                 self.broken("a request that the cloud takes", format!("server {id}: {odd}"));
+            }
+        }
+    }
+
+    fn treatments(&mut self) {
+        for backup in self.plan.treatments.iter().filter_map(|treatment| treatment.backup.as_ref())
+        {
+            let usable = !backup.vault.is_empty() && backup.timeout > crate::domain::Millis(0);
+            if !usable {
+                self.broken("a backup has a vault and time", format!("{backup:?}"));
             }
         }
     }

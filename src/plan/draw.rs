@@ -13,7 +13,8 @@ use super::room::Room;
 use super::waves::{pace, waves};
 use super::{
     Blocked, CloudIdentity, Forecast, ImageNote, Inventory, LeftOut, Narrowing, Need, OutOf,
-    PLAN_FORMAT, Plan, PlannedFleet, PlannedTreatment, Step, Target, Wave, protection,
+    PLAN_FORMAT, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Wave,
+    protection,
 };
 
 /// A fleet with more servers needs a strategy that somebody wrote (`safety.md`, section 2).
@@ -83,13 +84,14 @@ impl<'a> Draft<'a> {
         let mut treatments = Treatments::new(fleet);
         let mut numbers: Vec<Option<u32>> = Vec::new();
         let mut planned = Vec::new();
-        let mut blocked = 0;
+        let (mut blocked, mut bare) = (0, 0);
         for chosen in selection.chosen {
             if let Some(left_out) = self.guarded(fleet, chosen.server) {
                 self.left_out.push(left_out);
                 continue;
             }
             let (number, treatment) = treatments.of(&chosen);
+            bare += usize::from(treatment.backup.is_none());
             if numbers.len() <= number {
                 numbers.push(None);
             }
@@ -99,6 +101,7 @@ impl<'a> Draft<'a> {
             }
         }
         self.judge_fleet(fleet, planned.len() + blocked);
+        self.judge_backups(fleet, bare);
         self.fleets.insert(fleet.name.clone(), planned);
     }
     /// The rule that keeps a server out, whatever selects it (`safety.md`, S12).
@@ -133,6 +136,7 @@ impl<'a> Draft<'a> {
             retry: treatment.retry.clone(),
             verify: treatment.verify.clone(),
             start_back: treatment.start_back,
+            backup: self.backup(treatment),
         };
         let known = self.treatments.iter().position(|known| *known == planned);
         let index = known.unwrap_or_else(|| {
@@ -140,6 +144,12 @@ impl<'a> Draft<'a> {
             self.treatments.len() - 1
         });
         u32::try_from(index).unwrap_or(u32::MAX)
+    }
+
+    /// The backup before the stop. One that cannot be taken blocks its servers.
+    fn backup(&self, treatment: &Treatment) -> Option<PlannedBackup> {
+        let spec = treatment.backup.as_ref()?;
+        PlannedBackup::find(self.inventory, spec).ok()
     }
 
     /// Plans a server, or blocks it; `None`: blocked.
@@ -166,6 +176,7 @@ impl<'a> Draft<'a> {
                     wiped: judged.wiped,
                     snapshots: judged.snapshots,
                     kept: judged.kept,
+                    way_back: self.inventory.backups.get(&server.id).cloned(),
                 };
                 planned.push(server.id.clone());
                 self.targets.insert(server.id.clone(), target);
@@ -216,6 +227,21 @@ impl<'a> Draft<'a> {
                  `strategy: {{ canary: 1, serial: [10%, 25%, 50%] }}` is a good start"
             );
             self.refusals.push(Refusal::new("strategy_needed", message, help).at(&fleet.place));
+        }
+    }
+
+    /// `guards.require.backup`: nobody is wiped without a way back.
+    fn judge_backups(&mut self, fleet: &FleetSpec, bare: usize) {
+        if let Some(guard) = self.playbook.guards.backup.as_ref().filter(|_| bare > 0) {
+            let message = format!(
+                "{} of fleet `{}` would be wiped without a backup, and guards.require.backup asks \
+                 for one (the fleet is at {})",
+                count(bare, "server"),
+                fleet.name,
+                fleet.place
+            );
+            let help = "write `backup: { vault: NAME }` for the fleet or in `defaults`";
+            self.refusals.push(Refusal::new("backup_needed", message, help).at(guard));
         }
     }
 
@@ -320,6 +346,30 @@ impl<'a> Draft<'a> {
         .collect()
     }
 
+    /// Vaults with less room than the disks that are backed up into them. Backups grow with what is
+    /// on the disks and with what changed, so that is no obstacle.
+    fn small_vaults(&self) -> Vec<String> {
+        let mut sizes: IndexMap<&str, u64> = IndexMap::new();
+        for target in self.targets.values() {
+            let treatment = self.treatments.get(target.treatment as usize);
+            let Some(backup) = treatment.and_then(|it| it.backup.as_ref()) else { continue };
+            let disks = target.kept.iter().chain([&target.wiped]);
+            *sizes.entry(&backup.vault).or_default() += disks.map(|it| it.size_gib).sum::<u64>();
+        }
+        let vaults = self.inventory.vaults.iter();
+        let small = vaults.filter_map(|vault| {
+            let (free, needed) = (vault.free_mib() / 1_024, *sizes.get(vault.id.as_str())?);
+            (free < needed).then(|| {
+                format!(
+                    "vault {} has {free} GiB left, and the disks to be backed up into it are {needed} \
+                     GiB: it may become full, and servers would fail before they are stopped",
+                    vault.name
+                )
+            })
+        });
+        small.collect()
+    }
+
     fn blocked_servers(&self) -> usize {
         let ids: IndexSet<&ServerId> = self.blocked.iter().map(|b| &b.id).collect();
         ids.len()
@@ -381,6 +431,7 @@ impl<'a> Draft<'a> {
         warnings.extend(room.warning());
         warnings.extend(lost_snapshots(&self.targets));
         warnings.extend(self.new_images());
+        warnings.extend(self.small_vaults());
         warnings.extend(zones_at_once(&self.targets, fleets));
         let notes = self.judge.notes.iter();
         warnings.extend(notes.map(|(text, n)| format!("{text} ({})", count(*n, "server"))));

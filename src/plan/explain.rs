@@ -7,7 +7,7 @@ use crate::domain::{FleetName, Place, ServerId, count, list_some};
 use crate::playbook::{Pause, Spread};
 
 use super::lines::{server, thousands, treatment};
-use super::{Blocked, LeftOut, Plan, PlannedFleet, Provider};
+use super::{Blocked, LeftOut, Plan, PlannedFleet, Provider, Target};
 
 /// Servers of a fleet that are shown one by one; the rest is a number. All are in the JSON.
 const SHOWN: usize = 20;
@@ -99,8 +99,25 @@ fn damage(plan: &Plan, text: &mut Text) {
         thousands(gib)
     ));
     text.line("KEPT:   data disks, addresses and MACs, ids, names, tags.");
-    text.line("NO WAY BACK: no backup is taken.");
+    text.line(&way_back(plan));
     text.blank();
+}
+
+fn way_back(plan: &Plan) -> String {
+    let asked = |target: &&Target| {
+        let treatment = plan.treatments.get(target.treatment as usize);
+        treatment.is_some_and(|treatment| treatment.backup.is_some())
+    };
+    let all = plan.targets.len();
+    match plan.targets.values().filter(asked).count() {
+        0 => "NO WAY BACK: no backup is taken.".to_owned(),
+        some if some < all => format!(
+            "NO WAY BACK for {} of them: no backup is taken; the others are backed up first.",
+            thousands((all - some) as u64)
+        ),
+        _ => "BACKED UP: each server, before it is stopped; without its backup none is wiped."
+            .to_owned(),
+    }
 }
 
 fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {

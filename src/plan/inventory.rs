@@ -3,7 +3,8 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, Snapshot, Volume, VolumeId,
+    AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, ServerId, Snapshot, Vault, Volume,
+    VolumeId, WayBack,
 };
 
 use super::Machine;
@@ -17,6 +18,10 @@ pub struct Inventory {
     pub volumes: IndexMap<VolumeId, Volume>,
     /// Snapshots of their system disks: a reinstall deletes them with the disk.
     pub snapshots: Vec<Snapshot>,
+    /// Vaults for backups of servers; empty: nobody needed to know.
+    pub vaults: Vec<Vault>,
+    /// The newest backup of each server that can be restored.
+    pub backups: IndexMap<ServerId, WayBack>,
     /// Images by id, their own ones among them; `None`: deleted, or no longer shared with us.
     pub images: IndexMap<ImageId, Option<Image>>,
     /// Images that a playbook names, by that name: there may be none, and there may be several.
@@ -44,6 +49,10 @@ pub enum Unread {
     Keys,
     /// Snapshots of disks.
     Snapshots,
+    /// Vaults for backups.
+    Vaults,
+    /// Backups of servers.
+    Backups,
     /// The listing changed under our hands, several times.
     SomeServers,
 }
@@ -63,6 +72,14 @@ impl Unread {
             Self::Snapshots => {
                 "snapshots of disks could not be listed (not allowed): those of the system disks \
                  will be deleted unseen"
+            }
+            Self::Vaults => {
+                "vaults could not be listed (not allowed): whether the backups can be taken is not \
+                 known"
+            }
+            Self::Backups => {
+                "backups of servers could not be listed: whether there is a way back already is \
+                 not known"
             }
             Self::SomeServers => {
                 "the list of servers changed while it was read: servers made or deleted just now \

@@ -13,6 +13,7 @@ use crate::playbook::{
     Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, Treatment,
 };
 
+use super::vault;
 use super::wants::is_image_id;
 use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread};
 
@@ -56,9 +57,9 @@ const SYSTEM_DISK: &str = "FusionCompute";
 /// The tag that the cloud itself puts on bare metal servers (`ecs.md`, section 2).
 const BARE_METAL: &str = "__type_baremetal";
 
-type Finding<T> = Result<T, Obstacle>;
+pub(super) type Finding<T> = Result<T, Obstacle>;
 
-fn obstacle<T>(
+pub(super) fn obstacle<T>(
     code: &'static str,
     cause: impl Into<String>,
     help: impl Into<String>,
@@ -81,6 +82,9 @@ impl<'a> Judge<'a> {
         let mut wrong = Vec::new();
         for look in [at_rest, not_frozen, not_bare_metal, from_image, flavor] {
             keep(look(server), &mut wrong);
+        }
+        if let Some(backup) = &treatment.backup {
+            keep(vault::takes(self.inventory, backup, server), &mut wrong);
         }
         let disk = keep(self.system_disk(server), &mut wrong);
         let spec = &treatment.reinstall;

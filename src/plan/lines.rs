@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::playbook::Check;
 
-use super::{Disk, Plan, PlannedTreatment, Target};
+use super::{Disk, Plan, PlannedBackup, PlannedTreatment, Target};
 
 /// Disks and addresses in one line.
 const SHOWN: usize = 6;
@@ -53,7 +53,25 @@ pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String>
         ),
         format!("  wiped {}{}{}", disk(&target.wiped), grows(target), snapshots(target)),
         format!("  kept  {} · {}", disks(&target.kept), addresses(target)),
+        format!("  back  {}", way_back(plan, target)),
     ]
+}
+
+/// How what is wiped could be had again.
+fn way_back(plan: &Plan, target: &Target) -> String {
+    let treatment = plan.treatments.get(target.treatment as usize);
+    let asked = treatment.and_then(|treatment| treatment.backup.as_ref());
+    let newest = target.way_back.as_ref().map(|it| old(plan.made, it.made));
+    match (asked, newest) {
+        (Some(backup), newest) => {
+            let newest = newest.map_or_else(String::new, |old| format!(" · the last one is {old}"));
+            format!("a backup into vault {} ({}) is taken first{newest}", backup.name, backup.vault)
+        }
+        (None, Some(old)) => {
+            format!("the last backup is {old}; what changed since then is lost")
+        }
+        (None, None) => "*no way back*".to_owned(),
+    }
 }
 
 /// What it has, and what it gets: name and id of both.
@@ -75,10 +93,14 @@ fn grows(target: &Target) -> String {
 
 /// How old a server is when the plan is made: in days, or in hours where that says more.
 fn age(made: Timestamp, created: Timestamp) -> String {
+    format!(" · {}", old(made, created))
+}
+
+fn old(made: Timestamp, created: Timestamp) -> String {
     let hours = made.since(created).0 / Millis::mins(60).0;
     let (n, noun) = if hours < 48 { (hours, "hour") } else { (hours / 24, "day") };
     let plural = if n == 1 { "" } else { "s" };
-    format!(" · {} {noun}{plural} old", thousands(n))
+    format!("{} {noun}{plural} old", thousands(n))
 }
 
 fn login(login: &Login) -> String {
@@ -143,7 +165,11 @@ pub(super) fn treatment(treatment: &PlannedTreatment) -> Vec<String> {
     let verify: Vec<String> = treatment.verify.iter().map(check).collect();
     let back = if treatment.start_back { "started back" } else { "left off" };
     let retry = &treatment.retry;
-    vec![
+    let backup = treatment.backup.as_ref().map(|backup| {
+        let PlannedBackup { vault, name, timeout } = backup;
+        format!("backup into vault {name} ({vault}) before the stop, within {timeout}")
+    });
+    let lines = vec![
         format!(
             "each   stop {mode}, {force}; settle {}, timeout {}; {back} if stopped but not wiped",
             treatment.wait.settle, treatment.wait.timeout
@@ -160,7 +186,8 @@ pub(super) fn treatment(treatment: &PlannedTreatment) -> Vec<String> {
             policy(&retry.job_failed),
             policy(&retry.verify_failed)
         ),
-    ]
+    ];
+    backup.into_iter().chain(lines).collect()
 }
 
 fn check(check: &Check) -> String {

@@ -31,6 +31,7 @@ mod seal;
 mod story;
 mod story_text;
 mod survey;
+mod vault;
 mod wants;
 mod waves;
 
@@ -45,7 +46,8 @@ pub use inventory::{Inventory, Unread};
 pub use machine::Machine;
 pub use model::{
     Blocked, CloudIdentity, Disk, Fingerprint, Forecast, ImageNote, LeftOut, Need, OutOf,
-    PLAN_FORMAT, Pace, Plan, PlannedFleet, PlannedTreatment, Provider, Step, Target, Wave,
+    PLAN_FORMAT, Pace, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Provider, Step, Target,
+    Wave,
 };
 pub use narrowing::Narrowing;
 pub use propose::propose;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Address, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
-    ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId,
+    ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId, WayBack,
 };
 use crate::playbook::{Check, Limits, Pause, Spread, StepWord, StopSpec, Wait};
 
@@ -175,6 +175,20 @@ pub struct PlannedTreatment {
     pub verify: Vec<Check>,
     /// Started when the run ends, if stopped by us and not wiped.
     pub start_back: bool,
+    /// Backed up before it is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<PlannedBackup>,
+}
+
+/// A backup before the stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedBackup {
+    /// Id of the vault.
+    pub vault: String,
+    /// Its name.
+    pub name: String,
+    /// The longest that it may take.
+    pub timeout: Millis,
 }
 
 /// One server and what is to be done to it.
@@ -205,6 +219,9 @@ pub struct Target {
     pub snapshots: IndexMap<String, String>,
     /// The data disks: kept.
     pub kept: Vec<Disk>,
+    /// The newest backup that there was when the plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<WayBack>,
 }
 
 impl Target {

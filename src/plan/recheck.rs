@@ -11,7 +11,7 @@ use crate::domain::{
     VolumeId, count, tag_matches,
 };
 
-use super::{CheckedPlan, Fingerprint, Inventory, Target, Unread};
+use super::{CheckedPlan, Fingerprint, Inventory, PlannedBackup, Target, Unread};
 
 /// The tag that keeps a server from ever being reinstalled.
 pub(super) const NEVER: &str = "reinstall=never";
@@ -240,6 +240,7 @@ fn refused(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>)
         }
     }
     refuse_keys(&keys, inventory, refused);
+    refuse_vaults(plan, inventory, refused);
     refuse_quota(plan, inventory, refused);
 }
 
@@ -261,6 +262,40 @@ fn refuse_keys(keys: &IndexMap<&str, usize>, inventory: &Inventory, refused: &mu
              rights creates it once"
                 .to_owned(),
         );
+    }
+}
+
+/// Vaults that went, were shut or filled up since, and servers that were taken out of them.
+fn refuse_vaults(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>) {
+    if inventory.unread.contains(&Unread::Vaults) {
+        return;
+    }
+    let backups: IndexMap<&str, &PlannedBackup> = plan
+        .treatments
+        .iter()
+        .filter_map(|treatment| treatment.backup.as_ref())
+        .map(|backup| (backup.vault.as_str(), backup))
+        .collect();
+    for (id, backup) in backups {
+        let Some(vault) = inventory.vaults.iter().find(|vault| vault.id == id) else {
+            refused.push(format!("N2: vault {} ({id}) is gone", backup.name));
+            continue;
+        };
+        refused.extend(super::vault::shut(vault).map(|(code, why)| format!("{code}: {why}")));
+        let out = plan.targets.iter().filter(|(server, target)| {
+            let treatment = plan.treatments.get(target.treatment as usize);
+            let asked = treatment.and_then(|treatment| treatment.backup.as_ref());
+            asked.is_some_and(|asked| asked.vault == id) && !vault.servers.contains(*server)
+        });
+        let out: Vec<&str> = out.map(|(_, target)| target.found.name.as_str()).collect();
+        if !out.is_empty() {
+            refused.push(format!(
+                "BackupService.0001: {} no longer associated with vault {}: {}",
+                count(out.len(), "server"),
+                vault.name,
+                crate::domain::list_some(&out, 5)
+            ));
+        }
     }
 }
 

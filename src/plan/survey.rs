@@ -3,8 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    Action, AgencyState, Answer, CloudCode, Fault, FaultClass, ImageId, Server, ServerId, Snapshot,
-    Volume, VolumeId,
+    Action, AgencyState, Answer, Backup, BackupState, CloudCode, Fault, FaultClass, ImageId,
+    Server, ServerId, Snapshot, Volume, VolumeId, WayBack,
 };
 use crate::fleet::Refusal;
 use crate::playbook::Playbook;
@@ -120,6 +120,15 @@ impl<'p> Survey<'p> {
             (Action::ListSnapshots { offset, .. }, Answer::Snapshots(snapshots)) => {
                 self.take_snapshots(*offset, snapshots);
             }
+            (Action::ListVaults { offset, .. }, Answer::Vaults(vaults)) => {
+                if vaults.len() >= PAGE as usize {
+                    self.due.push(Action::ListVaults { offset: offset + PAGE, limit: PAGE });
+                }
+                self.inventory.vaults.extend(vaults);
+            }
+            (Action::ListBackups { offset, .. }, Answer::Backups(backups)) => {
+                self.take_backups(*offset, backups);
+            }
             (Action::ShowQuota, Answer::Quota(quota)) => self.inventory.quota = Some(quota),
             (Action::ShowImage { image }, Answer::Image(found)) => {
                 self.inventory.images.insert(image.clone(), found.map(|image| *image));
@@ -164,6 +173,11 @@ impl<'p> Survey<'p> {
             (Action::ShowQuota, NotFound | Forbidden) => self.unread(Unread::Quota),
             (Action::ListSnapshots { .. }, NotFound | Forbidden) => {
                 self.unread(Unread::Snapshots);
+            }
+            (Action::ListVaults { .. }, NotFound | Forbidden) => self.unread(Unread::Vaults),
+            // Nothing that is done rests on it, so a cloud without the service is no obstacle.
+            (Action::ListBackups { .. }, class) if class != FaultClass::Unauthorised => {
+                self.unread(Unread::Backups);
             }
             (Action::ShowKey { .. } | Action::ListKeys, Forbidden) => self.unread(Unread::Keys),
             (Action::ShowAgency, NotFound | Forbidden) => {
@@ -250,6 +264,23 @@ impl<'p> Survey<'p> {
         self.inventory.snapshots.extend(snapshots.into_iter().filter(wiped));
     }
 
+    fn take_backups(&mut self, offset: u32, backups: Vec<Backup>) {
+        if backups.len() >= PAGE as usize {
+            let server = None;
+            self.due.push(Action::ListBackups { server, offset: offset + PAGE, limit: PAGE });
+        }
+        for backup in backups {
+            let usable = backup.state == BackupState::Available && backup.has_system_disk;
+            let Some(made) = backup.created.filter(|_| usable) else { continue };
+            let newest = self.inventory.backups.get(&backup.server);
+            if self.wants.servers.contains(&backup.server)
+                && newest.is_none_or(|newest| newest.made < made)
+            {
+                self.inventory.backups.insert(backup.server, WayBack { id: backup.id, made });
+            }
+        }
+    }
+
     /// An agency without a role for KMS does not help. Which role it has to be is not documented,
     /// so any that names KMS will do.
     fn take_roles(&mut self, roles: Option<&[String]>) {
@@ -313,6 +344,7 @@ impl<'p> Survey<'p> {
             self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
             self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
             self.due.push(Action::ShowQuota);
+            self.begin_backups();
         }
         let images = self.wants.images.iter().cloned();
         self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
@@ -321,6 +353,15 @@ impl<'p> Survey<'p> {
         let names = self.wants.key_pairs.iter().cloned();
         self.due.extend(names.map(|name| Action::ShowKeyPair { name }));
         Stage::Parts
+    }
+
+    fn begin_backups(&mut self) {
+        if self.wants.backups {
+            self.due.push(Action::ListVaults { offset: 0, limit: PAGE });
+        }
+        if !self.wants.servers.is_empty() {
+            self.due.push(Action::ListBackups { server: None, offset: 0, limit: PAGE });
+        }
     }
 
     fn begin_keys(&mut self) -> Stage {
@@ -405,6 +446,8 @@ fn deed(action: &Action) -> String {
         Action::ListVolumes { .. } => "list the disks".to_owned(),
         Action::ListSnapshots { .. } => "list the snapshots of disks".to_owned(),
         Action::ShowQuota => "read the EVS quota".to_owned(),
+        Action::ListVaults { .. } => "list the vaults for backups".to_owned(),
+        Action::ListBackups { .. } => "list the backups of servers".to_owned(),
         Action::ShowImage { image } => format!("look at image {image}"),
         Action::FindImages { name } => format!("look for images named {name}"),
         Action::ShowKeyPair { name } => format!("look at key pair {name}"),
@@ -418,6 +461,7 @@ fn deed(action: &Action) -> String {
         | Action::Probe { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
+        | Action::Backup { .. }
         | Action::Reinstall { .. } => "do what no survey asks for".to_owned(),
     }
 }

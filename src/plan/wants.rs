@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 
-use crate::domain::{Encryption, ImageId, Login, Server, VolumeId};
+use crate::domain::{Encryption, ImageId, Login, Server, ServerId, VolumeId};
 use crate::fleet::Refusal;
 use crate::playbook::{EncryptionSpec, ImageChoice, LoginSpec, Playbook, Treatment};
 
@@ -21,6 +21,10 @@ pub(super) struct Wants {
     pub(super) key_pairs: IndexSet<String>,
     /// KMS keys by id or alias.
     pub(super) keys: IndexSet<String>,
+    /// The servers themselves: their newest backups are their way back.
+    pub(super) servers: IndexSet<ServerId>,
+    /// Somebody is to be backed up: vaults matter.
+    pub(super) backups: bool,
     /// System disks whose KMS key is kept, whichever that is.
     pub(super) kept: IndexSet<VolumeId>,
 }
@@ -56,6 +60,7 @@ impl Wants {
     /// What a finished plan rests on.
     pub(super) fn of_plan(plan: &Plan) -> Self {
         let mut wants = Self { images: plan.images.keys().cloned().collect(), ..Self::default() };
+        wants.backups = plan.treatments.iter().any(|treatment| treatment.backup.is_some());
         for target in plan.targets.values() {
             wants.volumes.insert(target.found.system_volume.clone());
             wants.wiped.insert(target.found.system_volume.clone());
@@ -81,6 +86,8 @@ impl Wants {
     }
 
     fn add(&mut self, server: &Server, treatment: &Treatment) {
+        self.servers.insert(server.id.clone());
+        self.backups |= treatment.backup.is_some();
         self.volumes.extend(server.volumes.iter().map(|volume| volume.id.clone()));
         self.wiped.extend(server.system_volume().cloned());
         match &treatment.reinstall.image {

@@ -231,6 +231,8 @@ codes! {
         "It would never start.";
     DependsTwice "depends_twice" shown, "a dependency twice":
         "The two could differ in how much must be verified.";
+    NoWait "no_wait" shown, "a backup that is not waited for":
+        "The cloud refuses to wipe a server while it is backed up (Ecs.0073), and a backup that fails after the wipe is no way back. So a server is stopped only once its backup can be restored.";
     TwoLogins "two_logins" shown, "a key pair and a password":
         "The cloud sets one way to log in. Given both, it would ignore one, and that may be the one you need.";
     InlineSecret "inline_secret" shown, "a password in the playbook":
@@ -331,6 +333,7 @@ impl Code {
             | Self::UnknownFleet
             | Self::DependsOnItself
             | Self::DependsTwice
+            | Self::NoWait
             | Self::TwoLogins
             | Self::LonelyOwner
             | Self::PauseWithoutCanary

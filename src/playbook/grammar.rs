@@ -227,12 +227,15 @@ static REQUIRE: Table = Table {
     name: "require",
     what: "`require`",
     rule: Rule::Any,
-    keys: &[key(
-        "saved_plan",
-        Shape::Flag,
-        "Only a plan that was saved first may be applied, however small it is.",
-    )],
-    later: &["backup"],
+    keys: &[
+        key(
+            "saved_plan",
+            Shape::Flag,
+            "Only a plan that was saved first may be applied, however small it is.",
+        ),
+        key("backup", Shape::Flag, "Every server has to be backed up before it is wiped."),
+    ],
+    later: &[],
 };
 
 static LIMITS: Table = Table {
@@ -275,8 +278,16 @@ static DEFAULTS: Table = Table {
     name: "defaults",
     what: "`defaults`",
     rule: Rule::Any,
-    keys: &[REINSTALL_KEY, STRATEGY_KEY, WAIT_KEY, RETRY_KEY, VERIFY_KEY, START_BACK_KEY],
-    later: &["backup"],
+    keys: &[
+        REINSTALL_KEY,
+        BACKUP_KEY,
+        STRATEGY_KEY,
+        WAIT_KEY,
+        RETRY_KEY,
+        VERIFY_KEY,
+        START_BACK_KEY,
+    ],
+    later: &[],
 };
 
 pub(super) static FLEET: Table = Table {
@@ -303,6 +314,7 @@ pub(super) static FLEET: Table = Table {
             "Another treatment for some servers; later ones win.",
         ),
         REINSTALL_KEY,
+        BACKUP_KEY,
         STRATEGY_KEY,
         WAIT_KEY,
         RETRY_KEY,
@@ -314,11 +326,16 @@ pub(super) static FLEET: Table = Table {
             "What is done to each server; default: stop, validate, reinstall, wait, verify.",
         ),
     ],
-    later: &["backup"],
+    later: &[],
 };
 
 const REINSTALL_KEY: Key =
     inherited("reinstall", Shape::Map(&REINSTALL), "How servers are reinstalled.");
+const BACKUP_KEY: Key = inherited(
+    "backup",
+    Shape::Map(&BACKUP),
+    "A CBR backup of each server before it is stopped; without it there is no way back.",
+);
 const STRATEGY_KEY: Key =
     inherited("strategy", Shape::Map(&STRATEGY), "How fast, how much at once, when to stop.");
 const WAIT_KEY: Key = inherited("wait", Shape::Map(&WAIT), "Waits around the reinstall.");
@@ -416,12 +433,13 @@ pub(super) static OVERRIDE: Table = Table {
     keys: &[
         needed("match", Shape::Map(&SELECTOR), "Which servers of the fleet."),
         REINSTALL_KEY,
+        BACKUP_KEY,
         WAIT_KEY,
         RETRY_KEY,
         VERIFY_KEY,
         START_BACK_KEY,
     ],
-    later: &["backup"],
+    later: &[],
 };
 
 static REINSTALL: Table = Table {
@@ -467,6 +485,22 @@ static REINSTALL: Table = Table {
             Shape::Flag,
             "Allows the call for images without cloud-init where it is not documented.",
         ),
+    ],
+    later: &[],
+};
+
+static BACKUP: Table = Table {
+    name: "backup",
+    what: "`backup`",
+    rule: Rule::Any,
+    keys: &[
+        needed(
+            "vault",
+            Shape::Text,
+            "Name or id of the vault; the servers have to be associated with it.",
+        ),
+        key("wait", Shape::Flag, "Whether the backup is waited for before the stop; always true."),
+        inherited("timeout", Shape::Duration, "The longest that a backup may take; default 4h."),
     ],
     later: &[],
 };

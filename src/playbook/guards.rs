@@ -53,11 +53,19 @@ pub(super) fn merged(desk: &mut Desk<'_>, included: Vec<Layer<'_>>, own: Layer<'
     let (mut ttl, mut here): (Option<(Millis, Place)>, Option<Place>) = (None, None);
     for Layer { guards, node: _, plan_ttl, not_self } in included {
         // Taken apart whole, so that a new guard cannot be forgotten here.
-        let Guards { max_hosts, max_share, not_self: _, saved_plan, plan_ttl: life, protected } =
-            guards;
+        let Guards {
+            max_hosts,
+            max_share,
+            not_self: _,
+            saved_plan,
+            backup,
+            plan_ttl: life,
+            protected,
+        } = guards;
         strict.max_hosts = stricter(strict.max_hosts, max_hosts);
         strict.max_share = stricter(strict.max_share, max_share);
         strict.saved_plan = strict.saved_plan.or(saved_plan);
+        strict.backup = strict.backup.or(backup);
         ttl = stricter(ttl, plan_ttl.map(|place| (life, place)));
         strict.protected.extend(protected);
         here = here.or(not_self);
@@ -75,9 +83,15 @@ pub(super) fn merged(desk: &mut Desk<'_>, included: Vec<Layer<'_>>, own: Layer<'
             loose(desk, entry, &format!("`{key}` is looser than at {place}"));
         }
     }
-    let switch = node.and_then(|node| node.get("require")?.entry("saved_plan"));
-    if let (Some(place), None, Some(entry)) = (&strict.saved_plan, &guards.saved_plan, switch) {
-        loose(desk, entry, &format!("`saved_plan: false`, and {place} requires one"));
+    let required = [
+        ("saved_plan", &strict.saved_plan, &guards.saved_plan),
+        ("backup", &strict.backup, &guards.backup),
+    ];
+    for (key, strict, own) in required {
+        let switch = node.and_then(|node| node.get("require")?.entry(key));
+        if let (Some(place), None, Some(entry)) = (strict, own, switch) {
+            loose(desk, entry, &format!("`{key}: false`, and {place} requires one"));
+        }
     }
     let switch = node.and_then(|node| node.entry("not_self"));
     if let (Some(place), false, Some(entry)) = (&here, guards.not_self, switch) {
@@ -89,6 +103,7 @@ pub(super) fn merged(desk: &mut Desk<'_>, included: Vec<Layer<'_>>, own: Layer<'
         max_share: stricter(strict.max_share, guards.max_share),
         not_self: guards.not_self,
         saved_plan: guards.saved_plan.or(strict.saved_plan),
+        backup: guards.backup.or(strict.backup),
         plan_ttl: stricter(ttl, own_ttl).map_or(guards.plan_ttl, |(ttl, _)| ttl),
         protected: strict.protected,
     }
@@ -119,9 +134,10 @@ fn guards(desk: &mut Desk<'_>, node: Option<&Node>) -> Guards {
     let built_in = Guards::default();
     let share = node.and_then(|node| node.entry("max_share"));
     let require = node.and_then(|node| node.get("require"));
-    let saved_plan = require
-        .and_then(|require| require.entry("saved_plan"))
-        .filter(|entry| text(&entry.value).and_then(scalars::flag) == Some(true));
+    let required = |key| {
+        let entry = require.and_then(|require| require.entry(key));
+        entry.filter(|entry| text(&entry.value).and_then(scalars::flag) == Some(true))
+    };
     Guards {
         max_hosts,
         max_share: share.and_then(|entry| {
@@ -130,7 +146,8 @@ fn guards(desk: &mut Desk<'_>, node: Option<&Node>) -> Guards {
         not_self: node
             .and_then(|node| scalars::flag(text(node.get("not_self")?)?))
             .unwrap_or(built_in.not_self),
-        saved_plan: saved_plan.map(|entry| desk.place(entry.key.span)),
+        saved_plan: required("saved_plan").map(|entry| desk.place(entry.key.span)),
+        backup: required("backup").map(|entry| desk.place(entry.key.span)),
         plan_ttl: node
             .and_then(|node| plan_ttl(desk, node.get("plan_ttl")?))
             .unwrap_or(built_in.plan_ttl),

@@ -7,8 +7,8 @@
 use crate::domain::{Jitter, Millis, PinnedFile, RetryPolicies, RetryPolicy, SecretRef, UserId};
 
 use super::model::{
-    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, Pause, ReinstallSpec, Size,
-    Spread, Strategy, Treatment, Wait,
+    BackupSpec, Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, Pause,
+    ReinstallSpec, Size, Spread, Strategy, Treatment, Wait,
 };
 
 /// A key of a layer.
@@ -47,6 +47,7 @@ impl<T> Field<T> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Patch {
     pub(super) reinstall: ReinstallPatch,
+    pub(super) backup: BackupPatch,
     pub(super) settle: Field<Millis>,
     pub(super) timeout: Field<Millis>,
     pub(super) retry: RetryPatch,
@@ -66,6 +67,28 @@ pub(super) struct ReinstallPatch {
     pub(super) encryption: Field<EncryptionSpec>,
     pub(super) leave: Field<Leave>,
     pub(super) allow_v1: Field<bool>,
+}
+
+/// One layer of `backup`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BackupPatch {
+    pub(super) vault: Field<String>,
+    pub(super) timeout: Field<Millis>,
+}
+
+/// A backup of a large server may take hours, the first one of it more than any later one.
+const BACKUP_TIMEOUT: Millis = Millis::mins(4 * 60);
+
+impl BackupPatch {
+    fn merge(&mut self, over: Self) {
+        self.vault.merge(over.vault);
+        self.timeout.merge(over.timeout);
+    }
+
+    fn into_spec(self) -> Option<BackupSpec> {
+        let timeout = self.timeout.or(BACKUP_TIMEOUT);
+        self.vault.into_option().map(|vault| BackupSpec { vault, timeout })
+    }
 }
 
 /// One layer of `retry`.
@@ -101,6 +124,7 @@ impl Patch {
     /// This layer with another on top of it.
     pub(super) fn merged(mut self, over: Self) -> Self {
         self.reinstall.merge(over.reinstall);
+        self.backup.merge(over.backup);
         self.settle.merge(over.settle);
         self.timeout.merge(over.timeout);
         self.retry.merge(over.retry);
@@ -129,6 +153,7 @@ impl Patch {
         let wait = Wait::default();
         Treatment {
             reinstall: self.reinstall.into_spec(),
+            backup: self.backup.into_spec(),
             wait: Wait {
                 settle: self.settle.or(wait.settle),
                 timeout: self.timeout.or(wait.timeout),

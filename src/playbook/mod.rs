@@ -39,9 +39,10 @@ mod written;
 pub use codes::{Explanation, Nature, codes, explain};
 pub use mask::masked;
 pub use model::{
-    ApiLimit, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry, HostLine,
-    Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook, ReinstallSpec, Share,
-    SimulatorSpec, Size, Spread, StepSpec, StepWord, StopSpec, Strategy, Treatment, Wait,
+    ApiLimit, BackupSpec, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry,
+    HostLine, Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook,
+    ReinstallSpec, Share, SimulatorSpec, Size, Spread, StepSpec, StepWord, StopSpec, Strategy,
+    Treatment, Wait,
 };
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, ProblemView, Problems, Severity};

@@ -48,6 +48,8 @@ pub struct Guards {
     pub not_self: bool,
     /// Only a saved plan may be applied, however small, and where that is written.
     pub saved_plan: Option<Place>,
+    /// Every server has to be backed up before it is wiped, and where that is written.
+    pub backup: Option<Place>,
     /// A plan is true for so long at most: what it was drawn from is older with every hour.
     pub plan_ttl: Millis,
     /// Never these, whatever selects them. The tag `reinstall=never` is always honoured on top.
@@ -61,6 +63,7 @@ impl Default for Guards {
             max_share: None,
             not_self: true,
             saved_plan: None,
+            backup: None,
             plan_ttl: Millis::mins(24 * 60),
             protected: Vec::new(),
         }
@@ -360,6 +363,8 @@ impl Default for Strategy {
 pub struct Treatment {
     /// The reinstall.
     pub reinstall: ReinstallSpec,
+    /// A backup of each server before it is stopped.
+    pub backup: Option<BackupSpec>,
     /// Waits around it.
     pub wait: Wait,
     /// Retries by class of error.
@@ -374,6 +379,7 @@ impl Default for Treatment {
     fn default() -> Self {
         Self {
             reinstall: ReinstallSpec::default(),
+            backup: None,
             wait: Wait::default(),
             retry: RetryPolicies::default(),
             verify: vec![Check::Fresh, Check::Unchanged],
@@ -399,6 +405,15 @@ pub struct ReinstallSpec {
     pub leave: Leave,
     /// The v1 call may be used where it is not documented (OTC).
     pub allow_v1: bool,
+}
+
+/// The key `backup`: the server is stopped only once its backup can be restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupSpec {
+    /// The vault, by name or id.
+    pub vault: String,
+    /// The longest that a backup may take.
+    pub timeout: Millis,
 }
 
 /// What is installed, as it is written.

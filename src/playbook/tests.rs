@@ -107,6 +107,40 @@ fn later_overrides_win_key_by_key() {
 }
 
 #[test]
+fn a_backup_is_inherited_whole_and_null_removes_it() {
+    let backup = |defaults: &str, fleet: &str| web(defaults, fleet).treatment.backup;
+    let spec = |vault: &str, hours: u64| {
+        let (vault, timeout) = (vault.to_owned(), Millis::mins(60 * hours));
+        Some(BackupSpec { vault, timeout })
+    };
+    assert_eq!(backup("backup: { vault: daily, wait: true }", ""), spec("daily", 4));
+    assert_eq!(backup("backup: { vault: daily, timeout: 9h }", "backup: null"), None);
+    assert_eq!(
+        backup("backup: { vault: daily, timeout: 9h }", "backup: { vault: weekly }"),
+        spec("weekly", 9)
+    );
+    let fleet = web(
+        "backup: { vault: daily }",
+        "overrides: [{ match: { name: a }, backup: null }, { match: { name: b }, backup: { vault: big } }]",
+    );
+    assert_eq!(fleet.treatment_for(&[0], None).backup, None);
+    assert_eq!(fleet.treatment_for(&[1], None).backup, spec("big", 4));
+}
+
+#[test]
+fn an_image_is_inherited_and_an_override_may_have_another() {
+    let named = |name: &str| ImageChoice::Named(name.to_owned());
+    let fleet = web(
+        "reinstall: { image: Debian 12 }",
+        "overrides: [{ match: { name: a }, reinstall: { image: current } }, \
+         { match: { name: b }, reinstall: { image: null } }, { match: { name: c }, reinstall: { image: Arch } }]",
+    );
+    assert_eq!(fleet.treatment.reinstall.image, named("Debian 12"));
+    let images = [0, 1, 2].map(|number| fleet.treatment_for(&[number], None).reinstall.image);
+    assert_eq!(images, [ImageChoice::Current, ImageChoice::Current, named("Arch")]);
+}
+
+#[test]
 fn one_way_to_log_in_replaces_the_inherited_other() {
     let password =
         web("reinstall: { key_name: ops, key_owner: u }", "reinstall: { admin_pass: { env: P } }");
@@ -300,6 +334,11 @@ fn guards_of_included_files_only_get_stricter() {
         "{ require: { saved_plan: true } }",
         "{ require: { saved_plan: false } }",
         Some(&format!("`saved_plan: false`, and {place} requires one")),
+    );
+    check(
+        "{ require: { backup: true } }",
+        "{ require: { backup: false } }",
+        Some(&format!("`backup: false`, and {place} requires one")),
     );
     check(
         "{ not_self: true }",

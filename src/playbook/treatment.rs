@@ -8,7 +8,7 @@ use crate::yaml::{Node, Scalar, Value};
 
 use super::lower::Desk;
 use super::merge::{
-    CheckItem, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
+    BackupPatch, CheckItem, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
 };
 use super::model::{Check, EncryptionSpec, ImageChoice, Leave, License, Pause, Spread, StopSpec};
 use super::problem::{Code, Problem};
@@ -56,6 +56,7 @@ pub(super) fn patch(desk: &mut Desk<'_>, layer: &Node) -> Patch {
     let wait = layer.get("wait");
     Patch {
         reinstall: reinstall(desk, layer.get("reinstall")),
+        backup: backup(desk, layer.get("backup")),
         settle: field(wait, "settle", |node| scalars::duration(text(node)?)),
         timeout: field(wait, "timeout", |node| scalars::duration(text(node)?)),
         retry: retry(layer.get("retry")),
@@ -94,6 +95,23 @@ fn reinstall(desk: &mut Desk<'_>, map: Option<&Node>) -> ReinstallPatch {
             _ => None,
         }),
         allow_v1: field(map, "allow_v1", |node| scalars::flag(text(node)?)),
+    }
+}
+
+fn backup(desk: &mut Desk<'_>, map: Option<&Node>) -> BackupPatch {
+    let wait = map.and_then(|map| map.entry("wait"));
+    if let Some(entry) = wait.filter(|it| text(&it.value).and_then(scalars::flag) == Some(false)) {
+        desk.report(
+            Problem::error(Code::NoWait, "a backup that is not waited for is no way back")
+                .label(entry.key.span, "the wipe always waits until the backup can be restored")
+                .help(
+                    "remove it, or write `wait: true`; to wipe without a backup, remove `backup`",
+                ),
+        );
+    }
+    BackupPatch {
+        vault: field(map, "vault", owned),
+        timeout: field(map, "timeout", |node| scalars::duration(text(node)?)),
     }
 }
 

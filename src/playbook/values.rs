@@ -55,9 +55,13 @@ impl FleetSpec {
 }
 
 fn treatment_values(treatment: &Treatment) -> Values {
-    let Treatment { reinstall, wait, retry, verify, start_back } = treatment;
+    let Treatment { reinstall, backup, wait, retry, verify, start_back } = treatment;
     let Wait { settle, timeout } = wait;
     let mut values = reinstall_values(reinstall);
+    let vault = backup.as_ref().map_or("none", |backup| &backup.vault);
+    values.push(("backup.vault".to_owned(), vault.to_owned()));
+    let timeout_of = backup.as_ref().map(|backup| backup.timeout.to_string());
+    values.extend(timeout_of.map(|timeout| ("backup.timeout".to_owned(), timeout)));
     values.push(("wait.settle".to_owned(), settle.to_string()));
     values.push(("wait.timeout".to_owned(), timeout.to_string()));
     values.push(("verify".to_owned(), list(verify.iter().map(check))));

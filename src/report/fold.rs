@@ -60,8 +60,12 @@ impl ServerState {
     }
 
     fn resolve(&mut self, doubt: Doubt, at: Time) {
-        if doubt.deed == Deed::Reinstall && doubt.verdict == Verdict::DidNot {
-            self.go(Phase::Stopped, at);
+        if doubt.verdict == Verdict::DidNot {
+            match doubt.deed {
+                Deed::Reinstall => self.go(Phase::Stopped, at),
+                Deed::Backup => self.go(Phase::Pending, at),
+                Deed::Stop | Deed::ForceStop | Deed::Start => {}
+            }
         }
         self.note = None;
         self.doubts.push(doubt);
@@ -178,6 +182,7 @@ impl Fold {
             Event::PreflightPassed { .. }
             | Event::WaveClosed { .. }
             | Event::Started { .. }
+            | Event::BackedUp { .. }
             | Event::Passed { .. }
             | Event::RateCut { .. }
             | Event::Steered { .. } => {}
@@ -288,6 +293,7 @@ impl Fold {
                 });
                 self.go(servers, Phase::Stopping);
             }
+            Deed::Backup => self.go(servers, Phase::BackingUp),
             Deed::Reinstall => self.go(servers, Phase::Reinstalling),
             // A start leaves a server where it is: it comes before the checks or after the end.
             Deed::Start => {}
@@ -298,6 +304,7 @@ impl Fold {
         self.each(servers, |server, at| {
             let back = match deed {
                 Deed::Reinstall => Phase::Stopped,
+                Deed::Backup => Phase::Pending,
                 Deed::Stop | Deed::ForceStop => server.before_stop,
                 Deed::Start => server.phase,
             };

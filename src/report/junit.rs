@@ -84,7 +84,8 @@ fn status(account: &Account) -> TestCaseStatus {
             status.set_message(account.phase.to_string());
             status
         }
-        phase @ (Phase::Stopping
+        phase @ (Phase::BackingUp
+        | Phase::Stopping
         | Phase::Stopped
         | Phase::Validated
         | Phase::Reinstalling

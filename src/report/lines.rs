@@ -27,10 +27,7 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::RunStarted { outline } => (Notice, start_text(fold, outline)),
         Event::Resumed => (Notice, TAKEN_OVER.to_owned()),
         Event::PreflightPassed { .. } => (Detail, "preflight passed".to_owned()),
-        Event::PreflightRefused { reasons } => (
-            Notice,
-            format!("nothing was touched, the preflight refused: {}", list_some(reasons, 5)),
-        ),
+        Event::PreflightRefused { reasons } => (Notice, refused_text(reasons)),
         Event::WaveOpened { .. } | Event::WaveClosed { .. } | Event::Held { .. } => {
             return pace_line(fold, record);
         }
@@ -46,6 +43,9 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::Resolved { server, deed, verdict, evidence } => {
             let (name, verdict) = (fold.name_of(server), verdict_text(verdict));
             (Notice, format!("{name}: the {deed} {verdict}: {}", list_some(evidence, 5)))
+        }
+        Event::BackedUp { server, backup, took } => {
+            (Detail, format!("{}: backed up after {took} ({backup})", fold.name_of(server)))
         }
         Event::JobEnded { server, end: JobEnd::Failed { code, reason, retry_at, .. }, .. } => {
             let then = retry_at.map_or(String::new(), |at| format!("; again at {at}"));
@@ -109,6 +109,10 @@ fn pace_line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
     } else {
         None
     }
+}
+
+fn refused_text(reasons: &[String]) -> String {
+    format!("nothing was touched, the preflight refused: {}", list_some(reasons, 5))
 }
 
 fn start_text(fold: &Fold, outline: &Outline) -> String {

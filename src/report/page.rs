@@ -184,6 +184,7 @@ fn phase_mood(phase: Phase) -> &'static str {
         Phase::Ended(Ending::Failed | Ending::Unknown | Ending::NeedsSupport) => "bad",
         Phase::Ended(Ending::Drifted | Ending::Protected | Ending::Skipped)
         | Phase::Pending
+        | Phase::BackingUp
         | Phase::Stopping
         | Phase::Stopped
         | Phase::Validated

@@ -56,6 +56,7 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
             !servers.is_empty()
         }
         Event::Resolved { server: other, .. }
+        | Event::BackedUp { server: other, .. }
         | Event::JobEnded { server: other, .. }
         | Event::CheckFailed { server: other, .. }
         | Event::Ended { server: other, .. }

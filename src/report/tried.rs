@@ -102,6 +102,7 @@ fn text(event: &Event) -> Option<String> {
             };
             format!("looked up: the {deed} {verdict}: {}", evidence.join("; "))
         }
+        Event::BackedUp { backup, took, .. } => format!("backed up after {took}: backup {backup}"),
         Event::Stopped { .. } => "seen stopped".to_owned(),
         Event::Validated { .. } => "compared with its plan: still the same server".to_owned(),
         Event::JobEnded { end, took, .. } => end_text(end, *took),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    Action, Deed, Ending, Event, Fault, FleetName, Millis, Record, ServerId, Time,
+    Action, Deed, Ending, Event, Fault, FleetName, Millis, Record, ServerId, Time, Verdict,
 };
 use crate::engine::Engine;
 use crate::plan::{CheckedPlan, Need, protection};
@@ -40,6 +40,8 @@ pub enum Checker {
     Replay,
     /// A wipe follows a look at the server by at most ten seconds (`safety.md`, S13).
     Fence,
+    /// Nothing is wiped before the backup that was asked for can be restored.
+    BackedUp,
     /// What was stopped and not wiped runs again at the end (`safety.md`, S19).
     GivenBack,
     /// What is called verified was reinstalled.
@@ -212,12 +214,14 @@ impl Watchers {
             Event::Intended { deed: Deed::Stop | Deed::ForceStop, servers, .. } => {
                 self.touched.extend(servers.iter().cloned());
             }
-            Event::PutOff { deed: Deed::Stop | Deed::ForceStop, servers, .. }
-            | Event::Refused { deed: Deed::Stop | Deed::ForceStop, servers, .. }
-            | Event::StartedBack { servers } => {
-                for server in servers {
-                    self.left_flight(server);
-                }
+            Event::PutOff { deed, servers, .. } | Event::Refused { deed, servers, .. }
+                if matches!(deed, Deed::Backup | Deed::Stop | Deed::ForceStop) =>
+            {
+                self.all_left_flight(servers);
+            }
+            Event::StartedBack { servers } => self.all_left_flight(servers),
+            Event::Resolved { server, deed: Deed::Backup, verdict: Verdict::DidNot, .. } => {
+                self.left_flight(server);
             }
             Event::Validated { servers, seen } => {
                 for server in servers {
@@ -252,6 +256,7 @@ impl Watchers {
             | Event::Refused { .. }
             | Event::Lost { .. }
             | Event::Resolved { .. }
+            | Event::BackedUp { .. }
             | Event::Stopped { .. }
             | Event::JobEnded { .. }
             | Event::Settled { .. }
@@ -339,6 +344,12 @@ impl Watchers {
         self.endings.contains_key(server)
     }
 
+    fn all_left_flight(&mut self, servers: &[ServerId]) {
+        for server in servers {
+            self.left_flight(server);
+        }
+    }
+
     fn left_flight(&mut self, server: &ServerId) {
         if let Some(name) = self.fleet_of(server)
             && let Some(fleet) = self.fleets.get_mut(&name)
@@ -393,6 +404,8 @@ impl Watchers {
         let named: Vec<ServerId> = match action {
             Action::Stop { servers, .. } | Action::Start { servers } => servers.clone(),
             Action::Reinstall { server, .. }
+            | Action::Backup { server, .. }
+            | Action::ListBackups { server: Some(server), .. }
             | Action::ShowServer { server }
             | Action::ListTraces { server, .. }
             | Action::ShowPassword { server }
@@ -401,6 +414,8 @@ impl Watchers {
             | Action::ShowJob { .. }
             | Action::ListVolumes { .. }
             | Action::ListSnapshots { .. }
+            | Action::ListVaults { .. }
+            | Action::ListBackups { server: None, .. }
             | Action::ListAgencyRoles { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
@@ -425,6 +440,7 @@ impl Watchers {
             }
         }
         let Action::Reinstall { server, .. } = action else { return };
+        self.is_backed_up(watch, server);
         if let Some(canary) = &self.lost_canary {
             let detail = format!("{server} is wiped after canary {canary} failed");
             self.find(Checker::Canary, detail);
@@ -452,6 +468,19 @@ impl Watchers {
                 let detail = format!("{server} is protected since {since}: {action:?}");
                 self.find(Checker::Protected, detail);
             }
+        }
+    }
+
+    fn is_backed_up(&mut self, watch: &Watch<'_>, server: &ServerId) {
+        let target = self.plan.targets.get(server);
+        let treatment = target.and_then(|it| self.plan.treatments.get(it.treatment as usize));
+        let Some(backup) = treatment.and_then(|treatment| treatment.backup.as_ref()) else {
+            return;
+        };
+        let (world, begins) = (&watch.scenario.world, watch.scenario.begins);
+        let now = Millis(begins.0 + watch.now.0);
+        if !world.is_backed_up(now, server, (&backup.vault, begins)) {
+            self.find(Checker::BackedUp, format!("{server} is wiped without its backup"));
         }
     }
 

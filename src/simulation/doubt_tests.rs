@@ -12,7 +12,8 @@ use crate::domain::{
 };
 use crate::engine::{Engine, Input, Start};
 use crate::plan::Consent;
-use crate::simulator::{Faults, Served, World, WorldSpec};
+use crate::playbook::BackupSpec;
+use crate::simulator::{Faults, Served, VaultSpec, World, WorldSpec};
 
 use super::Scenario;
 use super::tests::{fleet, playbook};
@@ -22,9 +23,21 @@ type Serve<'f> = &'f mut dyn FnMut(&mut World, Millis, &Action) -> Served;
 
 /// A run over one server of a cloud that is served by hand.
 fn run(seed: u64, faults: &Faults, serve: Serve<'_>) -> Vec<Record> {
+    run_with(None, (seed, faults), serve)
+}
+
+/// The same, backed up before it is stopped.
+fn run_with(
+    backup: Option<BackupSpec>,
+    (seed, faults): (u64, &Faults),
+    serve: Serve<'_>,
+) -> Vec<Record> {
     let strategy = crate::playbook::Strategy { written: true, ..Default::default() };
-    let playbook = playbook(vec![fleet("web", "web-*", strategy)]);
-    let scenario = Scenario::draw(&playbook, &WorldSpec::healthy(1), Some(faults), seed).unwrap();
+    let mut web = fleet("web", "web-*", strategy);
+    web.treatment.backup = backup;
+    let vaults = vec![VaultSpec { name: "v".to_owned(), ..VaultSpec::default() }];
+    let spec = WorldSpec { vaults, ..WorldSpec::healthy(1) };
+    let scenario = Scenario::draw(&playbook(vec![web]), &spec, Some(faults), seed).unwrap();
     let Scenario { plan, mut world, begins, .. } = scenario;
     let consent = Consent::try_new(&plan, 1).unwrap();
     let start = Start { run: RunId::from("run"), seed };
@@ -257,10 +270,13 @@ fn a_server_that_somebody_else_reinstalled_between_two_attempts_is_not_wiped_aga
 /// A run in which the first request of that kind is lost: served or not, after that time.
 fn losing(seed: u64, wanted: Deed, serves: Lost, after: Millis) -> Vec<Record> {
     let mut done = false;
-    run(seed, &Faults::default(), &mut |world, now, action| {
+    let (vault, timeout) = ("v".to_owned(), Millis::mins(60));
+    let backup = (wanted == Deed::Backup).then_some(BackupSpec { vault, timeout });
+    run_with(backup, (seed, &Faults::default()), &mut |world, now, action| {
         let deed = match action {
             Action::Stop { mode, .. } => Some(Deed::stop(*mode)),
             Action::Start { .. } => Some(Deed::Start),
+            Action::Backup { .. } => Some(Deed::Backup),
             _ => None,
         };
         if deed != Some(wanted) || std::mem::replace(&mut done, true) {
@@ -332,5 +348,31 @@ fn a_lost_start_that_did_not_arrive_is_sent_again() {
     for records in starting(Lost::OnItsWay) {
         assert_eq!((sent(&records, Deed::Start), verdicts(&records)), (2, vec![Verdict::DidNot]));
         assert_eq!(ending(&records), Ending::Verified);
+    }
+}
+
+#[test]
+fn a_lost_backup_that_arrived_is_found_by_its_name() {
+    for seed in 0..10 {
+        let records = losing(seed, Deed::Backup, Lost::OnItsWayBack, Millis::secs(30));
+        let [Verdict::Happened { job: Some(_) }] = verdicts(&records)[..] else {
+            panic!("{:?}", verdicts(&records))
+        };
+        assert_eq!((sent(&records, Deed::Backup), ending(&records)), (1, Ending::Verified));
+    }
+}
+
+#[test]
+fn a_lost_backup_that_did_not_arrive_is_asked_for_again_after_its_time() {
+    for seed in 0..10 {
+        let records = losing(seed, Deed::Backup, Lost::OnItsWay, Millis::secs(30));
+        assert_eq!(verdicts(&records), [Verdict::DidNot]);
+        assert_eq!((sent(&records, Deed::Backup), ending(&records)), (2, Ending::Verified));
+        let at = |wanted: fn(&Event) -> bool| {
+            records.iter().find(|record| wanted(&record.event)).unwrap().at
+        };
+        let lost_at = at(|event| matches!(event, Event::Lost { .. }));
+        let decided = at(|event| matches!(event, Event::Resolved { .. }));
+        assert!(decided.since(lost_at) >= Millis::secs(60), "the list may be late");
     }
 }

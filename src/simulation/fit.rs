@@ -16,7 +16,9 @@ use crate::fleet::Selector;
 use crate::playbook::{
     Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, Treatment,
 };
-use crate::simulator::{ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, WorldSpec};
+use crate::simulator::{
+    ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, VaultSpec, WorldSpec,
+};
 
 /// Servers for an entry of `hosts` in a fleet that does not say how many it expects.
 const USUAL: usize = 4;
@@ -45,6 +47,7 @@ pub fn fit(playbook: &Playbook, seed: u64) -> WorldSpec {
         images: images(playbook),
         key_pairs: key_pairs(&treatments),
         keys: keys(&treatments),
+        vaults: vaults(&treatments),
         quota: QuotaSpec::default(),
         ..WorldSpec::default()
     }
@@ -501,6 +504,18 @@ fn key_pairs(treatments: &[Treatment]) -> Vec<KeyPairSpec> {
         }
     }
     pairs.into_iter().map(|(name, owner)| KeyPairSpec { name, owner }).collect()
+}
+
+/// Vaults that are named, with room for everything.
+fn vaults(treatments: &[Treatment]) -> Vec<VaultSpec> {
+    let names = treatments.iter().filter_map(|treatment| treatment.backup.as_ref());
+    let names: BTreeSet<&String> = names.map(|backup| &backup.vault).collect();
+    let vault = |(n, name): (usize, &String)| {
+        let id = looks_like_an_id(name).then(|| name.clone());
+        let name = if id.is_some() { format!("vault-{n}") } else { name.clone() };
+        VaultSpec { id, name, size_gib: 1_000_000, ..VaultSpec::default() }
+    };
+    names.into_iter().enumerate().map(vault).collect()
 }
 
 fn keys(treatments: &[Treatment]) -> Vec<KeySpec> {

@@ -32,8 +32,9 @@ struct Within(f64, f64);
 
 const REQUESTS: Within = Within(10.0, 15.0);
 /// Where one reinstall waits for the other, all of them are looked at when the first ones were done,
-/// and nobody knows before which rhythm that gives: after 80 s or after 120 s.
-const DURATION: Within = Within(20.0, 45.0);
+/// and nobody knows before which rhythm that gives: after 80 s or after 120 s, which is half as long
+/// again.
+const DURATION: Within = Within(20.0, 55.0);
 
 struct Drawing(ChaCha8Rng);
 

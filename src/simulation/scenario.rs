@@ -119,8 +119,8 @@ impl Scenario {
         spec: &WorldSpec,
         seed: u64,
     ) -> Result<Self, ScenarioError> {
-        let mut world = World::new(spec, Faults::default(), seed);
-        let (plan, begins) = plan_for(playbook, &mut world)?;
+        let world = World::new(spec, Faults::default(), seed);
+        let (plan, begins) = plan_for(playbook, world.clone())?;
         Ok(Self {
             seed,
             plan: Arc::new(plan),
@@ -163,20 +163,18 @@ impl Scenario {
     }
 }
 
-/// Plans against a world that behaves: trouble while planning is not what is rehearsed.
-fn plan_for(
-    playbook: &Playbook,
-    world: &mut World,
-) -> Result<(CheckedPlan, Millis), ScenarioError> {
+/// Plans against a world that behaves: trouble while planning is not what is rehearsed. It is a copy,
+/// so that what is read for a plan changes nothing of what the seed draws for its run.
+fn plan_for(playbook: &Playbook, mut world: World) -> Result<(CheckedPlan, Millis), ScenarioError> {
     let narrowing = Narrowing::default();
     let mut survey = Survey::new(playbook, &narrowing);
     let mut now = Millis(0);
     while !survey.is_done() {
         for action in survey.next() {
-            now = ask(&mut survey, world, now, &action)?;
+            now = ask(&mut survey, &mut world, now, &action)?;
         }
     }
-    let identity = identity(playbook, world);
+    let identity = identity(playbook, &world);
     let made = world.wall(now);
     let plan: Plan = draw(playbook, &identity, &survey.into_inventory(), &narrowing, made)
         .map_err(ScenarioError::Refused)?;

@@ -2,13 +2,14 @@
 
 use indexmap::IndexMap;
 
-use crate::domain::{CloseCause, Deed, Ending, Event, Millis, Origin, Place};
+use crate::domain::{CloseCause, Deed, Ending, Event, Millis, Origin, Place, Record};
 use crate::engine::{Engine, Flaw};
 use crate::fleet::Selector;
 use crate::playbook::{
-    DependsOn, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
+    BackupSpec, DependsOn, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size,
+    Strategy,
 };
-use crate::simulator::{Faults, ServerGroup, WorldSpec};
+use crate::simulator::{Faults, ServerGroup, VaultSpec, WorldSpec};
 
 use super::checkers::Checker;
 use super::sim::{rehearse_under, rehearse_with};
@@ -268,6 +269,59 @@ fn an_engine_that_ignores_the_limit_for_one_zone_is_caught() {
     let found = rehearse_with(zones(Some(2), 1), broken).findings;
     assert_eq!(found.first().map(|finding| finding.checker), Some(Checker::Bounds));
     clean(&rehearse_with(zones(None, 1), broken));
+}
+
+/// Eight servers, all at once, each backed up before it is stopped.
+fn backed_up(faults: &Faults, number: u64) -> Scenario {
+    let mut playbook = playbook(vec![fleet("web", "web-*", all_at_once(100))]);
+    let timeout = Millis::mins(60);
+    playbook.fleets["web"].treatment.backup = Some(BackupSpec { vault: "v".to_owned(), timeout });
+    let vaults = vec![VaultSpec { name: "v".to_owned(), ..VaultSpec::default() }];
+    let spec = WorldSpec { vaults, ..WorldSpec::healthy(8) };
+    let mut scenario = calm(&playbook, &spec, number);
+    scenario.world.set_faults(faults.clone());
+    scenario.quiet_from = crate::domain::Time(u64::MAX);
+    scenario
+}
+
+#[test]
+fn every_server_is_backed_up_before_it_is_stopped() {
+    for number in 0..20 {
+        let rehearsal = rehearse(backed_up(&Faults::default(), number));
+        clean(&rehearsal);
+        assert_eq!(rehearsal.counts.of(Ending::Verified), 8, "{}", trace(&rehearsal));
+        let sent = |wanted: Deed| {
+            let is = |record: &&Record| matches!(&record.event, Event::Intended { deed, .. } if *deed == wanted);
+            rehearsal.records.iter().filter(is).count()
+        };
+        assert_eq!((sent(Deed::Backup), sent(Deed::Reinstall)), (8, 8), "each once");
+    }
+}
+
+#[test]
+fn a_server_whose_backup_fails_is_not_even_stopped() {
+    let faults = Faults { backup_failure: 1.0, ..Faults::default() };
+    let rehearsal = rehearse(backed_up(&faults, 1));
+    clean(&rehearsal);
+    assert_eq!(rehearsal.counts.of(Ending::Failed), 8, "{}", trace(&rehearsal));
+    let other = |record: &Record| matches!(&record.event, Event::Intended { deed, .. } if *deed != Deed::Backup);
+    assert!(!rehearsal.records.iter().any(other), "{}", trace(&rehearsal));
+}
+
+#[test]
+fn an_engine_that_skips_backups_is_caught() {
+    let broken = |engine: &mut Engine| engine.break_with(Flaw::BackupsSkipped);
+    let found = rehearse_with(backed_up(&Faults::default(), 1), broken).findings;
+    assert_eq!(found.first().map(|finding| finding.checker), Some(Checker::BackedUp));
+}
+
+#[test]
+fn a_run_that_is_stopped_during_backups_leaves_its_servers_running() {
+    let mut scenario = backed_up(&Faults::default(), 1);
+    scenario.stop_at = Some(crate::domain::Time(20_000));
+    let rehearsal = rehearse(scenario);
+    clean(&rehearsal);
+    assert_eq!(rehearsal.counts.pending, 8, "{}", trace(&rehearsal));
 }
 
 #[test]

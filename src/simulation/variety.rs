@@ -10,10 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::domain::{Jitter, Millis, Origin, Place, RetryPolicy, StopMode, Time};
 use crate::fleet::Selector;
 use crate::playbook::{
-    ApiLimit, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry, Hosts, ImageChoice,
-    Leave, Limits, Pause, Playbook, Share, Size, Spread, StopSpec, Strategy, Treatment,
+    ApiLimit, BackupSpec, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry, Hosts,
+    ImageChoice, Leave, Limits, Pause, Playbook, Share, Size, Spread, StopSpec, Strategy,
+    Treatment,
 };
-use crate::simulator::{ImageSpec, Meddling, ServerGroup, ServerStatus, WorldSpec};
+use crate::simulator::{ImageSpec, Meddling, ServerGroup, ServerStatus, VaultSpec, WorldSpec};
 
 use super::{Rehearsal, Scenario, rehearse};
 
@@ -210,6 +211,10 @@ impl Later {
             let image = self.0.one_of(&[None, None, Some("Debian"), Some("Large")]);
             let image = image.map(|name| ImageChoice::Named(name.to_owned()));
             fleet.treatment.reinstall.image = image.unwrap_or_default();
+            if self.0.0.random_bool(0.3) {
+                let timeout = Millis::mins(self.0.one_of(&[5, 60, 240]));
+                fleet.treatment.backup = Some(BackupSpec { vault: "daily".to_owned(), timeout });
+            }
         }
     }
 
@@ -220,6 +225,7 @@ impl Later {
             min_disk_gib,
             ..ImageSpec::default()
         };
+        world.vaults.push(VaultSpec { name: "daily".to_owned(), ..VaultSpec::default() });
         world.images.extend([image("Debian", 4), image("Large", 60)]);
     }
 }

@@ -5,10 +5,12 @@ use super::commands::{StopFirst, Wipe};
 use super::error::ApiError;
 use super::faults::Hears;
 use super::jobs::TheJob;
+use super::vaults::{Backup as TheBackup, BackupOrder, Vault as TheVault};
 use super::world::World;
 use crate::domain::{
-    Action, AgencyState, Answer, Encryption, Fault, FaultClass, Job, JobId, JobStatus, Login,
-    Millis, PasswordLook, ProbeReport, ReinstallRequest, Reply, Snapshot, SubJob,
+    Action, AgencyState, Answer, Backup, BackupState, Encryption, Fault, FaultClass, Job, JobId,
+    JobStatus, Login, Millis, PasswordLook, ProbeReport, ReinstallRequest, Reply, ServerId,
+    Snapshot, SubJob, Vault,
 };
 
 /// Id of the agency through which EVS uses KMS.
@@ -59,6 +61,7 @@ impl World {
         match action {
             Action::Stop { servers, mode } => self.stop(now, servers, *mode).map(accepted),
             Action::Start { servers } => self.start(now, servers).map(accepted),
+            Action::Backup { server, vault, name } => self.back_up(now, server, (vault, name)),
             Action::Reinstall { server, request } => {
                 self.reinstall(now, server, &wipe(request)).map(accepted)
             }
@@ -68,6 +71,8 @@ impl World {
             | Action::ShowJob { .. }
             | Action::ListVolumes { .. }
             | Action::ListSnapshots { .. }
+            | Action::ListVaults { .. }
+            | Action::ListBackups { .. }
             | Action::ShowQuota
             | Action::ShowImage { .. }
             | Action::FindImages { .. }
@@ -112,6 +117,15 @@ impl World {
             Action::ListSnapshots { offset, limit } => {
                 Answer::Snapshots(self.shown_snapshots(now, *offset, *limit))
             }
+            Action::ListVaults { offset, limit } => {
+                Answer::Vaults(page(self.vaults.iter().map(shown_vault), *offset, *limit))
+            }
+            Action::ListBackups { server, offset, limit } => {
+                let all = self.backups.iter().rev();
+                let wanted = all.filter(|it| server.as_ref().is_none_or(|id| it.server == *id));
+                let shown = wanted.map(|backup| self.shown_backup(now, backup));
+                Answer::Backups(page(shown, *offset, *limit))
+            }
             Action::ShowAgency => self.shown_agency(),
             Action::ListAgencyRoles { .. } => Answer::AgencyRoles(Some(self.agency_roles())),
             Action::ShowPassword { server } => {
@@ -124,6 +138,7 @@ impl World {
             Action::Probe { .. }
             | Action::Stop { .. }
             | Action::Start { .. }
+            | Action::Backup { .. }
             | Action::Reinstall { .. } => {
                 return Err(ApiError::new(400, "Ecs.0000", "This is not a look."));
             }
@@ -139,6 +154,40 @@ impl World {
             status: it.status(now).to_owned(),
         })
         .collect()
+    }
+
+    /// What is skipped was not done, in an answer that is a success otherwise.
+    fn back_up(
+        &mut self,
+        now: Millis,
+        server: &ServerId,
+        (vault, name): (&str, &str),
+    ) -> Result<Answer, ApiError> {
+        let (servers, description) = (Some(vec![server.clone()]), String::new());
+        let (vault, name) = (vault.to_owned(), name.to_owned());
+        let order = BackupOrder { vault, name, description, servers };
+        let made = self.create_checkpoint(now, &order)?;
+        if made.skipped.is_empty() {
+            return Ok(accepted(JobId::new(made.id.clone())));
+        }
+        Err(ApiError::coded("Ecs.0603"))
+    }
+
+    fn shown_backup(&self, now: Millis, backup: &TheBackup) -> Backup {
+        let checkpoint = &self.checkpoints[backup.checkpoint];
+        Backup {
+            id: backup.id.clone(),
+            checkpoint: JobId::new(checkpoint.id.clone()),
+            name: checkpoint.name.clone(),
+            server: backup.server.clone(),
+            state: match backup.status(now) {
+                "available" => BackupState::Available,
+                "error" => BackupState::Failed,
+                _ => BackupState::UnderWay,
+            },
+            has_system_disk: backup.disks.iter().any(|disk| disk.system),
+            created: Some(checkpoint.created),
+        }
     }
 
     fn shown_agency(&self) -> Answer {
@@ -177,6 +226,23 @@ impl World {
     }
 }
 
+fn shown_vault(vault: &TheVault) -> Vault {
+    Vault {
+        id: vault.id.clone(),
+        name: vault.name.clone(),
+        status: vault.status.clone(),
+        takes_servers: true,
+        size_gib: vault.size_gib,
+        used_mib: vault.used_mib,
+        servers: vault.resources.clone(),
+        left_out: std::collections::BTreeSet::new(),
+    }
+}
+
+fn page<T>(all: impl Iterator<Item = T>, offset: u32, limit: u32) -> Vec<T> {
+    all.skip(offset as usize).take(limit as usize).collect()
+}
+
 /// The request as the cloud understands it.
 fn wipe(request: &ReinstallRequest) -> Wipe {
     let key_pair = match &request.login {
@@ -203,6 +269,9 @@ fn operation(action: &Action) -> &'static str {
     match action {
         Action::Stop { .. } => "stop",
         Action::Start { .. } => "start",
+        Action::Backup { .. } => "create_checkpoint",
+        Action::ListVaults { .. } => "list_vaults",
+        Action::ListBackups { .. } => "list_backups",
         Action::Reinstall { request, .. } if request.image.is_some() => "change_os",
         Action::Reinstall { .. } => "reinstall",
         Action::ListServers { .. } => "list_servers",

@@ -207,6 +207,22 @@ impl World {
         self.machines.iter().filter(wiping).count()
     }
 
+    /// Whether a server has a backup in that vault that was asked for since then and can be restored.
+    #[must_use]
+    pub fn is_backed_up(
+        &self,
+        now: Millis,
+        server: &ServerId,
+        (vault, since): (&str, Millis),
+    ) -> bool {
+        self.backups.iter().any(|backup| {
+            backup.server == *server
+                && self.vaults[self.checkpoints[backup.checkpoint].vault].id == vault
+                && backup.span.0 >= since
+                && backup.status(now) == "available"
+        })
+    }
+
     /// From now on nothing goes wrong any more: whoever waits must now get there.
     pub fn faults_off(&mut self) {
         self.faults = Faults::default();

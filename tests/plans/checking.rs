@@ -1,8 +1,8 @@
 //! The checker lets every drawn plan through, and no broken one.
 
 use proptest::prelude::*;
-use refleet::domain::{Login, ServerId, Timestamp};
-use refleet::plan::{Blocked, OutOf, Plan, check};
+use refleet::domain::{Login, Millis, ServerId, Timestamp};
+use refleet::plan::{Blocked, OutOf, Plan, PlannedBackup, check};
 use refleet::playbook::{DependsOn, Exclude, Share, Size, Strategy as Rollout};
 
 use crate::world::{drawn, fleet, inventory, line, named, playbook, web_and_db};
@@ -41,6 +41,10 @@ const MUTATIONS: &[Mutation] = &[
         target.reinstall.image = Some(target.found.image.clone());
     }),
     ("a change of OS changes the image", |plan| plan.targets["s-0001"].grows_to = Some(99)),
+    ("a backup has a vault and time", |plan| {
+        let (vault, name, timeout) = (String::new(), "daily".to_owned(), Millis::mins(60));
+        plan.treatments[0].backup = Some(PlannedBackup { vault, name, timeout });
+    }),
     ("the system disk is wiped, the others are kept", |plan| {
         let target = &mut plan.targets["s-0001"];
         target.wiped = target.kept[0].clone();

@@ -28,6 +28,8 @@ fn short(action: &Action) -> String {
         Action::ListVolumes { offset, .. } => format!("volumes {offset}"),
         Action::ListSnapshots { offset, .. } => format!("snapshots {offset}"),
         Action::ListAgencyRoles { .. } => "roles".to_owned(),
+        Action::ListVaults { offset, .. } => format!("vaults {offset}"),
+        Action::ListBackups { offset, .. } => format!("backups {offset}"),
         Action::ShowServer { server } => format!("server {server}"),
         Action::ShowImage { image } => format!("image {image}"),
         Action::FindImages { name } => format!("images {name}"),
@@ -42,6 +44,7 @@ fn short(action: &Action) -> String {
         | Action::Probe { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
+        | Action::Backup { .. }
         | Action::Reinstall { .. }) => format!("{other:?}"),
     }
 }
@@ -58,8 +61,15 @@ fn each_thing_is_read_once_and_only_for_the_servers_in_question() {
     let mut cloud = inventory(web_and_db(3, 2));
     cloud.servers[3].image = "img-other".into();
     let (read, asked) = survey_of(&playbook, &cloud);
-    let once =
-        ["servers 1", "volumes 0", "snapshots 0", "ShowQuota", "image img-ubuntu", "key pair ops"];
+    let once = [
+        "servers 1",
+        "volumes 0",
+        "snapshots 0",
+        "ShowQuota",
+        "backups 0",
+        "image img-ubuntu",
+        "key pair ops",
+    ];
     assert_eq!(asked, once);
     assert_eq!(read.servers.len(), 5, "all servers can be named");
     assert_eq!(read.volumes.len(), 6, "disks of the three web servers");
@@ -109,7 +119,7 @@ fn the_key_of_an_encrypted_disk_is_read_once_the_disk_is_known() {
     let mut cloud = inventory(web_and_db(2, 0));
     cloud.volumes.get_mut("v-0001-sys").unwrap().key = Some(key.to_owned());
     let (read, asked) = survey_of(&playbook(vec![fleet("web", 4, &["web-*"])]), &cloud);
-    assert_eq!(asked[6..], ["key 0d0466b0", "ShowAgency", "roles"]);
+    assert_eq!(asked[7..], ["key 0d0466b0", "ShowAgency", "roles"]);
     assert_eq!(read.keys, [kms_key(key, "evs/default")]);
     assert_eq!(read.agency, Some(AgencyState::Granted));
 }
@@ -119,7 +129,7 @@ fn an_alias_is_looked_up_in_the_list_of_keys() {
     let mut web = fleet("web", 4, &["web-*"]);
     web.treatment.reinstall.encryption = EncryptionSpec::KmsKey("evs/default".to_owned());
     let (_, asked) = survey_of(&playbook(vec![web]), &inventory(web_and_db(2, 0)));
-    assert_eq!(asked[6..], ["ListKeys", "ShowAgency", "roles"]);
+    assert_eq!(asked[7..], ["ListKeys", "ShowAgency", "roles"]);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use refleet::domain::{
-    Action, Address, AddressKind, AgencyState, Answer, Attachment, Image, KeyPair, KeyState,
-    KmsKey, Origin, Place, Quota, QuotaLine, Server, Snapshot, Timestamp, Volume,
+    Action, Address, AddressKind, AgencyState, Answer, Attachment, Backup, BackupState, Image,
+    KeyPair, KeyState, KmsKey, Origin, Place, Quota, QuotaLine, Server, ServerId, Snapshot,
+    Timestamp, Volume, WayBack,
 };
 use refleet::fleet::Selector;
 use refleet::plan::{CloudIdentity, Inventory, Narrowing, Plan, Provider, Refusal, draw};
@@ -122,6 +123,8 @@ pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
         servers,
         images: [("img-ubuntu".into(), Some(image("img-ubuntu")))].into_iter().collect(),
         named_images: indexmap::IndexMap::new(),
+        vaults: Vec::new(),
+        backups: indexmap::IndexMap::new(),
         key_pairs: [("ops".to_owned(), Some(key_pair("ops")))].into_iter().collect(),
         keys: vec![kms_key("0d0466b0-e727-4d9c-b35d-f84bb474a37f", "evs/default")],
         quota: Some(Quota { volumes: no_limit, gigabytes: no_limit, by_kind: BTreeMap::new() }),
@@ -228,6 +231,21 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         Action::ListSnapshots { offset, limit } => {
             Answer::Snapshots(page_of(&inventory.snapshots, *offset, *limit))
         }
+        Action::ListVaults { offset, limit } => {
+            Answer::Vaults(page_of(&inventory.vaults, *offset, *limit))
+        }
+        Action::ListBackups { .. } => {
+            let backup = |(server, backup): (&ServerId, &WayBack)| Backup {
+                id: backup.id.clone(),
+                checkpoint: "cp".into(),
+                name: "daily".to_owned(),
+                server: server.clone(),
+                state: BackupState::Available,
+                has_system_disk: true,
+                created: Some(backup.made),
+            };
+            Answer::Backups(inventory.backups.iter().map(backup).collect())
+        }
         Action::ShowAgency => Answer::Agency {
             state: match inventory.agency.unwrap() {
                 AgencyState::Powerless | AgencyState::Granted => AgencyState::Granted,
@@ -246,6 +264,7 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         | Action::Probe { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
+        | Action::Backup { .. }
         | Action::Reinstall { .. }) => panic!("a survey never asks for {other:?}"),
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::Response;
 use refleet::cloud::huawei::answer;
 use refleet::domain::{
-    Action, Address, AddressKind, AgencyState, Answer, FaultClass, ImageId, JobId, JobStatus,
-    KeyState, PasswordLook, QuotaLine, Reply, ServerId, StopMode, Timestamp, VolumeId,
+    Action, Address, AddressKind, AgencyState, Answer, BackupState, FaultClass, ImageId, JobId,
+    JobStatus, KeyState, PasswordLook, QuotaLine, Reply, ServerId, StopMode, Timestamp, VolumeId,
 };
 use serde_json::{Map, Value, json};
 
@@ -344,6 +344,53 @@ fn of_a_windows_password_only_its_being_there_is_read() {
         assert_eq!(reply(&ask, 200, body), Ok(Answer::Password(PasswordLook::NotYet)), "{body}");
     }
     assert!(reply(&ask, 404, "{}").is_err());
+}
+
+#[test]
+fn a_server_that_a_backup_skips_is_not_backed_up_though_the_answer_is_a_success() {
+    let (vault, name) = ("v".to_owned(), "refleet-1".to_owned());
+    let ask = Action::Backup { server: "s".into(), vault, name };
+    let body = |skipped: &str| {
+        format!(r#"{{"checkpoint":{{"id":"cp","vault":{{"skipped_resources":[{skipped}]}}}}}}"#)
+    };
+    let Ok(Answer::Accepted { job, .. }) = reply(&ask, 200, &body("")) else { panic!("not taken") };
+    assert_eq!(job, JobId::from("cp"));
+    let skipped = r#"{"id":"s","code":"BackupService.0001","reason":"it is busy"}"#;
+    let fault = reply(&ask, 200, &body(skipped)).unwrap_err();
+    assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Busy, "BackupService.0001"));
+    assert!(fault.message.contains("it is busy"), "{fault}");
+    let unclear = reply(&ask, 200, "{}").unwrap_err();
+    assert_eq!(unclear.class, FaultClass::Lost, "a yes without its checkpoint is no yes");
+}
+
+#[test]
+fn vaults_and_backups_are_read_as_the_cloud_writes_them() {
+    let body = r#"{"vaults":[{"id":"v","name":"daily","billing":{"status":"available","size":100,
+      "used":"2048","object_type":"server","protect_type":"backup"},"resources":[
+      {"id":"a","extra_info":{"exclude_volumes":["d-1"]}},{"id":"b","extra_info":"{}"}]}],"count":1}"#;
+    let ask = Action::ListVaults { offset: 0, limit: 1_000 };
+    let Ok(Answer::Vaults(vaults)) = reply(&ask, 200, body) else { panic!("no vaults") };
+    let vault = &vaults[0];
+    assert!(vault.takes_servers && vault.servers.contains("a") && vault.servers.contains("b"));
+    assert_eq!((vault.free_mib(), vault.left_out.contains("d-1")), (98 * 1_024, true));
+    let body = r#"{"backups":[
+      {"id":"1","checkpoint_id":"cp","name":"n","resource_id":"a","status":"protecting"},
+      {"id":"2","resource_id":"a","status":"available","created_at":"2026-01-01T00:00:00.000000",
+       "extend_info":{"contain_system_disk":false}},
+      {"id":"3","resource_id":"a","status":"error"}]}"#;
+    let ask = Action::ListBackups { server: None, offset: 0, limit: 1_000 };
+    let Ok(Answer::Backups(backups)) = reply(&ask, 200, body) else { panic!("no backups") };
+    let seen: Vec<_> =
+        backups.iter().map(|backup| (backup.state, backup.has_system_disk)).collect();
+    assert_eq!(
+        seen,
+        [
+            (BackupState::UnderWay, true),
+            (BackupState::Available, false),
+            (BackupState::Failed, true)
+        ]
+    );
+    assert!(backups[1].created.is_some());
 }
 
 #[test]

@@ -205,6 +205,34 @@ fn a_change_of_os_is_a_reinstall_that_names_its_image() {
 }
 
 #[test]
+fn a_backup_is_one_server_into_one_vault_under_the_name_of_its_run() {
+    let (vault, name) = ("v-1".to_owned(), "refleet-0190".to_owned());
+    let draft = ours(&Action::Backup { server: server(), vault, name }, &Payload::default());
+    assert_eq!(draft.path, format!("/v3/{PROJECT}/checkpoints"));
+    let sent = body(&draft);
+    assert_eq!(sent["checkpoint"]["vault_id"], "v-1");
+    let wanted = json!({"name": "refleet-0190", "description": "before a reinstall, by refleet",
+        "auto_trigger": false, "incremental": true, "resources": [SERVER]});
+    assert_eq!(sent["checkpoint"]["parameters"], wanted);
+}
+
+#[test]
+fn vaults_and_backups_are_listed_by_index() {
+    let vaults = Action::ListVaults { offset: 1_000, limit: 1_000 };
+    let draft = ours(&vaults, &Payload::default());
+    assert_eq!(draft.path, format!("/v3/{PROJECT}/vaults"));
+    assert!(draft.query.contains(&("object_type".to_owned(), "server".to_owned())));
+    assert!(draft.query.contains(&("offset".to_owned(), "1000".to_owned())));
+    let one = Action::ListBackups { server: Some(server()), offset: 0, limit: 1_000 };
+    let draft = ours(&one, &Payload::default());
+    assert_eq!(draft.path, format!("/v3/{PROJECT}/backups"));
+    assert!(draft.query.contains(&("resource_id".to_owned(), SERVER.to_owned())));
+    let all = Action::ListBackups { server: None, offset: 0, limit: 1_000 };
+    let draft = ours(&all, &Payload::default());
+    assert!(draft.query.iter().all(|(key, _)| key != "resource_id"));
+}
+
+#[test]
 fn images_are_found_by_their_whole_name() {
     let action = Action::FindImages { name: "Standard Ubuntu/24".to_owned() };
     let draft = ours(&action, &Payload::default());

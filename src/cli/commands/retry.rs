@@ -92,6 +92,7 @@ impl Again {
             Phase::Ended(ending) => ending,
             // The run has ended: whatever did not end with it was given back untouched.
             Phase::Pending
+            | Phase::BackingUp
             | Phase::Stopping
             | Phase::Stopped
             | Phase::Validated

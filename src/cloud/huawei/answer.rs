@@ -9,9 +9,9 @@ use http::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::super::fault;
-use super::wire;
+use super::{wire, wire_backup};
 use crate::domain::{
-    Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, Reply,
+    Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, Reply, ServerId,
 };
 
 /// What `response` says to `action`.
@@ -20,6 +20,7 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
         Action::Stop { .. } | Action::Start { .. } | Action::Reinstall { .. } => {
             accepted(action, response)
         }
+        Action::Backup { server, .. } => backup_taken(server, response),
         Action::ListServers { .. } => {
             let page: wire::Servers = read(response)?;
             let total = page.count.number().and_then(|n| u32::try_from(n).ok());
@@ -47,6 +48,20 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
             let page: wire::Snapshots = read(response)?;
             all(page.snapshots, wire::Snapshot::into_domain, "a snapshot without an id or a disk")
                 .map(Answer::Snapshots)
+        }
+        Action::ListVaults { .. } => {
+            let page: wire_backup::Vaults = read(response)?;
+            all(page.vaults, wire_backup::Vault::into_domain, "a vault without an id")
+                .map(Answer::Vaults)
+        }
+        Action::ListBackups { .. } => {
+            let page: wire_backup::Backups = read(response)?;
+            all(
+                page.backups,
+                wire_backup::Backup::into_domain,
+                "a backup without an id or a server",
+            )
+            .map(Answer::Backups)
         }
         Action::ShowQuota => {
             let quota: wire::QuotaSet = read(response)?;
@@ -100,7 +115,10 @@ fn beside_servers(action: &Action, response: &Response<Bytes>) -> Reply {
         }
         Action::Stop { .. }
         | Action::Start { .. }
+        | Action::Backup { .. }
         | Action::Reinstall { .. }
+        | Action::ListVaults { .. }
+        | Action::ListBackups { .. }
         | Action::ListServers { .. }
         | Action::ShowServer { .. }
         | Action::ShowJob { .. }
@@ -130,6 +148,25 @@ fn accepted(action: &Action, response: &Response<Bytes>) -> Reply {
         fault.class = FaultClass::Lost;
     }
     Err(fault)
+}
+
+/// A server can be skipped in an answer that is a success (`errors-and-limits.md`, section 2): then
+/// nothing was done, mostly since something else is being done to it.
+fn backup_taken(server: &ServerId, response: &Response<Bytes>) -> Reply {
+    if !response.status().is_success() {
+        return Err(fault::of_answer(CostClass::Mutating, response));
+    }
+    let made: Option<wire_backup::OneCheckpoint> = serde_json::from_slice(response.body()).ok();
+    let Some((checkpoint, skipped)) = made.and_then(|made| made.checkpoint.into_parts()) else {
+        let mut fault = fault::of_answer(CostClass::Mutating, response);
+        fault.class = FaultClass::Lost;
+        return Err(fault);
+    };
+    let request_id = fault::request_id(response.headers());
+    match skipped.into_iter().find(|skipped| skipped.id.as_str() == server.as_str()) {
+        Some(skipped) => Err(Fault { request_id, ..skipped.into_fault() }),
+        None => Ok(Answer::Accepted { job: JobId::new(checkpoint), request_id }),
+    }
 }
 
 fn shown_job(job: &JobId, response: &Response<Bytes>) -> Reply {

@@ -78,6 +78,8 @@ pub struct Endpoints {
     pub(super) kms: Base,
     /// The audit log.
     pub(super) cts: Base,
+    /// Backups.
+    pub(super) cbr: Base,
 }
 
 impl Endpoints {
@@ -85,18 +87,19 @@ impl Endpoints {
     #[must_use]
     pub fn single(base: &Base) -> Self {
         let at = || base.clone();
-        Self { iam: at(), ecs: at(), evs: at(), ims: at(), kms: at(), cts: at() }
+        Self { iam: at(), ecs: at(), evs: at(), ims: at(), kms: at(), cts: at(), cbr: at() }
     }
 
     /// The first override that is no address, with its key: it must not be overlooked.
     pub(super) fn bad_override(told: &Overrides) -> Option<(&'static str, &str)> {
-        let Overrides { ecs, evs, ims, kms, cts } = told;
+        let Overrides { ecs, evs, ims, kms, cts, cbr } = told;
         let named = [
             ("ecs_endpoint_override", ecs),
             ("evs_endpoint_override", evs),
             ("ims_endpoint_override", ims),
             ("kms_endpoint_override", kms),
             ("cts_endpoint_override", cts),
+            ("cbr_endpoint_override", cbr),
         ];
         let told = named.into_iter().filter_map(|(key, url)| Some((key, url.as_deref()?)));
         told.into_iter().find(|(_, url)| Base::parse(url).is_none())
@@ -122,6 +125,7 @@ impl Endpoints {
             ims: place(&told.ims, &["image"], "ims"),
             kms: place(&told.kms, &["kmsv1", "kms"], "kms"),
             cts: place(&told.cts, &["ctsv3", "cts"], "cts"),
+            cbr: place(&told.cbr, &["cbr"], "cbr"),
         }
     }
 }

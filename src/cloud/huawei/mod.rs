@@ -16,6 +16,7 @@ mod request;
 mod session;
 mod tokens;
 mod wire;
+mod wire_backup;
 
 pub use answer::answer;
 pub use client::{HuaweiCloud, Identity, Secrets, WallClock};

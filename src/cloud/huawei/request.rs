@@ -175,6 +175,9 @@ pub fn request(
             let path = format!("/{version}/{p}/cloudservers/{}/{call}", segment(server.as_str()));
             Draft::post(&at.ecs, path, &reinstall(request, payload)?)
         }
+        Action::Backup { .. } | Action::ListVaults { .. } | Action::ListBackups { .. } => {
+            backups(action, site)?
+        }
         Action::ListServers { page, limit } => Draft::get(
             &at.ecs,
             ecs("cloudservers/detail"),
@@ -277,6 +280,9 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
         }
         Action::Stop { .. }
         | Action::Start { .. }
+        | Action::Backup { .. }
+        | Action::ListVaults { .. }
+        | Action::ListBackups { .. }
         | Action::Reinstall { .. }
         | Action::ListServers { .. }
         | Action::ShowServer { .. }
@@ -287,6 +293,30 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
             return Err(invalid("refleet.request", "not a request to this service".to_owned()));
         }
     })
+}
+
+/// Requests to the service for backups (`storage-image-kms.md`, section 4).
+fn backups(action: &Action, site: &Site) -> Result<Draft, Fault> {
+    let (at, p) = (&site.endpoints, &site.project_id);
+    if let Action::Backup { server, vault, name } = action {
+        let parameters = json!({"name": name, "description": "before a reinstall, by refleet",
+            "auto_trigger": false, "incremental": true, "resources": [server.as_str()]});
+        let body = json!({"checkpoint": {"vault_id": vault, "parameters": parameters}});
+        Ok(Draft::post(&at.cbr, format!("/v3/{p}/checkpoints"), &body))
+    } else if let Action::ListVaults { offset, limit } = action {
+        let (limit, offset) = (limit.to_string(), offset.to_string());
+        let query =
+            [("object_type", "server"), ("limit", limit.as_str()), ("offset", offset.as_str())];
+        Ok(Draft::get(&at.cbr, format!("/v3/{p}/vaults"), &query))
+    } else if let Action::ListBackups { server, offset, limit } = action {
+        let (limit, offset) = (limit.to_string(), offset.to_string());
+        let kind = ("resource_type", "OS::Nova::Server");
+        let mut query = vec![kind, ("limit", limit.as_str()), ("offset", offset.as_str())];
+        query.extend(server.as_ref().map(|server| ("resource_id", server.as_str())));
+        Ok(Draft::get(&at.cbr, format!("/v3/{p}/backups"), &query))
+    } else {
+        Err(invalid("refleet.request", "not a request to this service".to_owned()))
+    }
 }
 
 /// The agency is looked for in the account, by its name.

@@ -35,7 +35,8 @@ impl Reading {
         let beyond = count(page_of.iter().filter(|page| **page > 1).count());
         let wants = Wants::of_plan(plan);
         // The last page of disks is not read if all that matter were on those before.
-        let parts = disk_pages + 2 + count(wants.images.len() + wants.key_pairs.len());
+        let vaults = u32::from(wants.backups);
+        let parts = disk_pages + 2 + vaults + count(wants.images.len() + wants.key_pairs.len());
         let preflight = vec![1, beyond.min(pages - 1), parts, keys(&wants, inventory)];
         Self { pages, page_of, disk_pages, preflight }
     }

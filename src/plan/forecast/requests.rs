@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::domain::{Millis, Time};
 
 use super::course::{Course, Happening};
-use super::servers::{FIRST_WATCH, Stage, stop_length, wipe_length};
+use super::servers::{FIRST_WATCH, Stage, backup_length, stop_length, wipe_length};
 
 /// A wipe is sent at most so long after the comparison.
 const FENCE: Millis = Millis::secs(10);
@@ -22,6 +22,8 @@ const WATCHED_PER_PAGE: u32 = 3;
 #[derive(Debug)]
 pub(super) enum Request {
     Stop(Vec<usize>),
+    Backup(usize),
+    Backups(usize),
     Wipe(usize),
     Survey,
     Sweep(u32),
@@ -36,6 +38,8 @@ pub(super) enum Request {
 pub(super) struct Ready {
     pub(super) stop: BTreeSet<usize>,
     pub(super) force: BTreeSet<usize>,
+    pub(super) backup: BTreeSet<usize>,
+    pub(super) backups: BTreeSet<usize>,
     pub(super) wipe: BTreeSet<usize>,
     pub(super) look: BTreeSet<usize>,
     pub(super) job: BTreeSet<usize>,
@@ -48,6 +52,8 @@ impl Ready {
         for set in [
             &mut self.stop,
             &mut self.force,
+            &mut self.backup,
+            &mut self.backups,
             &mut self.wipe,
             &mut self.look,
             &mut self.job,
@@ -59,7 +65,7 @@ impl Ready {
     }
 
     fn has_change(&self) -> bool {
-        !(self.stop.is_empty() && self.force.is_empty() && self.wipe.is_empty())
+        [&self.stop, &self.force, &self.backup, &self.wipe].iter().any(|set| !set.is_empty())
     }
 }
 
@@ -107,6 +113,7 @@ enum Read {
     StartSweep,
     Look(usize),
     Job(usize),
+    Backups(usize),
     Password(usize),
     Disks,
 }
@@ -182,8 +189,10 @@ impl Course<'_> {
             self.send_stop(true);
         } else if !self.ready.stop.is_empty() {
             self.send_stop(false);
-        } else {
+        } else if !self.ready.wipe.is_empty() {
             self.send_wipe();
+        } else {
+            self.send_backup();
         }
     }
 
@@ -214,6 +223,14 @@ impl Course<'_> {
         self.send(Request::Wipe(target));
     }
 
+    fn send_backup(&mut self) {
+        let Some(target) = self.ready.backup.first().copied() else { return };
+        self.enter(target, Stage::BackupAsked);
+        self.servers[target].ends = self.now + backup_length(target);
+        self.begin();
+        self.send(Request::Backup(target));
+    }
+
     fn next_read(&self) -> Option<Read> {
         if self.reads.survey.as_ref().is_some_and(|survey| survey.due > 0) {
             return Some(Read::Survey);
@@ -231,6 +248,9 @@ impl Course<'_> {
         }
         if let Some(target) = self.ready.job.first() {
             return Some(Read::Job(*target));
+        }
+        if let Some(target) = self.ready.backups.first() {
+            return Some(Read::Backups(*target));
         }
         if let Some(target) = self.ready.password.first() {
             return Some(Read::Password(*target));
@@ -266,7 +286,8 @@ impl Course<'_> {
         let reads = &self.reads;
         let survey = reads.survey.as_ref().is_some_and(|survey| survey.due > 0);
         let pages = reads.sweep.as_ref().is_some_and(|sweep| !sweep.pages.is_empty());
-        let single = !(self.ready.job.is_empty() && self.ready.password.is_empty());
+        let single = [&self.ready.job, &self.ready.backups, &self.ready.password];
+        let single = single.iter().any(|set| !set.is_empty());
         let now = self.ready.has_change() || survey || pages || single || self.wants_disks();
         let sweep = token.max(self.sweep_at());
         let idle = reads.sweep.is_none();
@@ -308,6 +329,11 @@ impl Course<'_> {
                 self.ready.job.remove(target);
                 self.servers[*target].asking_job = true;
                 Request::Job(*target)
+            }
+            Read::Backups(target) => {
+                self.ready.backups.remove(target);
+                self.servers[*target].asking = true;
+                Request::Backups(*target)
             }
             Read::Password(target) => {
                 self.ready.password.remove(target);
@@ -363,6 +389,11 @@ impl Course<'_> {
                 for target in batch {
                     self.stop_taken(target);
                 }
+            }
+            Request::Backup(target) => self.backup_taken(target),
+            Request::Backups(target) => {
+                self.servers[target].asking = false;
+                self.backups_seen(target, asked);
             }
             Request::Wipe(target) => {
                 let few = self.reinstalling <= WATCHED_PER_PAGE * self.pages();

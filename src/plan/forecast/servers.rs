@@ -12,6 +12,8 @@ const SOFT_STOP: (u64, u64) = (15_000, 25_000);
 const HARD_STOP: (u64, u64) = (3_000, 7_000);
 const REINSTALL: (u64, u64) = (60_000, 120_000);
 const CHANGE_OF_OS: (u64, u64) = (60_000, 240_000);
+/// How long a backup takes is not documented, and grows with the data; this is the simulated cloud's.
+const BACKUP: (u64, u64) = (60_000, 180_000);
 const PASSWORD: (u64, u64) = (300_000, 600_000);
 /// After a reinstall, keys and passwords are injected; then the server answers.
 const INJECTION: Millis = Millis::secs(90);
@@ -20,6 +22,7 @@ const INJECTION: Millis = Millis::secs(90);
 const FIRST_LOOK: Millis = Millis::secs(3);
 const SLOWEST_LOOK: Millis = Millis::secs(15);
 const SLOWEST_JOB_LOOK: Millis = Millis::secs(60);
+const SLOWEST_BACKUP_LOOK: Millis = Millis::secs(60);
 /// While nothing is learnt, a job is looked at early; then when most were done; and where a sweep
 /// tells of many, only long after.
 pub(super) const FIRST_WATCH: Millis = Millis::secs(5);
@@ -34,6 +37,10 @@ const PASSWORD_EVERY: Millis = Millis::secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Pending,
+    /// To be backed up before its stop.
+    Backup,
+    BackupAsked,
+    BackingUp,
     /// To be stopped; one that is off is looked at first.
     Stop,
     /// The request to stop it is not answered.
@@ -64,6 +71,7 @@ pub(super) enum Probe {
 /// A treatment, as far as it takes time or requests.
 #[derive(Debug)]
 pub(super) struct Kind {
+    backup: bool,
     pub(super) hard: bool,
     force_after: Option<Millis>,
     settle: Millis,
@@ -79,6 +87,7 @@ impl Kind {
             Check::Fresh | Check::Unchanged => None,
         };
         Self {
+            backup: treatment.backup.is_some(),
             hard: treatment.stop.mode == StopMode::Hard,
             force_after: treatment.stop.force_after,
             settle: treatment.wait.settle,
@@ -110,6 +119,7 @@ pub(super) struct Server {
     pub(super) encrypted: bool,
     pub(super) look_at: Option<Time>,
     pub(super) job_at: Option<Time>,
+    pub(super) backup_at: Option<Time>,
     pub(super) force_at: Option<Time>,
     pub(super) probe_at: Option<Time>,
     pub(super) looks: u32,
@@ -142,6 +152,7 @@ impl Server {
             encrypted: false,
             look_at: None,
             job_at: None,
+            backup_at: None,
             force_at: None,
             probe_at: None,
             looks: 0,
@@ -168,6 +179,7 @@ impl Course<'_> {
         server.since = self.now;
         (server.look_at, server.job_at, server.force_at, server.probe_at) =
             (None, None, None, None);
+        server.backup_at = None;
         (server.looks, server.asking, server.asking_job, server.awaited) = (0, false, false, false);
     }
 
@@ -177,6 +189,16 @@ impl Course<'_> {
         self.queued += 1;
         self.zones[self.servers[target].zone].queued += 1;
         self.fleets[self.servers[target].fleet].in_flight += 1;
+        if self.kinds[self.servers[target].kind].backup {
+            self.enter(target, Stage::Backup);
+            self.servers[target].is_ready = true;
+            self.ready.backup.insert(target);
+        } else {
+            self.begin_stop(target);
+        }
+    }
+
+    fn begin_stop(&mut self, target: usize) {
         self.enter(target, Stage::Stop);
         if self.servers[target].running {
             self.wants_stop(target);
@@ -220,6 +242,9 @@ impl Course<'_> {
         if due(server.job_at) && !server.asking_job {
             server.is_ready |= self.ready.job.insert(target);
         }
+        if due(server.backup_at) && !server.asking {
+            server.is_ready |= self.ready.backups.insert(target);
+        }
         if due(server.force_at) {
             server.is_ready |= self.ready.force.insert(target);
         }
@@ -232,6 +257,28 @@ impl Course<'_> {
                 None => {}
             }
         }
+    }
+
+    /// The cloud has taken its backup.
+    pub(super) fn backup_taken(&mut self, target: usize) {
+        self.enter(target, Stage::BackingUp);
+        self.backup_at(target, self.now + FIRST_LOOK);
+    }
+
+    fn backup_at(&mut self, target: usize, at: Time) {
+        self.servers[target].backup_at = Some(at);
+        self.due_at(target, at);
+    }
+
+    /// A list of its backups, asked for then.
+    pub(super) fn backups_seen(&mut self, target: usize, asked: Time) {
+        let server = &mut self.servers[target];
+        if server.ends <= asked {
+            return self.begin_stop(target);
+        }
+        server.looks += 1;
+        let wait = Millis::secs(5 << server.looks.min(4)).min(SLOWEST_BACKUP_LOOK);
+        self.backup_at(target, self.now + wait);
     }
 
     /// The cloud has taken a stop of it.
@@ -298,6 +345,9 @@ impl Course<'_> {
                 self.finish(target);
             }
             Stage::Pending
+            | Stage::Backup
+            | Stage::BackupAsked
+            | Stage::BackingUp
             | Stage::Stop
             | Stage::StopAsked
             | Stage::Stopped
@@ -420,6 +470,11 @@ impl Course<'_> {
 /// How long a stop of it takes.
 pub(super) fn stop_length(target: usize, hard: bool) -> Millis {
     drawn(if hard { HARD_STOP } else { SOFT_STOP }, target)
+}
+
+/// How long its backup takes.
+pub(super) fn backup_length(target: usize) -> Millis {
+    drawn(BACKUP, target)
 }
 
 /// How long its reinstall takes.
