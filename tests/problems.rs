@@ -230,3 +230,64 @@ fn an_image_is_the_current_one_or_any_by_name_or_id() {
     let blank = reinstall_problem("{ image: '' }").unwrap();
     assert!(blank.starts_with("playbook::blank"), "{blank}");
 }
+
+/// The code of each problem of these steps.
+fn step_problems(steps: &str) -> Vec<&'static str> {
+    let text = format!(
+        "version: 1\ncloud: simulator\nfleets:\n  web:\n    hosts: [{{ tag: role=web }}]\n    \
+         steps: [{steps}]\n"
+    );
+    found(&read("playbook.yaml", &text))
+}
+
+#[test]
+fn nothing_comes_between_the_last_look_and_the_wipe() {
+    let order = "playbook::step_order";
+    for (steps, problems) in [
+        ("stop, { run: [a] }, validate, reinstall, { run: [b], id: b }, wait, verify", vec![]),
+        ("stop, validate, { run: [a] }, reinstall, wait, verify", vec![order]),
+        ("stop, validate, { run: [a], after: stop }, reinstall, wait, verify", vec![order]),
+        ("stop, validate, reinstall, wait, verify, { run: [a], after: validate }", vec![order]),
+        (
+            "stop, validate, { reinstall: {}, after: run }, wait, verify, { run: [a], after: stop }",
+            vec![order],
+        ),
+    ] {
+        assert_eq!(step_problems(steps), problems, "{steps}");
+    }
+}
+
+#[test]
+fn what_a_step_runs_is_the_same_program_for_every_server_and_holds_no_secret() {
+    let around =
+        |step: &str| step_problems(&format!("{step}, stop, validate, reinstall, wait, verify"));
+    for (step, problems) in [
+        ("{ run: [a, '{{ host.name }}'], env: { A: '{{ host.tag.x }}' } }", vec![]),
+        ("{ run: ['{{ host.name }}'] }", vec!["playbook::not_available_here"]),
+        ("{ run: [a], undo: ['{{ host.tag.x }}'] }", vec!["playbook::not_available_here"]),
+        ("{ run: [a], cwd: '{{ host.name }}' }", vec!["playbook::not_available_here"]),
+        ("{ run: [a, '{{ host.nam }}'] }", vec!["playbook::unknown_host_value"]),
+        ("{ run: [] }", vec!["playbook::empty_list"]),
+        ("{ run: [a], undo: [''] }", vec!["playbook::blank"]),
+        ("{ run: a }", vec!["playbook::wrong_type"]),
+        ("run", vec!["playbook::wrong_type"]),
+        ("{ run: [a], timeout: 0s }", vec!["playbook::bad_duration"]),
+        ("{ run: [a], stop: {} }", vec!["playbook::not_one"]),
+        ("{ run: [a], env: { REFLEET_RUN: x } }", vec!["playbook::bad_name"]),
+        ("{ run: [a], env: { A-B: x } }", vec!["playbook::bad_name"]),
+        ("{ run: [a], env: { DB_PASSWORD: x } }", vec!["playbook::inline_secret"]),
+        ("{ run: [a], env: { DB_PASSWORD_FILE: x } }", vec![]),
+        ("{ run: [a] }, { run: [b] }", vec!["playbook::step_id_taken"]),
+        ("{ run: [./none.sh] }", vec!["playbook::file_unreadable"]),
+    ] {
+        assert_eq!(around(step), problems, "{step}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_environment_of_a_step_is_never_shown() {
+    let text = "version: 1\ncloud: simulator\nfleets:\n  web:\n    hosts: [{ tag: role=web }]\n    \
+        steps: [{ run: [a], env: { DB_PASSWORD: hunter2 }, cwd: [] }, stop]\n";
+    let shown = picture(&read("playbook.yaml", text).problems);
+    assert!(shown.contains("inline_secret") && !shown.contains("hunter2"), "{shown}");
+}

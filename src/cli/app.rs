@@ -13,6 +13,7 @@ use super::commands;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::probes::Hooks;
 use super::ui::Ui;
 use super::{args, panic};
 
@@ -22,6 +23,7 @@ pub(super) struct App {
     pub(super) globals: Globals,
     pub(super) environment: Environment,
     pub(super) ui: Ui,
+    pub(super) hooks: Hooks,
 }
 
 impl App {
@@ -43,7 +45,7 @@ pub fn main() -> ExitCode {
     };
     let environment = Environment::read();
     let ui = Ui::new(&globals, &environment);
-    let app = App { globals, environment, ui };
+    let app = App { globals, environment, ui, hooks: command.hooks() };
     panic::install();
     guarded(|| run(&app, &command)).into()
 }
@@ -80,7 +82,7 @@ async fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Approve(args) => commands::steer(app, args, Steering::Approve).await,
         Command::Watch(args) => commands::watch(app, args).await,
         Command::Abandon(args) => commands::abandon(app, args).await,
-        Command::Retry(args) => commands::retry(app, args).await,
+        Command::Retry(args) => Box::pin(commands::retry(app, args)).await,
         Command::Runs(args) => commands::runs(app, args).await,
         Command::Status(args) => commands::status(app, args).await,
         Command::Report(args) => commands::report(app, args).await,

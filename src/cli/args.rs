@@ -10,6 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::exit::Exit;
+use super::probes::Hooks;
 
 /// Reinstalls the operating system of many cloud servers from a playbook.
 #[derive(Debug, Parser)]
@@ -108,6 +109,21 @@ pub(super) enum Command {
     Man,
 }
 
+impl Command {
+    /// What a rehearsal does for real.
+    pub(super) fn hooks(&self) -> Hooks {
+        if let Self::Apply(ApplyArgs { hooks, .. })
+        | Self::Resume(ResumeArgs { hooks, .. })
+        | Self::Retry(RetryArgs { hooks, .. }) = self
+            && hooks.real_hooks
+        {
+            Hooks::Real
+        } else {
+            Hooks::Rehearsed
+        }
+    }
+}
+
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -179,6 +195,17 @@ pub(super) struct ApplyArgs {
     pub(super) confirm: Option<usize>,
     #[command(flatten)]
     pub(super) narrowing: NarrowingArgs,
+    #[command(flatten)]
+    pub(super) hooks: HookArgs,
+}
+
+/// What a rehearsal runs for real.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct HookArgs {
+    /// Where the cloud is a simulated one: runs the playbook's own programs all the same, and really
+    /// makes the checks of `verify` that look from outside
+    #[arg(long)]
+    pub(super) real_hooks: bool,
 }
 
 /// Arguments of `resume`.
@@ -187,6 +214,8 @@ pub(super) struct ResumeArgs {
     /// The run, or the beginning of its id [default: the only one that has not ended]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) hooks: HookArgs,
 }
 
 /// Arguments of `retry`.
@@ -201,6 +230,8 @@ pub(super) struct RetryArgs {
     /// Confirms that so many servers will be wiped
     #[arg(long, value_name = "N")]
     pub(super) confirm: Option<usize>,
+    #[command(flatten)]
+    pub(super) hooks: HookArgs,
 }
 
 /// Arguments of `watch`.

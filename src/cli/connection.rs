@@ -15,17 +15,17 @@ use crate::cloud::huawei::{HuaweiCloud, WallClock};
 use crate::domain::{Time, Timestamp};
 use crate::plan::{self, CloudIdentity, Plan};
 use crate::playbook::Playbook;
-use crate::run::{Prober, RealClock};
+use crate::run::{Outside, RealClock};
 use crate::simulation::fit;
 use crate::simulator;
 use crate::simulator::http::Running;
 
 use super::app::App;
-use super::environment::Environment;
 use super::failure::Failure;
+use super::probes::Hooks;
 use super::secrets::Secrets;
 use super::worlds::Asked;
-use super::{files, playbooks, probes};
+use super::{files, playbooks, probes, steps};
 
 /// The cloud that is inside the process; it always goes by this name, and nothing else does.
 pub(super) const BUILT_IN: &str = "simulator";
@@ -41,8 +41,8 @@ pub(super) struct Connection {
     pub(super) cloud: Arc<HuaweiCloud>,
     /// Where we are, and who.
     pub(super) identity: CloudIdentity,
-    /// Who looks at its servers from outside.
-    pub(super) prober: Arc<dyn Prober>,
+    /// What a run of it does outside of its API.
+    pub(super) outside: Outside,
     /// How much faster than the world's the clock of a run goes.
     speed: u32,
     /// Keeps the built-in cloud alive.
@@ -65,7 +65,7 @@ pub(super) async fn of_playbook(app: &App, playbook: &Playbook) -> Result<Connec
             let seed = playbook.simulator.as_ref().map_or(0, |written| written.seed);
             Ok(fit(playbook, seed))
         })?;
-        built_in(&app.environment, &asked, &folder).await
+        built_in(app, &asked, &folder).await
     } else {
         configured(app, name, playbook.region.as_deref(), &folder).await
     }
@@ -132,7 +132,7 @@ async fn configured(
     if config.access.trust == Trust::Anything {
         app.ui.say(UNVERIFIED);
     }
-    let connection = connect(config, environment, folder).await?;
+    let connection = connect(config, app, folder).await?;
     let there = &connection.identity.region;
     match region {
         Some(region) if region != there => Err(Failure::refused(
@@ -144,11 +144,7 @@ async fn configured(
 }
 
 /// Starts the built-in cloud on a free port of the loopback, and connects to it.
-async fn built_in(
-    environment: &Environment,
-    asked: &Asked,
-    folder: &Path,
-) -> Result<Connection, Failure> {
+async fn built_in(app: &App, asked: &Asked, folder: &Path) -> Result<Connection, Failure> {
     let trouble = |source| Failure::System { what: "start the built-in cloud", source };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(trouble)?;
     let (running, served) =
@@ -159,24 +155,33 @@ async fn built_in(
     let variables = BTreeMap::new();
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
     let config = CloudConfig { name: BUILT_IN.to_owned(), ..config::load("sim", None, &sources)? };
-    let connection = connect(config, environment, folder).await?;
+    let connection = connect(config, app, folder).await?;
     Ok(Connection { speed: asked.clock_speed(), _built_in: Some(running), ..connection })
 }
 
 /// Logs in.
 async fn connect(
     config: CloudConfig,
-    environment: &Environment,
+    App { environment, hooks, .. }: &App,
     folder: &Path,
 ) -> Result<Connection, Failure> {
     let network: Arc<dyn Transport> = Arc::new(HttpTransport::new(&access(&config))?);
     let secrets = Secrets::new(environment.variables.clone(), folder.to_owned());
     let clock: WallClock = Arc::new(RealClock::wall);
     let (name, simulated) = (config.name.clone(), config.simulated);
-    let prober = probes::prober(simulated, &config.auth_url, &network);
+    let outside = match hooks {
+        Hooks::Rehearsed if simulated => Outside {
+            prober: probes::rehearsed(&config.auth_url, &network),
+            runner: steps::rehearsed(),
+        },
+        Hooks::Rehearsed | Hooks::Real => Outside {
+            prober: probes::real(folder, &environment.variables),
+            runner: steps::real(&environment.folder, &environment.variables),
+        },
+    };
     let cloud = HuaweiCloud::connect(config, network, Arc::new(secrets), clock).await?;
     let identity = identity(name, &cloud, simulated);
-    Ok(Connection { cloud: Arc::new(cloud), identity, prober, speed: 1, _built_in: None })
+    Ok(Connection { cloud: Arc::new(cloud), identity, outside, speed: 1, _built_in: None })
 }
 
 /// Credentials go over an encrypted line, unless they stay on this machine.

@@ -55,9 +55,9 @@ impl Drive<'_> {
                 reporters.catch_up(self.past);
             }
         }
-        let Connection { cloud, prober, .. } = self.connection;
-        let (cloud, prober) = (Arc::clone(cloud), Arc::clone(prober));
-        let driver = Driver::new(engine, self.log, self.clock, cloud, prober)
+        let cloud = Arc::clone(&self.connection.cloud);
+        let outside = self.connection.outside.clone();
+        let driver = Driver::new(engine, self.log, self.clock, cloud, outside)
             .telling(reporters)
             .heeding(run::ctrl_c());
         match driver.run(first).await {

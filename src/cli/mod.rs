@@ -28,6 +28,7 @@ mod playbooks;
 mod probes;
 mod saved;
 mod secrets;
+mod steps;
 mod table;
 mod ui;
 mod worlds;

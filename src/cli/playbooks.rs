@@ -41,9 +41,11 @@ fn standing(file: &PinnedFile) -> FileOrigin {
     FileOrigin { path: file.path.clone(), sha256: file.sha256.clone(), commit, dirty }
 }
 
-/// The folder that paths in a playbook are seen from.
+/// The folder that paths in a playbook are seen from, and that its programs are started in: never an
+/// empty path, which is no folder to start anything in.
 pub(super) fn folder_of(playbook: &Path) -> PathBuf {
-    playbook.parent().map_or_else(PathBuf::new, Path::to_owned)
+    let folder = playbook.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
 }
 
 struct Folder(PathBuf);
@@ -51,5 +53,19 @@ struct Folder(PathBuf);
 impl Files for Folder {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         files::read_bytes(&self.0.join(path)).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_playbook_without_a_folder_is_in_this_one() {
+        let check =
+            |path: &str, folder: &str| assert_eq!(folder_of(Path::new(path)), Path::new(folder));
+        check("web.yaml", ".");
+        check("ops/web.yaml", "ops");
+        check("/web.yaml", "/");
     }
 }

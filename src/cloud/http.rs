@@ -118,6 +118,15 @@ impl HttpTransport {
     }
 }
 
+impl HttpTransport {
+    /// The status that an address answers a GET with. What it sends behind that is not read: a probe
+    /// has no use for it, and it may have no end.
+    pub async fn status(&self, url: &str) -> Result<http::StatusCode, NetError> {
+        let answer = self.client.get(url).send().await.map_err(|error| told(&error))?;
+        Ok(answer.status())
+    }
+}
+
 fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, NetError> {
     let read = reqwest::Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty());
     read.ok_or_else(|| NetError::Connect("cacert has no certificate in PEM form".to_owned()))

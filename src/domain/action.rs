@@ -1,11 +1,13 @@
 //! Requests to the outside and what comes back. One action is one request.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     AgencyState, Backup, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, PasswordLook,
-    Quota, SecretRef, Server, ServerId, Snapshot, Timestamp, Trace, UserId, Vault, Volume,
+    Quota, RunId, SecretRef, Server, ServerId, Snapshot, Timestamp, Trace, UserId, Vault, Volume,
 };
 
 /// How a server is stopped.
@@ -95,6 +97,99 @@ pub enum ProbeSpec {
         /// The port.
         port: u16,
     },
+    /// That address answers a GET with that status.
+    Http {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// That program ends with 0.
+    Command {
+        /// The program and its arguments.
+        words: Vec<String>,
+        /// The run that asks, for its environment.
+        run: RunId,
+        /// Which look it is, counted from 1, for its environment.
+        attempt: u32,
+        /// It may take so long.
+        patience: Millis,
+    },
+    /// The host key of whatever speaks SSH there: seen without logging in.
+    HostKey {
+        /// The address.
+        addr: String,
+        /// The port.
+        port: u16,
+    },
+    /// That command, run over SSH, ends with 0.
+    Ssh {
+        /// Where and as whom.
+        login: SshLogin,
+        /// The command, for the server's own shell.
+        run: String,
+        /// Which host key the server may have.
+        host_key: HostKey,
+        /// It may take so long.
+        patience: Millis,
+    },
+}
+
+/// Where a look logs in, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SshLogin {
+    /// The address.
+    pub addr: String,
+    /// The port.
+    pub port: u16,
+    /// The user.
+    pub user: String,
+    /// The file of the private key; `None`: whatever the agent and the settings of ssh offer.
+    pub key_file: Option<String>,
+}
+
+/// Which host key a server may have after its reinstall, by fingerprint (`SHA256:…`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HostKey {
+    /// Any.
+    Any,
+    /// Another than this one, which the server had before.
+    Not(String),
+    /// This one.
+    Is(String),
+}
+
+impl HostKey {
+    /// Why that key is refused; `None`: it is not.
+    #[must_use]
+    pub fn refuses(&self, seen: &str) -> Option<String> {
+        match self {
+            Self::Not(before) if before == seen => Some(format!(
+                "the host key is {seen}, as before the reinstall: this is the old system, or its image carries the key"
+            )),
+            Self::Is(wanted) if wanted != seen => {
+                Some(format!("the host key is {seen}, not {wanted}: somebody else answers"))
+            }
+            Self::Any | Self::Not(_) | Self::Is(_) => None,
+        }
+    }
+}
+
+impl ProbeSpec {
+    /// What a look comes to that saw all well, at a server with that host key: for those who answer in
+    /// the place of servers.
+    #[must_use]
+    pub fn seen_with(&self, fingerprint: &str) -> ProbeReport {
+        match self {
+            Self::HostKey { .. } => ProbeReport::seen(fingerprint),
+            Self::Ssh { host_key, .. } => match host_key.refuses(fingerprint) {
+                Some(detail) => ProbeReport::failed(detail),
+                None => ProbeReport::seen(format!("host key {fingerprint}")),
+            },
+            Self::Tcp { .. } | Self::Http { .. } | Self::Command { .. } => ProbeReport::passed(),
+        }
+    }
 }
 
 /// What a probe saw.
@@ -102,12 +197,79 @@ pub enum ProbeSpec {
 #[serde(rename_all = "snake_case")]
 pub enum ProbeReport {
     /// As wanted.
-    Passed,
+    Passed {
+        /// What was seen, for the journal; `None`: no more than that.
+        evidence: Option<String>,
+        /// What was odd all the same.
+        warning: Option<String>,
+    },
     /// Not, or not yet.
     Failed {
         /// Why, in words.
         detail: String,
     },
+}
+
+impl ProbeReport {
+    /// As wanted, and that is all there is to say.
+    #[must_use]
+    pub fn passed() -> Self {
+        Self::Passed { evidence: None, warning: None }
+    }
+
+    /// As wanted, and what was seen.
+    #[must_use]
+    pub fn seen(evidence: impl Into<String>) -> Self {
+        Self::Passed { evidence: Some(evidence.into()), warning: None }
+    }
+
+    /// Not as wanted.
+    #[must_use]
+    pub fn failed(detail: impl Into<String>) -> Self {
+        Self::Failed { detail: detail.into() }
+    }
+}
+
+/// A program of the playbook that is run for one server, with nothing left to fill in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepCall {
+    /// The step's id.
+    pub step: String,
+    /// The program and its arguments; no shell reads them.
+    pub argv: Vec<String>,
+    /// The program's file, where it is one of the playbook's: it must still be the one of the plan.
+    pub file: Option<PinnedFile>,
+    /// The folder that it runs in.
+    pub cwd: String,
+    /// What it finds in its environment, apart from the little that it has of ours.
+    pub env: BTreeMap<String, String>,
+    /// It is killed after so long.
+    pub timeout: Millis,
+    /// Whether it takes the step back.
+    pub undo: bool,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepEnd {
+    /// The program ended well.
+    Done,
+    /// It ended badly, or somebody killed it.
+    Failed,
+    /// It took too long, and was killed.
+    TimedOut,
+    /// It could not be started.
+    NotStarted,
+}
+
+/// What came of running a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepReport {
+    /// How it ended.
+    pub end: StepEnd,
+    /// What it said last, or why it did not run; may be empty.
+    pub detail: String,
 }
 
 /// One request to the outside.
@@ -238,6 +400,13 @@ pub enum Action {
         /// What to look at.
         spec: ProbeSpec,
     },
+    /// A step of the playbook's own.
+    Run {
+        /// Which server it is for.
+        server: ServerId,
+        /// What is run.
+        call: Box<StepCall>,
+    },
 }
 
 /// What a request costs at the rate limiter.
@@ -260,7 +429,7 @@ impl Action {
             | Self::Start { .. }
             | Self::Backup { .. }
             | Self::Reinstall { .. } => CostClass::Mutating,
-            Self::Probe { .. } => CostClass::Free,
+            Self::Probe { .. } | Self::Run { .. } => CostClass::Free,
             Self::ListServers { .. }
             | Self::ShowServer { .. }
             | Self::ShowJob { .. }
@@ -283,10 +452,10 @@ impl Action {
 
     /// Whether a request whose answer was lost may simply be sent again. Decided once, here: what
     /// changes nothing may; what changes something is looked up first (`errors-and-limits.md`,
-    /// section 4).
+    /// section 4). What somebody's program changes, only its author knows.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        self.cost_class() != CostClass::Mutating
+        self.cost_class() != CostClass::Mutating && !matches!(self, Self::Run { .. })
     }
 }
 
@@ -356,6 +525,8 @@ pub enum Answer {
     Traces(Vec<Trace>),
     /// `Probe`.
     Probe(ProbeReport),
+    /// `Run`.
+    Ran(StepReport),
 }
 
 /// What kind of trouble an answer means: by error code first, by HTTP status second

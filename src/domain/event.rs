@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CallId, Counts, Ending, Failure, FaultClass, FleetName, JobId, Millis, PlanId, RunId, Server,
-    ServerId, StopMode, Time, Timestamp, VolumeId,
+    ServerId, StepEnd, StopMode, Time, Timestamp, VolumeId,
 };
 
 /// Version of the events below; a journal says which one it is written in.
@@ -242,6 +242,16 @@ pub enum JobEnd {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<Box<Seen>>,
     },
+}
+
+/// What is ahead of a server that waits for steps of the playbook's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ahead {
+    /// Its checks: it has settled.
+    Checks,
+    /// Its end: it passed every check.
+    End,
 }
 
 /// A word from outside to a run.
@@ -542,6 +552,30 @@ pub enum Event {
         /// Which.
         servers: Vec<ServerId>,
     },
+    /// The host key of a server, seen before it is stopped: afterwards it has to be another.
+    HostKeySeen {
+        /// The server.
+        server: ServerId,
+        /// Its fingerprint; `None`: it could not be seen.
+        fingerprint: Option<String>,
+        /// Why not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+    /// A check from outside passed. Evidence, from which nothing follows: a resumed run makes every
+    /// check again.
+    Probed {
+        /// The server.
+        server: ServerId,
+        /// `tcp`, `http`, `ssh` …
+        check: String,
+        /// What was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<String>,
+        /// What was odd all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warning: Option<String>,
+    },
     /// A check failed and will be made again.
     CheckFailed {
         /// The server.
@@ -552,6 +586,48 @@ pub enum Event {
         detail: String,
         /// Not before.
         retry_at: Time,
+    },
+    /// Servers have come so far that only steps of the playbook's own stand before what is next.
+    StepsLeft {
+        /// Which.
+        servers: Vec<ServerId>,
+        /// Before what.
+        before: Ahead,
+    },
+    /// A step of the playbook's own begins, or is taken back: durable before its program is started.
+    StepStarted {
+        /// The server.
+        server: ServerId,
+        /// The step's id.
+        step: String,
+        /// Counted from 1: above that, an earlier one was interrupted.
+        attempt: u32,
+        /// Whether it is taken back.
+        undo: bool,
+    },
+    /// Its program ended.
+    StepEnded {
+        /// The server.
+        server: ServerId,
+        /// The step's id.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Whether it was taken back.
+        undo: bool,
+        /// How.
+        end: StepEnd,
+        /// What the program said last, or why it did not run; may be empty.
+        detail: String,
+    },
+    /// A step that had begun is not taken back, though it should be.
+    NotUndone {
+        /// The server.
+        server: ServerId,
+        /// The step's id.
+        step: String,
+        /// Why.
+        detail: String,
     },
     /// Servers passed every check; what is left to do is to stop them, since the playbook wants
     /// them left off.

@@ -23,14 +23,15 @@ mod time;
 mod words;
 
 pub use action::{
-    Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, InstallCall, Login,
-    PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, StopMode,
+    Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, HostKey, InstallCall, Login,
+    PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, SshLogin, StepCall, StepEnd,
+    StepReport, StopMode,
 };
 pub use backup::{Backup, BackupState, Vault, WayBack};
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
-    Asker, Before, CloseCause, Deed, Event, FORMAT, FileOrigin, FleetOutline, Gate, JobEnd, Origin,
-    Outline, PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
+    Ahead, Asker, Before, CloseCause, Deed, Event, FORMAT, FileOrigin, FleetOutline, Gate, JobEnd,
+    Origin, Outline, PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
 };
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};
 pub use outcome::{Counts, Ending, Failure, Phase};

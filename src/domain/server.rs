@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, JobId, ServerId, Timestamp, UserId, VolumeId};
+use super::{HostFacts, ImageId, JobId, ServerId, Timestamp, UserId, VolumeId};
 
 /// A server as one look showed it (`reference/ecs.md`, sections 3, 4 and 9).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,18 @@ impl Server {
     #[must_use]
     pub fn system_volume(&self) -> Option<&VolumeId> {
         self.volumes.iter().find(|volume| volume.boot).map(|volume| &volume.id)
+    }
+
+    /// What templates are filled in with.
+    #[must_use]
+    pub fn host(&self) -> HostFacts<'_> {
+        HostFacts {
+            id: &self.id,
+            name: &self.name,
+            az: &self.az,
+            addresses: &self.addresses,
+            tags: &self.tags,
+        }
     }
 
     /// The disks that a reinstall keeps.

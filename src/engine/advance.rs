@@ -1,6 +1,7 @@
 //! What happens by itself: waves open and close, servers start, slots are granted, runs end.
 
 use crate::domain::{CloseCause, Ending, Event, FleetName, ServerId, Time};
+use crate::playbook::StepWord;
 
 use super::core::{Draft, Engine};
 use super::facts::ZoneFacts;
@@ -13,20 +14,24 @@ impl Engine {
         if self.facts.preflight.is_none() && self.facts.closing.is_none() {
             return self.pause_if_drained(draft);
         }
+        self.advance_steps(draft);
         if self.facts.closing.is_none() {
             self.close_if_due(draft);
         }
         if self.facts.closing.is_none() {
             self.suspect(draft);
             self.advance_fleets(draft);
+            self.advance_steps(draft);
             self.close_if_due(draft);
         }
         if self.facts.closing.is_none() {
             self.pause_if_drained(draft);
         }
         if self.facts.closing.is_some() {
+            self.advance_steps(draft);
             while !self.pending.to_close.is_empty() {
                 self.give_back(draft);
+                self.advance_steps(draft);
             }
             self.end_if_at_rest(draft);
         } else {
@@ -206,6 +211,8 @@ impl Engine {
 
     fn may_be_wiped(&self, index: usize, now: Time) -> bool {
         matches!(self.facts.targets[index].state, State::Stopped { not_before, .. } if not_before <= now)
+            && self.is_open(index, StepWord::Validate)
+            && self.is_open(index, StepWord::Reinstall)
     }
 
     /// Reinstalls that may be in flight at once: the playbook's limit, and what the quota has room for.
@@ -261,6 +268,10 @@ impl Engine {
                     | State::Validated { .. }
             );
             let Some((server, planned)) = self.plan.targets.get_index(index) else { continue };
+            // Thought about again when its program ends, or when a step is taken back.
+            if target.running() > 0 || self.has_late_undo(index) {
+                continue;
+            }
             if limbo && target.failed_jobs > 0 {
                 let failure = Some(failure::not_tried_again("refleet.ending", ""));
                 let server = server.clone();
@@ -287,7 +298,8 @@ impl Engine {
 
     fn end_if_at_rest(&mut self, draft: &mut Draft) {
         let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
-        if busy || !self.pending.owed.is_empty() || !self.pending.to_close.is_empty() {
+        let steps = self.facts.running > 0 || !self.pending.stepping.is_empty();
+        if busy || steps || !self.pending.owed.is_empty() || !self.pending.to_close.is_empty() {
             return;
         }
         let cause = self.facts.closing.clone().unwrap_or(CloseCause::Done);

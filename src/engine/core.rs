@@ -193,7 +193,15 @@ impl Engine {
             for index in 0..self.facts.targets.len() {
                 self.pending.target_changed(&self.plan, &self.facts, index, at);
             }
-        } else {
+        } else if let Event::StepStarted { server, .. }
+        | Event::StepEnded { server, .. }
+        | Event::NotUndone { server, .. } = event
+        {
+            if let Some(index) = self.plan.targets.get_index_of(server) {
+                self.pending.step_changed(&self.plan, &self.facts, index, at);
+            }
+        } else if !matches!(event, Event::Probed { .. } | Event::HostKeySeen { .. }) {
+            // Those are seen beside what is done: what is known of their servers stays.
             for server in servers_of(event) {
                 if let Some(index) = self.plan.targets.get_index_of(server) {
                     self.pending.target_changed(&self.plan, &self.facts, index, at);

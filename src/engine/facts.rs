@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::plan::CheckedPlan;
 
+use super::own::Own;
 use super::state::{Sent, State};
 
 /// A record that cannot follow the ones before it: not a journal of ours, or not of this plan.
@@ -70,6 +71,8 @@ pub(crate) struct Facts {
     pub(crate) reinstalling: u32,
     /// The same two sums for each availability zone.
     pub(crate) zones: Vec<ZoneFacts>,
+    /// Programs of the playbook that run.
+    pub(crate) running: u32,
 }
 
 /// What is known of one availability zone.
@@ -122,6 +125,26 @@ pub(crate) struct TargetFacts {
     pub(crate) before: Option<Before>,
     /// The job of that reinstall, once the cloud does not know it any more.
     pub(crate) forgotten: Option<JobId>,
+    /// Its host key before it was stopped.
+    pub(crate) host_key: OldHostKey,
+    /// The steps of its fleet, as far as they are the playbook's own; empty where none is.
+    pub(crate) own: Vec<Own>,
+    /// It was to be started back, and was not.
+    pub(crate) stranded: bool,
+    /// Somebody gave it back: nothing more is done to it.
+    pub(crate) given_up: bool,
+}
+
+/// The host key of a server before it was stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OldHostKey {
+    /// Nobody looked yet.
+    #[default]
+    Unasked,
+    /// It could not be seen.
+    Unseen,
+    /// Its fingerprint.
+    Seen(String),
 }
 
 /// How often a request was put off.
@@ -163,6 +186,12 @@ impl Facts {
             plan.targets.values().map(|target| target.found.az.as_str()).collect();
         let zones: BTreeMap<&str, usize> =
             names.into_iter().enumerate().map(|(index, name)| (name, index)).collect();
+        let own = |fleet: &FleetName| match plan.fleets.get(fleet) {
+            Some(fleet) if fleet.own_steps().next().is_some() => {
+                vec![Own::default(); fleet.steps.len()]
+            }
+            Some(_) | None => Vec::new(),
+        };
         let targets = plan.targets.values().map(|target| TargetFacts {
             state: State::Pending { not_before: Time(0) },
             ending: None,
@@ -182,6 +211,10 @@ impl Facts {
             sent_wall: Timestamp::default(),
             before: None,
             forgotten: None,
+            host_key: OldHostKey::Unasked,
+            own: own(&target.fleet),
+            stranded: false,
+            given_up: false,
         });
         let fleets = plan.fleets.values().map(|_| FleetFacts {
             wave: 0,
@@ -214,6 +247,7 @@ impl Facts {
             queued: 0,
             reinstalling: 0,
             zones: vec![ZoneFacts::default(); zones.len()],
+            running: 0,
         }
     }
 
@@ -270,12 +304,7 @@ impl Facts {
                 facts.next_at = *next_at;
             }
             Event::Intended { call, .. } => self.next_call = self.next_call.max(call.0 + 1),
-            Event::JobEnded { end: JobEnd::Succeeded { .. }, took, .. } => {
-                if self.took.len() == REMEMBERED_JOBS {
-                    self.took.remove(0);
-                }
-                self.took.push(*took);
-            }
+            Event::JobEnded { end: JobEnd::Succeeded { .. }, took, .. } => self.remember(*took),
             Event::RateCut { per_minute } => self.per_minute = Some(*per_minute),
             Event::Held { fleet, .. } => self.fleet_mut(plan, fleet)?.held = Some(record.seq),
             Event::Steered { steering, by: Some(by) } => {
@@ -307,7 +336,13 @@ impl Facts {
             | Event::Validated { .. }
             | Event::JobEnded { end: JobEnd::Failed { .. }, .. }
             | Event::Settled { .. }
+            | Event::HostKeySeen { .. }
+            | Event::Probed { .. }
             | Event::CheckFailed { .. }
+            | Event::StepsLeft { .. }
+            | Event::StepStarted { .. }
+            | Event::StepEnded { .. }
+            | Event::NotUndone { .. }
             | Event::Passed { .. }
             | Event::Ended { .. }
             | Event::StartedBack { .. }
@@ -316,6 +351,13 @@ impl Facts {
             | Event::Steered { by: None, .. } => {}
         }
         Ok(())
+    }
+
+    fn remember(&mut self, took: Millis) {
+        if self.took.len() == REMEMBERED_JOBS {
+            self.took.remove(0);
+        }
+        self.took.push(took);
     }
 
     /// What had begun to wait by that record goes on.
@@ -343,7 +385,7 @@ impl Facts {
     fn apply_to_targets(&mut self, plan: &CheckedPlan, record: &Record) -> Result<(), String> {
         if matches!(record.event, Event::Resumed) {
             for index in 0..self.targets.len() {
-                self.apply_to_target(index, record)?;
+                self.apply_to_target(plan, index, record)?;
             }
             return Ok(());
         }
@@ -352,14 +394,22 @@ impl Facts {
                 .targets
                 .get_index_of(server)
                 .ok_or_else(|| format!("server {server} is not in the plan"))?;
-            self.apply_to_target(index, record)
+            self.apply_to_target(plan, index, record)
                 .map_err(|detail| format!("server {server}: {detail}"))?;
         }
         Ok(())
     }
 
-    fn apply_to_target(&mut self, index: usize, record: &Record) -> Result<(), String> {
+    fn apply_to_target(
+        &mut self,
+        plan: &CheckedPlan,
+        index: usize,
+        record: &Record,
+    ) -> Result<(), String> {
         let target = &mut self.targets[index];
+        let ran = target.running();
+        target.apply_to_own(plan, record)?;
+        self.running = self.running + target.running() - ran;
         let before = target.state.clone();
         let after = before
             .after(&record.event, record.at)
@@ -448,6 +498,7 @@ impl TargetFacts {
     }
 
     /// What a record says of this server beside its state.
+    #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     fn note(&mut self, record: &Record) {
         match &record.event {
             Event::Intended { deed, before, .. } => match deed {
@@ -455,13 +506,7 @@ impl TargetFacts {
                     self.touched = true;
                     self.forced = *deed == Deed::ForceStop;
                 }
-                Deed::Reinstall => {
-                    self.wiped_before = self.wiped;
-                    self.wiped = true;
-                    self.sent_wall = record.wall;
-                    self.before.clone_from(before);
-                    self.forgotten = None;
-                }
+                Deed::Reinstall => self.note_wipe(record.wall, before.as_ref()),
                 Deed::Start | Deed::Backup => {}
             },
             Event::BackedUp { .. } => {
@@ -487,16 +532,20 @@ impl TargetFacts {
             }
             Event::JobEnded { end, job, .. } => {
                 self.put_off = PutOffs::default();
-                if let JobEnd::Failed { wiped, seen, .. } = end {
-                    self.failed_jobs += 1;
-                    self.failed_ids.extend(job.clone());
-                    self.left = seen.as_ref().and_then(|seen| seen.system_volume.clone());
-                    self.wiped = *wiped;
-                }
+                self.note_job(end, job.as_ref());
             }
             Event::CheckFailed { .. } => self.failed_checks += 1,
-            Event::StartedBack { .. } | Event::NotStartedBack { .. } | Event::Abandoned { .. } => {
+            Event::HostKeySeen { fingerprint, .. } => {
+                self.host_key = fingerprint.clone().map_or(OldHostKey::Unseen, OldHostKey::Seen);
+            }
+            Event::StartedBack { .. } => self.returned = true,
+            Event::Abandoned { .. } => {
                 self.returned = true;
+                self.given_up = true;
+            }
+            Event::NotStartedBack { .. } => {
+                self.returned = true;
+                self.stranded = true;
             }
             Event::RunStarted { .. }
             | Event::Resumed
@@ -509,6 +558,11 @@ impl TargetFacts {
             | Event::Lost { .. }
             | Event::Resolved { .. }
             | Event::Validated { .. }
+            | Event::Probed { .. }
+            | Event::StepsLeft { .. }
+            | Event::StepStarted { .. }
+            | Event::StepEnded { .. }
+            | Event::NotUndone { .. }
             | Event::Passed { .. }
             | Event::Ended { .. }
             | Event::RateCut { .. }
@@ -518,6 +572,23 @@ impl TargetFacts {
             | Event::Pausing { .. }
             | Event::Paused { .. }
             | Event::RunEnded { .. } => {}
+        }
+    }
+
+    fn note_wipe(&mut self, wall: Timestamp, before: Option<&Before>) {
+        self.wiped_before = self.wiped;
+        self.wiped = true;
+        self.sent_wall = wall;
+        self.before = before.cloned();
+        self.forgotten = None;
+    }
+
+    fn note_job(&mut self, end: &JobEnd, job: Option<&JobId>) {
+        if let JobEnd::Failed { wiped, seen, .. } = end {
+            self.failed_jobs += 1;
+            self.failed_ids.extend(job.cloned());
+            self.left = seen.as_ref().and_then(|seen| seen.system_volume.clone());
+            self.wiped = *wiped;
         }
     }
 
@@ -565,14 +636,20 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::Stopped { servers }
         | Event::Validated { servers, .. }
         | Event::Settled { servers }
+        | Event::StepsLeft { servers, .. }
         | Event::Passed { servers }
         | Event::StartedBack { servers } => servers,
         Event::Resolved { server, .. }
         | Event::BackedUp { server, .. }
         | Event::JobEnded { server, .. }
+        | Event::HostKeySeen { server, .. }
+        | Event::Probed { server, .. }
         | Event::CheckFailed { server, .. }
         | Event::Ended { server, .. }
         | Event::Abandoned { server, .. }
+        | Event::StepStarted { server, .. }
+        | Event::StepEnded { server, .. }
+        | Event::NotUndone { server, .. }
         | Event::NotStartedBack { server, .. } => std::slice::from_ref(server),
         Event::RunStarted { .. }
         | Event::Resumed

@@ -1,7 +1,7 @@
 //! The sentences of failures: what happened, and what the operator can do (`safety.md`, S18). Equal
 //! trouble has equal words, so that the summary can group it.
 
-use crate::domain::{CloudCode, CostClass, Failure, Fault, Millis, Remedy, advice};
+use crate::domain::{CloudCode, CostClass, Failure, Fault, Millis, Remedy, StepEnd, advice};
 
 fn failure(code: &str, cause: impl Into<String>, detail: impl Into<String>, help: &str) -> Failure {
     Failure {
@@ -159,6 +159,32 @@ pub(super) fn check_failed(check: &str, detail: &str) -> Failure {
         format!("the check `{check}` failed"),
         detail,
         "the server is reinstalled; look at it, then mend it or plan it again",
+    )
+}
+
+/// A step of the playbook's own failed.
+pub(super) fn step_failed(step: &str, end: StepEnd, detail: &str, wiped: bool) -> Failure {
+    let how = match end {
+        StepEnd::Done | StepEnd::Failed => "failed",
+        StepEnd::TimedOut => "took longer than its timeout, and was killed",
+        StepEnd::NotStarted => "could not be started",
+    };
+    let help = if wiped {
+        "the server is reinstalled; look at what the step says, and finish by hand what it should \
+         have done"
+    } else {
+        "the server was not wiped; mend what the step says, then plan it again"
+    };
+    failure(&format!("step:{step}"), format!("the step `{step}` {how}"), detail, help)
+}
+
+/// A step that must not be run twice was interrupted.
+pub(super) fn step_unknown(step: &str) -> Failure {
+    failure(
+        &format!("step:{step}"),
+        format!("the step `{step}` was interrupted, and must not be run twice (`once`)"),
+        "",
+        "look at how far it came, and finish it by hand; nothing more is done to the server",
     )
 }
 

@@ -2,8 +2,8 @@
 //! Only in tests.
 
 use crate::domain::{Deed, Event, FaultClass, ServerId};
-
 use crate::plan::Recheck;
+use crate::playbook::Check;
 
 use super::core::{Draft, Engine};
 use super::state::{Power, Sent, State};
@@ -31,6 +31,16 @@ pub(crate) enum Flaw {
     ProtectionIgnored,
     /// No wave waits for an approval.
     GatesForgotten,
+    /// Checks from outside are believed to pass without being made.
+    BelievesUnseen,
+    /// What has to hold for a while is not looked at again.
+    LooksAway,
+    /// What the playbook's own steps come before does not wait for them.
+    StepsIgnored,
+    /// A step that must not be run twice is run again after a crash.
+    OnceForgotten,
+    /// Steps of servers that were not wiped are not taken back.
+    UndoForgotten,
 }
 
 impl Engine {
@@ -52,6 +62,7 @@ impl Engine {
                 | State::Validated { .. }
                 | State::Settling { .. }
                 | State::Verifying { .. }
+                | State::StepsLeft(_)
                 | State::Ended => continue,
             };
             let Sent::Submitting { call, .. } = sent else { continue };
@@ -81,5 +92,19 @@ impl Engine {
         if deed == Deed::Reinstall && !servers.is_empty() {
             self.record(draft, Event::Validated { servers, seen: draft.now.at });
         }
+    }
+
+    /// A careless engine takes checks for passed that it has not made, or not made again.
+    pub(super) fn believe(&mut self, index: usize) {
+        let checks = self.treatment(index).verify.iter().enumerate();
+        let believed: Vec<usize> = checks
+            .filter(|(_, check)| {
+                let unseen = self.flaw == Some(Flaw::BelievesUnseen) && check.is_from_outside();
+                let held = matches!(check, Check::StableFor { .. });
+                unseen || (held && self.flaw == Some(Flaw::LooksAway))
+            })
+            .map(|(number, _)| number)
+            .collect();
+        self.pending.looks[index].passed.extend(believed);
     }
 }

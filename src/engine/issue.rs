@@ -1,7 +1,6 @@
 //! From wants to requests: folded into batches, paid for with tokens, changes before reads.
 
 use crate::domain::{Action, CostClass, Deed, Event, Millis, ServerId, StopMode, Time};
-use crate::playbook::Check;
 
 use super::core::{Draft, Engine};
 use super::pending::{BySweep, Call, Purpose, Sweep, VolumeRead};
@@ -103,6 +102,7 @@ impl Engine {
             | State::Reinstalling(_)
             | State::Settling { .. }
             | State::Verifying { .. }
+            | State::StepsLeft(_)
             | State::Ended => false,
         })
     }
@@ -306,7 +306,7 @@ impl Engine {
         self.pending.watch_at = now + gap;
     }
 
-    fn send(&mut self, draft: &mut Draft, purpose: Purpose, action: Action) {
+    pub(super) fn send(&mut self, draft: &mut Draft, purpose: Purpose, action: Action) {
         let call = self.pending.next_read();
         if let Some(index) = purpose.target() {
             self.pending.dirty.insert(index);
@@ -334,34 +334,9 @@ impl Engine {
         self.pending.ready.probe.remove(&index);
         self.pending.looks[index].asking.probe = true;
         if let Some((check, action)) = self.next_probe(index) {
+            *self.pending.looks[index].tries.entry(check).or_default() += 1;
             self.send(draft, Purpose::Probe { target: index, check }, action);
         }
-    }
-
-    /// The first check that needs a request of its own and has not passed yet.
-    pub(super) fn next_probe(&self, index: usize) -> Option<(usize, Action)> {
-        let passed = &self.pending.looks[index].passed;
-        let mut open = self.treatment(index).verify.iter().enumerate();
-        open.find_map(|(number, check)| match check {
-            Check::Tcp { port, .. } if !passed.contains(&number) => {
-                Some((number, self.connection(index, *port)))
-            }
-            Check::PasswordReady { .. } if !passed.contains(&number) => {
-                Some((number, Action::ShowPassword { server: self.server_id(index) }))
-            }
-            Check::Tcp { .. } | Check::PasswordReady { .. } | Check::Fresh | Check::Unchanged => {
-                None
-            }
-        })
-    }
-
-    /// A look whether that port of a server accepts connections.
-    fn connection(&self, index: usize, port: u16) -> Action {
-        let addresses = &self.plan.targets[index].found.addresses;
-        let floating = addresses.iter().find(|a| a.kind == crate::domain::AddressKind::Floating);
-        let addr = floating.or(addresses.first()).map_or(String::new(), |a| a.addr.clone());
-        let spec = crate::domain::ProbeSpec::Tcp { addr, port };
-        Action::Probe { server: self.server_id(index), spec }
     }
 
     /// When a request that is ready could be sent, for lack of a token or after trouble.
@@ -400,7 +375,7 @@ impl Purpose {
             Self::Look(index) | Self::Job(index) | Self::Traces(index) | Self::Backups(index) => {
                 Some(*index)
             }
-            Self::Probe { target, .. } => Some(*target),
+            Self::Probe { target, .. } | Self::Own { target, .. } => Some(*target),
             Self::Change { .. } | Self::Survey(_) | Self::Sweep { .. } | Self::Volumes { .. } => {
                 None
             }

@@ -1,10 +1,11 @@
 //! What looks show: answers to reads, unfolded into one observation a server.
 
 use crate::domain::{Answer, Deed, Ending, Event, Fault, FaultClass, Millis, Reply, Server, Time};
+use crate::playbook::StepWord;
 
 use super::core::{Draft, Engine};
 use super::failure;
-use super::pending::{BySweep, Purpose, Traced};
+use super::pending::{BySweep, Purpose, SeenPower, Traced};
 use super::preflight::{may_repeat, read_policy};
 use super::retry::{delay, mix};
 use super::state::{self, State};
@@ -95,6 +96,7 @@ impl Engine {
             Purpose::Sweep { .. }
             | Purpose::Volumes { .. }
             | Purpose::Survey(_)
+            | Purpose::Own { .. }
             | Purpose::Change { .. } => return,
         };
         clear(&mut self.pending.looks[index].asking);
@@ -127,7 +129,7 @@ impl Engine {
             Purpose::Probe { target, .. } => {
                 self.look_later(*target, |look| look.probe_at = Some(again));
             }
-            Purpose::Survey(_) | Purpose::Change { .. } => {}
+            Purpose::Survey(_) | Purpose::Own { .. } | Purpose::Change { .. } => {}
         }
     }
 
@@ -218,17 +220,35 @@ impl Engine {
                 }
             }
             State::Reinstalling(sent) => self.seen_wiping(draft, index, sighting, &sent),
-            State::Settling { until } if asked >= until => {
+            State::Settling { until } if asked >= until && self.is_open(index, StepWord::Wait) => {
                 self.seen_settled(draft, index, sighting.server);
             }
             State::Verifying { not_before, .. } if asked >= not_before => {
                 self.verify(draft, index, sighting.server);
             }
+            State::StepsLeft(_) => self.seen_with_steps_left(draft, index, sighting),
             State::Settling { .. }
             | State::Backup(_)
             | State::Verifying { .. }
             | State::Pending { .. }
             | State::Ended => {}
+        }
+    }
+
+    /// A server that waits for steps alone; how it is left off matters at its end.
+    fn seen_with_steps_left(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        Sighting { server, asked }: Sighting<'_>,
+    ) {
+        if asked < self.pending.looks[index].since {
+            return;
+        }
+        let power = if server.is_stopped() { SeenPower::Off } else { SeenPower::On };
+        self.note_power(index, Some(power));
+        if self.all_steps_done(index) {
+            self.end_checked(draft, index);
         }
     }
 
@@ -262,6 +282,7 @@ impl Engine {
             | State::Validated { .. }
             | State::Power(_, _)
             | State::Settling { .. }
+            | State::StepsLeft(_)
             | State::Verifying { .. } => {
                 self.end(draft, server, Ending::Failed, Some(failure::gone()));
             }

@@ -5,7 +5,7 @@
 //! next morning, finds every deadline passed and every server where it should be.
 
 use crate::domain::{Deed, Ending, Event, Millis, Time};
-use crate::playbook::Check;
+use crate::playbook::{Check, StepWord};
 
 use super::core::{Draft, Engine};
 use super::doubt::in_words;
@@ -21,18 +21,25 @@ impl Engine {
         let look = &self.pending.looks[index];
         let target = &self.facts.targets[index];
         let wait = &self.treatment(index).wait;
+        if self.waits_for_steps(index) {
+            return None;
+        }
         let from = match (&target.state, target.state.sent()) {
             (_, Some(Sent::Submitting { .. })) => return None,
             (State::Backup(sent), _) => return Some(sent.since() + self.backup_timeout(index)),
             (_, Some(sent)) => sent.since(),
             (State::Power(_, Power::Due(at)), None) => look.since.max(*at),
             _ if self.pending.owed.contains(&index) => look.since,
-            (State::Settling { until }, None) => *until,
+            (State::Settling { until }, None) => look.since.max(*until),
             (State::Verifying { since, .. }, None) => *since + self.longest_check(index),
             (State::Stopped { .. }, None) if !look.granted => return None,
             (State::Stopped { .. } | State::Validated { .. }, None) => look.since,
             (
-                State::Pending { .. } | State::Ended | State::Power(..) | State::Reinstalling(_),
+                State::Pending { .. }
+                | State::Ended
+                | State::Power(..)
+                | State::Reinstalling(_)
+                | State::StepsLeft(_),
                 None,
             ) => return None,
         };
@@ -41,6 +48,24 @@ impl Engine {
 
     fn backup_timeout(&self, index: usize) -> Millis {
         self.treatment(index).backup.as_ref().map_or(Millis(0), |backup| backup.timeout)
+    }
+
+    /// Whether a step of the playbook's own stands in the way: it has a timeout of its own.
+    fn waits_for_steps(&self, index: usize) -> bool {
+        let word = match &self.facts.targets[index].state {
+            State::Power(Purpose::Stop, Power::Due(_)) => StepWord::Stop,
+            State::Settling { .. } => StepWord::Wait,
+            State::Pending { .. }
+            | State::Backup(_)
+            | State::Power(..)
+            | State::Stopped { .. }
+            | State::Validated { .. }
+            | State::Reinstalling(_)
+            | State::Verifying { .. }
+            | State::StepsLeft(_)
+            | State::Ended => return false,
+        };
+        !self.pending.owed.contains(&index) && !self.is_open(index, word)
     }
 
     /// When a server has to be thought about for having waited too long.
@@ -53,11 +78,19 @@ impl Engine {
     }
 
     fn longest_check(&self, index: usize) -> Millis {
-        let within = self.treatment(index).verify.iter().map(|check| match check {
-            Check::Tcp { within, .. } | Check::PasswordReady { within } => *within,
-            Check::Fresh | Check::Unchanged => Millis(0),
+        let checks = &self.treatment(index).verify;
+        let longest = checks.iter().filter_map(Check::within).max().unwrap_or_default();
+        let held = checks.iter().filter_map(|check| match check {
+            Check::StableFor { time } => Some(time.0),
+            Check::Fresh
+            | Check::Unchanged
+            | Check::Tcp { .. }
+            | Check::Http { .. }
+            | Check::Command { .. }
+            | Check::Ssh(_)
+            | Check::PasswordReady { .. } => None,
         });
-        within.max().unwrap_or_default()
+        Millis(longest.0 + held.sum::<u64>())
     }
 
     /// What waited too long is looked at once more, and then ends.
@@ -108,7 +141,7 @@ impl Engine {
             State::Settling { .. } => "start after the settle time",
             State::Verifying { .. } => "checks",
             State::Stopped { .. } | State::Validated { .. } => "comparison before the wipe",
-            State::Pending { .. } | State::Ended => return,
+            State::Pending { .. } | State::StepsLeft(_) | State::Ended => return,
         };
         self.end(draft, server, Ending::Failed, Some(failure::timed_out(what, timeout)));
     }

@@ -13,6 +13,7 @@ use super::bucket::Bucket;
 use super::doubt::Sight;
 use super::facts::Facts;
 use super::issue::{PAGE, WATCHED_PER_PAGE};
+use super::outside::Holding;
 use super::state::{self, Power, Sent, State};
 
 /// Reads are numbered from here: far above every number that is journaled.
@@ -48,6 +49,8 @@ pub(super) enum Purpose {
     Volumes { offset: u32 },
     /// A probe.
     Probe { target: usize, check: usize },
+    /// A program of the playbook.
+    Own { target: usize, step: usize, undo: bool },
 }
 
 /// A request in flight.
@@ -100,6 +103,10 @@ pub(super) struct Look {
     pub(super) traced: Option<(Time, Traced)>,
     /// Checks that passed, by index.
     pub(super) passed: BTreeSet<usize>,
+    /// Checks that have to hold for a while.
+    pub(super) holding: Option<Holding>,
+    /// How often each check from outside was made.
+    pub(super) tries: BTreeMap<usize, u32>,
     /// The checks' own evidence: the new system disk, once seen.
     pub(super) volume: Option<VolumeId>,
     /// Lists of volumes in which that disk was missing.
@@ -299,6 +306,8 @@ pub(super) struct Pending {
     pub(super) owed: BTreeSet<usize>,
     /// While the run closes: servers to be looked at for what they are owed.
     pub(super) to_close: BTreeSet<usize>,
+    /// Servers whose own steps are to be thought about.
+    pub(super) stepping: BTreeSet<usize>,
 }
 
 impl Pending {
@@ -334,6 +343,7 @@ impl Pending {
             single: BTreeSet::new(),
             owed: BTreeSet::new(),
             to_close: BTreeSet::new(),
+            stepping: BTreeSet::new(),
         }
     }
 
@@ -386,6 +396,9 @@ impl Pending {
                 self.to_close.insert(index);
                 self.dirty.insert(index);
             }
+            if !target.own.is_empty() {
+                self.stepping.insert(index);
+            }
         }
     }
 
@@ -413,6 +426,10 @@ impl Pending {
             State::Power(state::Purpose::Stop | state::Purpose::Return, Power::Due(_)) => {
                 look.power = old.power;
             }
+            State::StepsLeft(_) => {
+                look.power = old.power;
+                look.warnings = old.warnings;
+            }
             State::Ended => look.warnings = Vec::new(),
             State::Pending { .. }
             | State::Backup(_)
@@ -436,8 +453,26 @@ impl Pending {
         self.dirty.insert(index);
     }
 
+    /// A step of the playbook's own began or ended: what waited for it has waited long enough.
+    pub(super) fn step_changed(
+        &mut self,
+        plan: &CheckedPlan,
+        facts: &Facts,
+        index: usize,
+        at: Time,
+    ) {
+        let look = &mut self.looks[index];
+        look.since = look.since.max(at);
+        look.overdue = None;
+        self.index(plan, facts, index);
+        self.dirty.insert(index);
+    }
+
     fn index(&mut self, plan: &CheckedPlan, facts: &Facts, index: usize) {
         let target = &facts.targets[index];
+        if !target.own.is_empty() {
+            self.stepping.insert(index);
+        }
         let fleet = target.fleet;
         if target.ending.is_some() {
             self.unended[fleet].remove(&index);
@@ -528,6 +563,7 @@ impl Look {
             | State::Stopped { .. }
             | State::Validated { .. }
             | State::Reinstalling(_)
+            | State::StepsLeft(_)
             | State::Ended => self.server_at = Some(at),
         }
     }

@@ -1,6 +1,7 @@
 //! Looks at servers that are being stopped or started, and what they mean.
 
-use crate::domain::{Ending, Event, Verdict};
+use crate::domain::{Ahead, Ending, Event, Verdict};
+use crate::playbook::StepWord;
 
 use super::core::{Draft, Engine};
 use super::failure;
@@ -41,6 +42,12 @@ impl Engine {
         let there = if wants_off { server.is_stopped() } else { server.is_running() };
         let still = if wants_off { server.is_running() } else { server.is_stopped() };
         let sent = match power {
+            // Being off is no stop of ours before what comes first is done: it is looked at again then.
+            Power::Due(_)
+                if there && purpose == state::Purpose::Stop && !self.stop_is_next(index) =>
+            {
+                return self.note_power(index, None);
+            }
             Power::Due(_) if there && purpose == state::Purpose::Stop => {
                 let servers = vec![server.id.clone()];
                 return self.record(draft, Event::Stopped { servers });
@@ -81,7 +88,7 @@ impl Engine {
         let servers = vec![server.clone()];
         match purpose {
             state::Purpose::Stop => self.record(draft, Event::Stopped { servers }),
-            state::Purpose::Boot => self.record(draft, Event::Settled { servers }),
+            state::Purpose::Boot => self.settled(draft, index),
             state::Purpose::Return => self.record(draft, Event::StartedBack { servers }),
             state::Purpose::Leave => self.end(draft, server, Ending::Verified, None),
         }
@@ -112,12 +119,23 @@ impl Engine {
         let probes = self.next_probe(index).is_some();
         let off_is_well = !self.plan.targets[index].leave_running && !probes;
         if server.is_running() || (server.is_stopped() && off_is_well) {
-            self.record(draft, Event::Settled { servers: vec![server.id.clone()] });
+            self.settled(draft, index);
         } else if server.is_stopped() {
             self.note_power(index, Some(SeenPower::Off));
         } else {
             self.look_again(draft.now.at, index);
         }
+    }
+
+    /// A server is ready for its checks; steps of the playbook may come before them.
+    fn settled(&mut self, draft: &mut Draft, index: usize) {
+        let servers = vec![self.server_id(index)];
+        let event = if self.is_open(index, StepWord::Verify) {
+            Event::Settled { servers }
+        } else {
+            Event::StepsLeft { servers, before: Ahead::Checks }
+        };
+        self.record(draft, event);
     }
 
     pub(super) fn is_power_running(&self, index: usize) -> bool {

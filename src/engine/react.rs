@@ -68,6 +68,9 @@ impl Engine {
                 self.change_replied(draft, Change { call, deed, servers }, reply);
             }
             Purpose::Survey(action) => self.survey_replied(draft, &action, reply),
+            Purpose::Own { target, step, undo } => {
+                self.step_replied(draft, (target, step), undo, reply);
+            }
             purpose @ (Purpose::Sweep { .. }
             | Purpose::Look(_)
             | Purpose::Job(_)

@@ -2,7 +2,7 @@
 //!
 //! Nothing here looks at a clock or at another server.
 
-use crate::domain::{CallId, Deed, Event, JobEnd, JobId, Millis, Time, Verdict};
+use crate::domain::{Ahead, CallId, Deed, Event, JobEnd, JobId, Millis, Time, Verdict};
 
 /// "Not found" counts only so long after a request: the cloud may be slow to show what it took.
 /// Neither the delay of the audit log nor that of a list is documented; a minute is ten times what
@@ -119,6 +119,8 @@ pub(crate) enum State {
         /// Not to be checked (again) before.
         not_before: Time,
     },
+    /// Only steps of the playbook's own stand before what is next.
+    StepsLeft(Ahead),
     /// Nothing more is done to it, apart from starting it back.
     Ended,
 }
@@ -134,7 +136,8 @@ impl State {
             | Self::Validated { .. }
             | Self::Reinstalling(_)
             | Self::Settling { .. }
-            | Self::Verifying { .. } => true,
+            | Self::Verifying { .. }
+            | Self::StepsLeft(_) => true,
         }
     }
 
@@ -160,6 +163,7 @@ impl State {
             | Self::Validated { .. }
             | Self::Settling { .. }
             | Self::Verifying { .. }
+            | Self::StepsLeft(_)
             | Self::Ended => None,
         }
     }
@@ -176,6 +180,7 @@ impl State {
 
     /// The transition table: what `event`, recorded at `at`, makes of this state. `None`: no such
     /// event can happen in this state, so the journal is not one of ours.
+    #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     pub(crate) fn after(&self, event: &Event, at: Time) -> Option<Self> {
         Some(match event {
             Event::Started { .. } => {
@@ -216,19 +221,25 @@ impl State {
                 Self::Validated { seen: *seen }
             }
             Event::JobEnded { end, .. } => self.after_job(end, at)?,
-            Event::Settled { .. } => {
-                let (Self::Settling { .. } | Self::Power(Purpose::Boot, _)) = self else {
-                    return None;
-                };
-                Self::Verifying { since: at, not_before: at }
+            Event::Settled { .. } => self.settled(at)?,
+            Event::Probed { .. } => {
+                let Self::Verifying { .. } = self else { return None };
+                self.clone()
             }
             Event::CheckFailed { retry_at, .. } => {
                 let Self::Verifying { .. } = self else { return None };
                 Self::Verifying { since: *retry_at, not_before: *retry_at }
             }
             Event::Passed { .. } => {
-                let Self::Verifying { .. } = self else { return None };
+                let (Self::Verifying { .. } | Self::StepsLeft(Ahead::End)) = self else {
+                    return None;
+                };
                 Self::Power(Purpose::Leave, Power::Due(at))
+            }
+            Event::StepsLeft { before, .. } => self.steps_left(*before)?,
+            Event::StepStarted { undo: false, .. } if !self.is_in_flight() => return None,
+            Event::StepStarted { .. } | Event::StepEnded { .. } | Event::NotUndone { .. } => {
+                self.clone()
             }
             // An answer that is still to come has to find its server where it left it.
             Event::Ended { .. } if self.is_submitting() => return None,
@@ -242,6 +253,7 @@ impl State {
             | Event::PreflightRefused { .. }
             | Event::WaveOpened { .. }
             | Event::WaveClosed { .. }
+            | Event::HostKeySeen { .. }
             | Event::RateCut { .. }
             | Event::Held { .. }
             | Event::Steered { .. }
@@ -259,8 +271,29 @@ impl State {
 
     /// Whether a start back may end here: nothing else is on its way.
     fn is_settled_for_return(&self) -> bool {
-        !matches!(self, Self::Reinstalling(_) | Self::Settling { .. } | Self::Verifying { .. })
-            && !self.is_submitting()
+        !matches!(
+            self,
+            Self::Reinstalling(_)
+                | Self::Settling { .. }
+                | Self::Verifying { .. }
+                | Self::StepsLeft(_)
+        ) && !self.is_submitting()
+    }
+
+    fn settled(&self, at: Time) -> Option<Self> {
+        let fits = matches!(
+            self,
+            Self::Settling { .. } | Self::Power(Purpose::Boot, _) | Self::StepsLeft(Ahead::Checks)
+        );
+        fits.then_some(Self::Verifying { since: at, not_before: at })
+    }
+
+    fn steps_left(&self, before: Ahead) -> Option<Self> {
+        match (before, self) {
+            (Ahead::Checks, Self::Settling { .. } | Self::Power(Purpose::Boot, _))
+            | (Ahead::End, Self::Verifying { .. }) => Some(Self::StepsLeft(before)),
+            (Ahead::Checks | Ahead::End, _) => None,
+        }
     }
 
     fn after_intent(&self, call: CallId, deed: Deed, at: Time) -> Option<Self> {
@@ -303,6 +336,7 @@ impl State {
             | Self::Reinstalling(_)
             | Self::Settling { .. }
             | Self::Verifying { .. }
+            | Self::StepsLeft(_)
             | Self::Ended => Self::Reinstalling(sent),
         })
     }
@@ -325,6 +359,7 @@ impl State {
             | Self::Reinstalling(_)
             | Self::Settling { .. }
             | Self::Verifying { .. }
+            | Self::StepsLeft(_)
             | Self::Ended => Self::Stopped { since: *since, not_before: again },
         })
     }
@@ -347,6 +382,7 @@ impl State {
                 | Self::Reinstalling(_)
                 | Self::Settling { .. }
                 | Self::Verifying { .. }
+                | Self::StepsLeft(_)
                 | Self::Ended => Self::Stopped { since: at, not_before: at },
             }),
             Verdict::Unknown => self.sent().map(|_| self.clone()),

@@ -116,7 +116,8 @@ impl Engine {
 
     /// Pauses the run once everything that was begun has come to its end.
     pub(super) fn pause_if_drained(&mut self, draft: &mut Draft) {
-        if self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0) {
+        let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
+        if busy || self.facts.running > 0 {
             return;
         }
         if let Some((_, cause)) = &self.facts.pausing {

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Encryption, Ending, Event, Fault, Login, Millis, PasswordLook, ProbeReport, Server, Time,
-    Volume, VolumeId,
+    Ahead, Encryption, Ending, Event, Fault, Login, Millis, PasswordLook, ProbeReport, Server,
+    Time, Volume, VolumeId,
 };
 use crate::playbook::Check;
 
 use super::core::{Draft, Engine};
 use super::failure;
 use super::issue::PAGE;
+use super::outside::{HOST_KEY, PROBE_EVERY};
 use super::pending::SeenPower;
 use super::retry::{delay, mix};
 use super::state::State;
-
-/// Between two tries of a check from outside.
-const PROBE_EVERY: Millis = Millis::secs(5);
 
 /// Between two looks for a password: they cost requests, and it takes minutes to come.
 const PASSWORD_EVERY: Millis = Millis::secs(30);
@@ -39,7 +37,12 @@ impl Engine {
                     (!waits).then_some(number)
                 }),
                 Check::Unchanged => self.is_unchanged(index, server).map(|()| Some(number)),
-                Check::Tcp { .. } | Check::PasswordReady { .. } => Ok(None),
+                Check::Tcp { .. }
+                | Check::Http { .. }
+                | Check::Command { .. }
+                | Check::Ssh(_)
+                | Check::PasswordReady { .. }
+                | Check::StableFor { .. } => Ok(None),
             };
             match trouble {
                 Ok(passed) => self.pending.looks[index].passed.extend(passed),
@@ -142,14 +145,16 @@ impl Engine {
 
     /// Ends a server whose checks all passed; asks for the checks from outside otherwise.
     pub(super) fn finish_checks(&mut self, draft: &mut Draft, index: usize) {
+        #[cfg(test)]
+        self.believe(index);
+        self.hold_checks(draft.now.at, index);
         let look = &self.pending.looks[index];
         if look.passed.len() == self.treatment(index).verify.len() {
-            let off = look.power == Some(SeenPower::Off);
-            let server = self.server_id(index);
-            if self.plan.targets[index].leave_running || off {
-                self.end(draft, server, Ending::Verified, None);
+            if self.all_steps_done(index) {
+                self.end_checked(draft, index);
             } else {
-                self.record(draft, Event::Passed { servers: vec![server] });
+                let servers = vec![self.server_id(index)];
+                self.record(draft, Event::StepsLeft { servers, before: Ahead::End });
             }
         } else if self.next_probe(index).is_some() {
             let now = draft.now.at;
@@ -168,11 +173,11 @@ impl Engine {
         detail: String,
     ) {
         let State::Verifying { since, .. } = self.facts.targets[index].state else { return };
-        let (within, every) = match self.treatment(index).verify[check] {
-            Check::Tcp { within, .. } => (within, PROBE_EVERY),
-            Check::PasswordReady { within } => (within, PASSWORD_EVERY),
-            Check::Fresh | Check::Unchanged => return,
-        };
+        let broke = self.broke(index, check);
+        let detail = if broke { format!("it had passed, and broke: {detail}") } else { detail };
+        let made = &self.treatment(index).verify[check];
+        let Some(within) = made.within() else { return };
+        let every = if made.is_from_outside() { PROBE_EVERY } else { PASSWORD_EVERY };
         if draft.now.at < since + within {
             let again = draft.now.at + every;
             self.look_later(index, |look| look.probe_at = Some(again));
@@ -219,7 +224,7 @@ impl Engine {
         seen: Result<PasswordLook, &Fault>,
     ) {
         let report = match seen {
-            Ok(PasswordLook::There) => ProbeReport::Passed,
+            Ok(PasswordLook::There) => ProbeReport::passed(),
             Ok(PasswordLook::NotYet) => {
                 ProbeReport::Failed { detail: "there is no password to fetch yet".to_owned() }
             }
@@ -235,11 +240,19 @@ impl Engine {
         check: usize,
         report: ProbeReport,
     ) {
+        if check == HOST_KEY {
+            return self.host_key_seen(draft, index, report);
+        }
         if !matches!(self.facts.targets[index].state, State::Verifying { .. }) {
             return;
         }
         match report {
-            ProbeReport::Passed => {
+            ProbeReport::Passed { evidence, warning } => {
+                if !self.held(index, check) {
+                    let server = self.server_id(index);
+                    let check = self.treatment(index).verify[check].name().to_owned();
+                    self.record(draft, Event::Probed { server, check, evidence, warning });
+                }
                 self.pending.looks[index].passed.insert(check);
                 self.finish_checks(draft, index);
             }

@@ -49,6 +49,7 @@ impl Engine {
             State::Verifying { not_before: at, .. } => {
                 told.push(format!("its checks{}", not_before(*at, now)));
             }
+            State::StepsLeft(_) => told.push("steps of the playbook's own".to_owned()),
             State::Ended => told.push("the end of the run: it was given back".to_owned()),
         }
         told

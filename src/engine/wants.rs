@@ -1,7 +1,8 @@
 //! What each server calls for in the state it is in: level-triggered, so that a resumed run needs
 //! no special code. What has just happened plays no part.
 
-use crate::domain::{Deed, Millis, Time};
+use crate::domain::{Ahead, Deed, Millis, Time};
+use crate::playbook::StepWord;
 
 use super::core::{Draft, Engine};
 use super::pending::{BySweep, Look, SeenPower};
@@ -99,13 +100,15 @@ impl Engine {
         }
         match &target.state {
             State::Pending { not_before } => Wants { again: Some(*not_before), ..Wants::default() },
-            State::Power(Purpose::Stop, Power::Due(at)) if !closing && self.wants_backup(index) => {
+            State::Power(Purpose::Stop, Power::Due(at))
+                if !closing && self.wants_backup(index) && self.is_open(index, StepWord::Stop) =>
+            {
                 Wants { change: Some((Deed::Backup, *at)), ..Wants::default() }
             }
             State::Backup(Sent::InDoubt { .. } | Sent::Running { .. }) if !closing => {
                 Wants { backup: look.backup_at, ..Wants::default() }
             }
-            State::Power(Purpose::Stop, Power::Due(at)) if !closing => {
+            State::Power(Purpose::Stop, Power::Due(at)) if !closing && self.stop_is_next(index) => {
                 self.wants_stop(index, look, *at)
             }
             State::Power(_, Power::Sent(sent)) => self.wants_power(index, look, sent),
@@ -119,7 +122,12 @@ impl Engine {
             },
             State::Validated { seen } if !closing => Self::wants_wipe(look, *seen, now),
             State::Reinstalling(sent) => Self::wants_watch(look, sent),
-            State::Settling { until } => Self::wants_settled(look, *until),
+            State::Settling { until } if self.is_open(index, StepWord::Wait) => {
+                Self::wants_settled(look, *until)
+            }
+            State::StepsLeft(Ahead::End) if self.all_steps_done(index) => {
+                Wants { server: look.server_at, ..Wants::default() }
+            }
             State::Verifying { .. } => Wants {
                 server: look.server_at,
                 probe: look.probe_at,
@@ -130,6 +138,8 @@ impl Engine {
             | State::Backup(_)
             | State::Stopped { .. }
             | State::Validated { .. }
+            | State::Settling { .. }
+            | State::StepsLeft(_)
             | State::Ended => Wants::default(),
         }
     }
@@ -143,10 +153,18 @@ impl Engine {
         self.treatment(index).backup.is_some() && !self.facts.targets[index].backed_up
     }
 
+    /// Whether nothing comes before its stop any more: no backup, and no step of the playbook's own.
+    pub(super) fn stop_is_next(&self, index: usize) -> bool {
+        !self.wants_backup(index) && self.is_open(index, StepWord::Stop)
+    }
+
     fn wants_stop(&self, index: usize, look: &Look, at: Time) -> Wants {
         match look.power {
             // What stopping a stopped server does is not documented: look first.
             None | Some(SeenPower::Off) => Wants { server: look.server_at, ..Wants::default() },
+            Some(SeenPower::On) if self.wants_host_key(index) => {
+                Wants { probe: Some(look.probe_at.unwrap_or(at).max(at)), ..Wants::default() }
+            }
             Some(SeenPower::On) => {
                 Wants { change: Some((self.stop_deed(index), at)), ..Wants::default() }
             }
@@ -224,6 +242,7 @@ impl Engine {
             | State::Reinstalling(_)
             | State::Settling { .. }
             | State::Verifying { .. }
+            | State::StepsLeft(_)
             | State::Ended => Time(0),
         };
         if look.power == Some(SeenPower::Off) {

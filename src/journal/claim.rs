@@ -149,7 +149,13 @@ impl Open {
             | Event::WaveClosed { .. }
             | Event::Started { .. }
             | Event::Validated { .. }
+            | Event::HostKeySeen { .. }
+            | Event::Probed { .. }
             | Event::CheckFailed { .. }
+            | Event::StepsLeft { .. }
+            | Event::StepStarted { .. }
+            | Event::StepEnded { .. }
+            | Event::NotUndone { .. }
             | Event::RateCut { .. }
             | Event::Held { .. }
             | Event::Steered { .. }

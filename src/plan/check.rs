@@ -3,9 +3,9 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{FleetName, InstallCall, Login, ReinstallRequest, ServerId, tag_matches};
-use crate::playbook::{Spread, StepWord};
+use crate::playbook::{Check, Program, Spread, StepWord};
 
-use super::{OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Target, graph};
+use super::{OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Step, Target, graph};
 
 /// A plan that the checker found sound. Only this can be run.
 #[derive(Clone, Debug)]
@@ -134,6 +134,12 @@ impl Checker<'_> {
                     format!("server {id} is locked or tagged reinstall=never"),
                 );
             }
+            let checks = plan.treatments.get(target.treatment as usize).map(|it| &it.verify);
+            let mut missing = checks.into_iter().flatten().flat_map(Check::templates);
+            let host = target.found.host(id);
+            if let Some(missing) = missing.find_map(|text| text.fill(&host).err()) {
+                self.broken("checks can be made", format!("server {id}: {missing}"));
+            }
             if let Some(odd) = odd_request(&target.reinstall, plan.cloud.provider) {
                 self.broken("a request that the cloud takes", format!("server {id}: {odd}"));
             }
@@ -227,6 +233,7 @@ impl Checker<'_> {
             self.broken("somebody may be away", format!("fleet `{name}` has max_unavailable 0"));
         }
         self.steps(name, fleet);
+        self.own_steps(name, fleet);
     }
 
     /// The servers that the canary may be of: where zones take turns, those of the first zone.
@@ -263,7 +270,9 @@ impl Checker<'_> {
     }
 
     fn steps(&mut self, name: &FleetName, fleet: &PlannedFleet) {
-        let words: Vec<StepWord> = fleet.steps.iter().map(|step| step.word).collect();
+        let all: Vec<StepWord> = fleet.steps.iter().map(|step| step.word).collect();
+        let words: Vec<StepWord> =
+            all.iter().copied().filter(|word| *word != StepWord::Run).collect();
         let complete = words.is_sorted()
             && [StepWord::Stop, StepWord::Validate, StepWord::Reinstall, StepWord::Wait]
                 .iter()
@@ -273,7 +282,7 @@ impl Checker<'_> {
             let detail = format!("fleet `{name}` has {}", words.join(", "));
             self.broken("every step once, in the only order", detail);
         }
-        let last_look = graph::validate_is_last_look(&words);
+        let last_look = graph::validate_is_last_look(&all);
         if !last_look {
             self.broken(
                 "validate stands directly before reinstall",
@@ -295,6 +304,39 @@ impl Checker<'_> {
                     "step ids are unique",
                     format!("fleet `{name}` has two steps `{}`", step.id),
                 );
+            }
+        }
+    }
+
+    /// The playbook's own steps: each says what it runs, none comes between the last look and the
+    /// wipe, and every text of it can be filled in for every server.
+    fn own_steps(&mut self, name: &FleetName, fleet: &PlannedFleet) {
+        let plan = self.plan;
+        for step in &fleet.steps {
+            let waits_for_own =
+                step.after.iter().any(|id| fleet.own_steps().any(|(_, own, _)| own.id == *id));
+            let after_look = step.word == StepWord::Run
+                && step.after.iter().any(|id| {
+                    fleet.word(StepWord::Validate).is_some_and(|at| fleet.steps[at].id == *id)
+                });
+            if after_look || (step.word == StepWord::Reinstall && waits_for_own) {
+                self.broken(
+                    "validate stands directly before reinstall",
+                    format!("step `{}` of fleet `{name}` comes between", step.id),
+                );
+            }
+            if let Some(odd) = odd_step(plan, step) {
+                self.broken(
+                    "a step says what it runs",
+                    format!("step `{}` of fleet `{name}`: {odd}", step.id),
+                );
+            }
+        }
+        for (id, target) in plan.targets.iter().filter(|(_, target)| target.fleet == *name) {
+            let host = target.found.host(id);
+            let templates = || fleet.own_steps().flat_map(|(_, _, run)| run.templates());
+            if let Some(missing) = templates().find_map(|text| text.fill(&host).err()) {
+                self.broken("steps can be filled in", format!("server {id}: {missing}"));
             }
         }
     }
@@ -332,6 +374,32 @@ impl Checker<'_> {
 /// What a server carries itself is looked at again here, since it must hold whatever drew the plan.
 fn unprotected(target: &Target) -> bool {
     !target.found.locked && !tag_matches(&target.found.tags, "reinstall=never")
+}
+
+/// What is wrong with a step, if anything is.
+fn odd_step(plan: &Plan, step: &Step) -> Option<&'static str> {
+    let Some(run) = &step.run else {
+        return (step.word == StepWord::Run).then_some("it runs nothing");
+    };
+    let pinned = |program: &Program| {
+        let path = program.argv.first().is_some_and(|name| name.as_str().contains('/'));
+        match &program.file {
+            Some(file) => path && plan.files.contains(file),
+            None => !path,
+        }
+    };
+    let mut programs = std::iter::once(&run.run).chain(&run.undo);
+    if step.word != StepWord::Run {
+        Some("it is a step of the loop, and runs a program")
+    } else if run.timeout.0 == 0 {
+        Some("it may run for no time")
+    } else if programs.clone().any(|program| program.argv.is_empty()) {
+        Some("a program without a name")
+    } else if programs.all(pinned) {
+        None
+    } else {
+        Some("a program that is not pinned")
+    }
 }
 
 /// What is wrong with a request, if anything is.

@@ -8,7 +8,7 @@ use crate::playbook::{DependsOn, FleetSpec, Playbook, StepWord, StopSpec, Treatm
 
 use super::choose::{Treatments, choose};
 use super::graph::{self, StepOrder};
-use super::judge::{Judge, Notes};
+use super::judge::{Judge, Judged, Notes, Obstacle, holes};
 use super::room::Room;
 use super::waves::{pace, waves};
 use super::{
@@ -161,7 +161,8 @@ impl<'a> Draft<'a> {
         planned: &mut Vec<ServerId>,
     ) -> Option<()> {
         let server = chosen.server;
-        match self.judge.judge(server, treatment) {
+        let judged = with_holes(self.judge.judge(server, treatment), holes(&fleet.steps, server));
+        match judged {
             Ok(judged) => {
                 self.note_image(judged.image);
                 let target = Target {
@@ -462,6 +463,17 @@ fn zones_at_once(
         })
     });
     warned.collect()
+}
+
+/// What is wrong with a server, apart from what the cloud would refuse, too.
+fn with_holes(
+    judged: Result<Judged, Vec<Obstacle>>,
+    holes: Vec<Obstacle>,
+) -> Result<Judged, Vec<Obstacle>> {
+    match judged {
+        Ok(judged) if holes.is_empty() => Ok(judged),
+        judged => Err(judged.err().into_iter().flatten().chain(holes).collect()),
+    }
 }
 
 /// Snapshots that go with their system disks (`storage-image-kms.md`, section 3).

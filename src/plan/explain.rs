@@ -25,6 +25,7 @@ pub fn explain(plan: &Plan) -> String {
         fleet(plan, name, planned, &mut text);
     }
     left_out(&plan.left_out, &mut text);
+    unknown(plan, &mut text);
     limits(plan, &mut text);
     if !plan.warnings.is_empty() {
         text.line("Warnings");
@@ -208,6 +209,39 @@ fn left_out(left_out: &[LeftOut], text: &mut Text) {
         let servers_out = count(servers.len(), "server");
         text.line(&format!("  {servers_out} of fleet {fleet} by {rule} [{place}]"));
         text.line(&format!("    {}", list_some(&servers, NAMES)));
+    }
+    text.blank();
+}
+
+/// What nobody can know before the run: what programs do.
+fn unknown(plan: &Plan, text: &mut Text) {
+    let mut lines = Vec::new();
+    for (name, fleet) in &plan.fleets {
+        for (_, step, run) in fleet.own_steps() {
+            let place = step.place.as_ref().map_or_else(String::new, |it| format!(" [{it}]"));
+            let after = step.after.join(", ");
+            let after = if after.is_empty() { String::new() } else { format!(" after {after}") };
+            let once = if run.once { ", never run twice" } else { "" };
+            lines.push(format!("  step {} of fleet {name}{after}{place}", step.id));
+            lines.push(format!(
+                "    runs {} (in {}, up to {}{once})",
+                run.run.shown(),
+                run.cwd,
+                run.timeout
+            ));
+            lines.push(match &run.undo {
+                Some(undo) => format!("    undo {}", undo.shown()),
+                None => "    undo none".to_owned(),
+            });
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    let rehearsed = if plan.cloud.simulated { "; a rehearsal does not run them" } else { "" };
+    text.line(&format!("Cannot be known before the run: what these programs do{rehearsed}"));
+    for line in &lines {
+        text.line(line);
     }
     text.blank();
 }

@@ -5,7 +5,7 @@
 //! `depends_on`. A graph for 100,000 servers is as small as one for ten.
 
 use indexmap::IndexMap;
-use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
@@ -21,9 +21,6 @@ pub(super) type StepOrder = IndexMap<FleetName, Vec<Step>>;
 /// One thing that has to come before or after others.
 #[derive(Clone, Debug)]
 struct Node {
-    fleet: FleetName,
-    /// Index of the step; `None`: the whole fleet.
-    step: Option<usize>,
     label: String,
 }
 
@@ -45,33 +42,50 @@ pub(super) fn order(playbook: &Playbook) -> Result<StepOrder, Vec<Refusal>> {
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let Ok(sorted) = toposort(&graph, None) else {
-        return Err(vec![Refusal::new("cycle", "the steps form a cycle", "break it")]);
+    let fleets = playbook.fleets.iter();
+    Ok(fleets.map(|(name, fleet)| (name.clone(), sorted(&fleet.steps))).collect())
+}
+
+/// The steps of a fleet, none before what it waits for, and otherwise in the order of the list: so
+/// `validate` stays where it is, directly before `reinstall`.
+fn sorted(specs: &[StepSpec]) -> Vec<Step> {
+    let mut open: Vec<Step> = (0..specs.len()).map(|index| planned(specs, index)).collect();
+    let mut steps: Vec<Step> = Vec::with_capacity(open.len());
+    let is_next = |step: &Step, steps: &[Step]| {
+        step.after.iter().all(|id| steps.iter().any(|before| before.id == *id))
     };
-    let mut steps: StepOrder =
-        playbook.fleets.keys().map(|name| (name.clone(), Vec::new())).collect();
-    for index in sorted {
-        let node = &graph[index];
-        if let (Some(step), Some(fleet)) = (node.step, playbook.fleets.get(&node.fleet))
-            && let Some(ordered) = steps.get_mut(&node.fleet)
-        {
-            ordered.push(planned(&fleet.steps, step));
-        }
+    while let Some(next) = open.iter().position(|step| is_next(step, &steps)) {
+        steps.push(open.remove(next));
     }
-    Ok(steps)
+    steps
+}
+
+/// The step before it in the list, if there is one that it waits for. A step of the playbook's own
+/// that says what it comes after is a branch: it waits for nothing else, and nobody waits for it
+/// who does not say so.
+fn before(steps: &[StepSpec], index: usize) -> Option<&StepSpec> {
+    let branches = |step: &StepSpec| step.word == StepWord::Run && !step.after.is_empty();
+    let trunk = || steps[..index].iter().rev().find(|step| !branches(step));
+    if branches(&steps[index]) { None } else { trunk() }
 }
 
 /// A step of the plan: the one before it in the list, and those it names itself, come first.
 fn planned(steps: &[StepSpec], index: usize) -> Step {
     let spec = &steps[index];
     let mut after: Vec<String> =
-        index.checked_sub(1).map(|before| steps[before].id.clone()).into_iter().collect();
+        before(steps, index).map(|before| before.id.clone()).into_iter().collect();
     for (id, _) in &spec.after {
         if !after.contains(id) {
             after.push(id.clone());
         }
     }
-    Step { id: spec.id.clone(), word: spec.word, after, place: spec.place.clone() }
+    Step {
+        id: spec.id.clone(),
+        word: spec.word,
+        after,
+        run: spec.run.clone(),
+        place: spec.place.clone(),
+    }
 }
 
 fn build(playbook: &Playbook, refusals: &mut Vec<Refusal>) -> Graph {
@@ -79,7 +93,7 @@ fn build(playbook: &Playbook, refusals: &mut Vec<Refusal>) -> Graph {
     let mut gates: IndexMap<&FleetName, NodeIndex> = IndexMap::new();
     for (name, fleet) in &playbook.fleets {
         let label = format!("fleet `{name}`");
-        let gate = graph.add_node(Node { fleet: name.clone(), step: None, label });
+        let gate = graph.add_node(Node { label });
         gates.insert(name, gate);
         add_steps(&mut graph, fleet, refusals);
     }
@@ -101,15 +115,14 @@ fn build(playbook: &Playbook, refusals: &mut Vec<Refusal>) -> Graph {
 
 fn add_steps(graph: &mut Graph, fleet: &FleetSpec, refusals: &mut Vec<Refusal>) {
     let mut nodes: IndexMap<&str, NodeIndex> = IndexMap::new();
-    let mut before: Option<NodeIndex> = None;
     for (index, step) in fleet.steps.iter().enumerate() {
         let label = format!("step `{}` of fleet `{}`", step.id, fleet.name);
-        let node = graph.add_node(Node { fleet: fleet.name.clone(), step: Some(index), label });
-        if let Some(before) = before {
+        let node = graph.add_node(Node { label });
+        let first = before(&fleet.steps, index).and_then(|step| nodes.get(step.id.as_str()));
+        if let Some(first) = first {
             let place = step.place.clone();
-            graph.add_edge(before, node, Edge { why: "the order of the list", place });
+            graph.add_edge(*first, node, Edge { why: "the order of the list", place });
         }
-        before = Some(node);
         if nodes.insert(&step.id, node).is_some() {
             let message = format!("fleet `{}` has two steps `{}`", fleet.name, step.id);
             let refusal = Refusal::new("two_steps", message, "give one of them another `id`");

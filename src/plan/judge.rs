@@ -6,11 +6,12 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    AgencyState, Encryption, Image, ImageId, InstallCall, KeyState, KmsKey, Login, PinnedFile,
-    ReinstallRequest, Server, VolumeId, list_some,
+    AgencyState, Encryption, HostFacts, Image, ImageId, InstallCall, KeyState, KmsKey, Login,
+    PinnedFile, ReinstallRequest, Server, VolumeId, list_some,
 };
 use crate::playbook::{
-    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, Treatment,
+    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, StepSpec,
+    Treatment,
 };
 
 use super::vault;
@@ -95,6 +96,7 @@ impl<'a> Judge<'a> {
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
         let login = request.as_ref().map(|request| &request.login);
         keep(password_comes(treatment, image, login), &mut wrong);
+        keep(checks_can_be_made(treatment, server), &mut wrong);
         let old = disk.as_ref().map(|disk| disk.key.as_deref());
         let sealed = image.and_then(|image| image.key.as_deref());
         let encryption = old.and_then(|old| keep(self.encryption(old, sealed, spec), &mut wrong));
@@ -488,6 +490,21 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// What the steps of its fleet want inserted and the server does not have.
+pub(super) fn holes(steps: &[StepSpec], server: &Server) -> Vec<Obstacle> {
+    let host = server.host();
+    let runs = steps.iter().filter_map(|step| Some((step, step.run.as_ref()?)));
+    let missing = runs.filter_map(|(step, run)| {
+        let missing = run.templates().find_map(|template| template.fill(&host).err())?;
+        Some(Obstacle {
+            code: "refleet.insert",
+            cause: format!("step `{}` cannot be filled in: {missing}", step.id),
+            help: "give the server what is missing, or take the insert out of the step".to_owned(),
+        })
+    });
+    missing.collect()
+}
+
 /// Nothing runs on it, and it is on or off. Every other state is somebody's business.
 fn at_rest(server: &Server) -> Finding<()> {
     if let Some(task) = &server.task_state {
@@ -614,6 +631,26 @@ fn password_comes(
         ),
         Some(Login::KeyPair { .. }) | None => Ok(()),
     }
+}
+
+/// What its checks insert of it is there.
+fn checks_can_be_made(treatment: &Treatment, server: &Server) -> Finding<()> {
+    let mut addresses = server.addresses.clone();
+    addresses.sort_unstable();
+    let Server { id, name, az, tags, .. } = server;
+    let host = HostFacts { id, name, az, addresses: &addresses, tags };
+    for check in &treatment.verify {
+        for template in check.templates() {
+            if let Err(missing) = template.fill(&host) {
+                return obstacle(
+                    "refleet.insert",
+                    format!("{missing}, which its check `{}` inserts: {template}", check.name()),
+                    "give it the tag or the address, or give it other checks with `overrides`",
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn key_state(state: KeyState) -> &'static str {

@@ -1,10 +1,10 @@
 //! The lines of one server and of one treatment: old → new for every option.
 
 use crate::domain::{
-    Encryption, InstallCall, Jitter, Login, Millis, RetryPolicy, ServerId, StopMode, Timestamp,
-    count, list_some,
+    Encryption, InstallCall, Jitter, Login, Millis, RetryPolicy, ServerId, StopMode, Template,
+    Timestamp, count, list_some,
 };
-use crate::playbook::Check;
+use crate::playbook::{Check, SshCheck};
 
 use super::{Disk, Plan, PlannedBackup, PlannedTreatment, Target};
 
@@ -196,6 +196,16 @@ fn check(check: &Check) -> String {
         Check::Unchanged => "unchanged".to_owned(),
         Check::Tcp { port, within } => format!("tcp {port} within {within}"),
         Check::PasswordReady { within } => format!("password_ready within {within}"),
+        Check::Http { url, status, within } => format!("http {url} → {status} within {within}"),
+        Check::Command { run, within } => {
+            let words: Vec<&str> = run.iter().map(Template::as_str).collect();
+            format!("command [{}] within {within}", words.join(", "))
+        }
+        Check::Ssh(ssh) => {
+            let SshCheck { user, run, port, within, host_key, .. } = &**ssh;
+            format!("ssh {user} port {port} `{run}` within {within}, host key {host_key}")
+        }
+        Check::StableFor { time } => format!("stable_for {time}"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{
     Address, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
     ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId, WayBack,
 };
-use crate::playbook::{Check, Limits, Pause, Spread, StepWord, StopSpec, Wait};
+use crate::playbook::{Check, Limits, Pause, RunSpec, Spread, StepWord, StopSpec, Wait};
 
 /// Version of the plan file.
 pub const PLAN_FORMAT: u32 = 1;
@@ -110,6 +110,27 @@ pub struct PlannedFleet {
     pub steps: Vec<Step>,
 }
 
+impl PlannedFleet {
+    /// The steps of the playbook's own, each with its number among all of them.
+    #[must_use]
+    pub fn own_steps(&self) -> impl DoubleEndedIterator<Item = (usize, &Step, &RunSpec)> {
+        let steps = self.steps.iter().enumerate();
+        steps.filter_map(|(number, step)| Some((number, step, step.run.as_deref()?)))
+    }
+
+    /// The number of a step among all of them.
+    #[must_use]
+    pub fn step(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+
+    /// Where a step of the loop stands among all of them.
+    #[must_use]
+    pub fn word(&self, word: StepWord) -> Option<usize> {
+        self.steps.iter().position(|step| step.word == word)
+    }
+}
+
 /// Servers of a fleet that may start together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wave {
@@ -158,6 +179,9 @@ pub struct Step {
     pub word: StepWord,
     /// Ids of the steps that come first.
     pub after: Vec<String>,
+    /// What is run; only at `run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<RunSpec>>,
     /// Where it is written; `None`: by default.
     pub place: Option<Place>,
 }

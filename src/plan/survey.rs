@@ -459,6 +459,7 @@ fn deed(action: &Action) -> String {
         | Action::ShowPassword { .. }
         | Action::ListTraces { .. }
         | Action::Probe { .. }
+        | Action::Run { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
         | Action::Backup { .. }

@@ -3,10 +3,10 @@
 //! What passes here can be lowered without asking again whether a key exists or a duration is one.
 
 use super::complaint::Complaint;
-use super::grammar::{Key, Needed, Null, Rule, Shape, Table};
 use super::insert::{self, Whole};
 use super::parse::MAX_PROBLEMS;
 use super::problem::{Code, Problem};
+use super::shape::{Key, Needed, Null, Rule, Shape, Table};
 use super::suggest::{self, shown};
 use super::{complaint, grammar};
 use crate::yaml::{Entry, Node, Span, Value};
@@ -105,7 +105,8 @@ impl Checker<'_> {
             }
             Shape::Named(shape) => self.named(*shape, node, at),
             Shape::List(item) => self.list(*item, node, at),
-            Shape::Some(item) => {
+            Shape::SomeOr(_, table) if node.entries().is_some() => self.map(table, node, at),
+            Shape::Some(item) | Shape::SomeOr(item, _) => {
                 self.some(node, at);
                 self.list(*item, node, at);
             }
@@ -143,7 +144,7 @@ impl Checker<'_> {
                 format!("`{}` is not available here", insert::name(insert)),
             )
             .label(insert::place(self.text, node, insert), "differs from server to server")
-            .help("values of a server can be inserted only into what is done for one server; here, only values of `vars`"),
+            .help("values of a server can be inserted into `run`, `undo` and `env` of a step; here, only values of `vars`"),
         );
         true
     }
@@ -257,17 +258,6 @@ impl Checker<'_> {
             return;
         }
         let name = &*entry.key.text;
-        if table.later.contains(&name) {
-            self.report(
-                Problem::error(
-                    Code::NotBuilt,
-                    format!("`{name}` is not in this version of refleet"),
-                )
-                .label(entry.key.span, "designed, but not built yet")
-                .help("remove it; nothing like it happens unless it is written"),
-            );
-            return;
-        }
         let known: Vec<&str> = table.keys.iter().map(|key| key.name).collect();
         let help = match (suggest::closest(name, known.iter().copied()), grammar::home_of(name)) {
             _ if table.name == "included"
@@ -377,16 +367,6 @@ impl Checker<'_> {
         if words.contains(&&*scalar.text) {
             return;
         }
-        if table.later.contains(&&*scalar.text) {
-            return self.report(
-                Problem::error(
-                    Code::NotBuilt,
-                    format!("`{}` is not in this version of refleet", scalar.text),
-                )
-                .label(node.span, "designed, but not built yet")
-                .help("remove it; nothing like it happens unless it is written"),
-            );
-        }
         let maps = choices(table);
         if maps.contains(&&*scalar.text) {
             return self.report(
@@ -395,7 +375,10 @@ impl Checker<'_> {
                     format!("`{}` needs more than its name", scalar.text),
                 )
                 .label(node.span, "a word here")
-                .help(format!("write it as a map: `{}: {{ … }}`", scalar.text)),
+                .help(match &*scalar.text {
+                    "run" => "write what is run: `- run: [PROGRAM, ARGUMENT]`".to_owned(),
+                    word => format!("write it as a map: `{word}: {{ … }}`"),
+                }),
             );
         }
         let known: Vec<&str> = words.iter().chain(&maps).copied().collect();
@@ -452,7 +435,7 @@ fn is_choice(table: &Table, name: &str) -> bool {
         Rule::Any | Rule::OneOf => true,
         Rule::SomeCondition => !grammar::NO_CONDITIONS.contains(&name),
         Rule::OneAction => {
-            grammar::STEP_WORDS.contains(&name) || !table.keys.iter().any(|key| key.name == name)
+            grammar::STEP_ACTIONS.contains(&name) || !table.keys.iter().any(|key| key.name == name)
         }
     }
 }
@@ -478,6 +461,7 @@ fn is_template(shape: Shape) -> bool {
         | Shape::Map(_)
         | Shape::WordOr(..)
         | Shape::TextOr(_)
+        | Shape::SomeOr(..)
         | Shape::Named(_)
         | Shape::List(_)
         | Shape::Some(_) => false,

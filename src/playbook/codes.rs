@@ -131,8 +131,6 @@ codes! {
         "`<<: *anchor` merges the keys of a map into another. It needs a map, or a list of maps.";
     UnknownKey "unknown_key" shown, "a key that does not exist":
         "A misspelt key would otherwise be ignored, and its default be used for a wipe that nobody meant.";
-    NotBuilt "not_built" shown, "designed, but not in this version":
-        "The key belongs to the language, and this version of refleet does not have it. It is refused since ignoring it would drop a safety rule or a step.";
     MissingKey "missing_key" shown, "a key that has to be there":
         "Some things are never guessed: the version of the language, the cloud, the fleets, and which servers they have.";
     WrongType "wrong_type" shown, "another kind of value":
@@ -170,7 +168,7 @@ codes! {
     UnknownVariable "unknown_variable" shown, "a variable that does not exist":
         "The variable is not in `vars`. Inserting nothing would make another name out of the one that was meant.";
     NotAvailableHere "not_available_here" shown, "a value of a single server":
-        "`host.*` differs from server to server, so it stands only in what is done for one server. `matrix.*` belongs to a feature that this version does not have.";
+        "`host.*` differs from server to server, so it stands only in what is done for one server: the arguments of `run` and `undo`, and `env`. `matrix.*` belongs to a feature that this version does not have.";
     UnknownHostValue "unknown_host_value" shown, "a value that no server has":
         "Of a server there are `host.id`, `host.name`, `host.az`, `host.ip` (its first fixed IPv4 address) and `host.tag.KEY`.";
     UnusedVariable "unused_variable" shown, "a variable that nothing uses":
@@ -225,6 +223,8 @@ codes! {
         "Both would make the same fleet.";
     TooManyParts "too_many_parts" shown, "a matrix with too many parts":
         "Each combination of values is a fleet of its own, with a canary and waves, and they go one after another. There may be 100.";
+    BadUrl "bad_url" shown, "not an address to look at":
+        "An address of `verify` is http:// or https://, a host, and what is asked for there. It has no user and no password: it is shown in plans and reports.";
     UnknownFleet "unknown_fleet" shown, "a fleet that does not exist":
         "`depends_on` names a fleet that the playbook does not have.";
     DependsOnItself "depends_on_itself" shown, "a fleet that waits for itself":
@@ -249,6 +249,8 @@ codes! {
         "Each step is made once for each server; trying again is `retry`.";
     StepOrder "step_order" shown, "steps in another order":
         "A server is compared with its plan directly before it is wiped; nothing may come between.";
+    NotARun "not_a_run" shown, "a key of `run` at another step":
+        "`undo`, `timeout`, `env`, `cwd` and `once` say how a program is run. The five steps of the loop have their own keys.";
     StepIdTaken "step_id_taken" shown, "two steps with one id":
         "`after` could mean either.";
     UnknownStep "unknown_step" shown, "a step that does not exist":
@@ -283,7 +285,6 @@ impl Code {
             | Self::BadMerge
             | Self::Blank => Nature::Text,
             Self::UnknownKey
-            | Self::NotBuilt
             | Self::MissingKey
             | Self::WrongType
             | Self::NullHere
@@ -341,10 +342,12 @@ impl Code {
             | Self::MissingStep
             | Self::RepeatedStep
             | Self::StepOrder
+            | Self::NotARun
             | Self::StepIdTaken
             | Self::UnknownStep
             | Self::SimulatorUnused
             | Self::TwoWorlds
+            | Self::BadUrl
             | Self::ExpectTooMany => Nature::Sense,
         }
     }

@@ -1,8 +1,8 @@
 //! A single value against its shape, and what there is to say if it does not fit.
 
-use super::grammar::Shape;
 use super::problem::Code;
 use super::scalars;
+use super::shape::Shape;
 use super::suggest::{self, shown};
 use crate::yaml::Scalar;
 
@@ -83,6 +83,7 @@ pub(super) fn complaint(shape: Shape, key: &str, scalar: &Scalar) -> Option<Comp
         | Shape::Named(_)
         | Shape::List(_)
         | Shape::Some(_)
+        | Shape::SomeOr(..)
         | Shape::OneOrMany(_) => None,
     }
 }
@@ -189,6 +190,7 @@ pub(super) fn wanted(shape: Shape) -> &'static str {
         | Shape::Named(_)
         | Shape::List(_)
         | Shape::Some(_)
+        | Shape::SomeOr(..)
         | Shape::OneOrMany(_) => "a text",
     }
 }

@@ -3,129 +3,7 @@
 //! Start with [`PLAYBOOK`]. The check of a text, its "did you mean" and the JSON Schema all read
 //! this table, so that they cannot disagree.
 
-/// What may stand at a place.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
-    /// Any text that is not blank.
-    Text,
-    /// A text that may have `{{ host.… }}` in it, filled in for each server.
-    #[expect(dead_code, reason = "steps and checks that take it are on their way")]
-    Template,
-    /// A text without spaces: names and ids.
-    Id,
-    /// The name of an environment variable that holds a secret.
-    EnvName,
-    /// A tag as `key=value` or `key`.
-    Tag,
-    /// A whole number from here to there.
-    Whole(u64, u64),
-    /// A number above this.
-    Above(f64),
-    /// `true` or `false`.
-    Flag,
-    /// `30s`, `5m`, `2h`.
-    Duration,
-    /// `10/s`, `300/m`.
-    Rate,
-    /// `25%`.
-    Share,
-    /// A number of servers of at least 1, or a share above 0 %.
-    Size,
-    /// A number, a text or a switch: the value of a variable.
-    Plain,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A map of these keys.
-    Map(&'static Table),
-    /// One of these words, or a map of these keys.
-    WordOr(&'static [&'static str], &'static Table),
-    /// A text, or a map of these keys.
-    TextOr(&'static Table),
-    /// A map of names that the author chooses.
-    Named(&'static Shape),
-    /// A list, which may be empty.
-    List(&'static Shape),
-    /// A list with at least one item.
-    Some(&'static Shape),
-    /// One item, or a list with at least one.
-    OneOrMany(&'static Shape),
-}
-
-/// The keys of one kind of map.
-#[derive(Debug)]
-pub(super) struct Table {
-    /// Its name in the schema.
-    pub(super) name: &'static str,
-    /// What it is, in a sentence: `a fleet`.
-    pub(super) what: &'static str,
-    /// How many of its keys there have to be.
-    pub(super) rule: Rule,
-    /// Its keys.
-    pub(super) keys: &'static [Key],
-    /// Keys that are designed and that this version does not have.
-    pub(super) later: &'static [&'static str],
-}
-
-/// How many keys a map has to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// Any number, also none.
-    Any,
-    /// At least one, since an empty condition would mean "all".
-    SomeCondition,
-    /// One, and not two: each is another choice.
-    OneOf,
-    /// One of the step words, beside `id` and `after`.
-    OneAction,
-}
-
-/// A key.
-#[derive(Debug)]
-pub(super) struct Key {
-    /// As it is written.
-    pub(super) name: &'static str,
-    /// What stands behind it.
-    pub(super) shape: Shape,
-    /// What it is for: the description in the schema.
-    pub(super) doc: &'static str,
-    /// Whether it has to be there.
-    pub(super) needed: Needed,
-    /// Whether `null` may stand there.
-    pub(super) null: Null,
-}
-
-/// Whether a key has to be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Needed {
-    /// It has.
-    Yes,
-    /// It may be missing.
-    No,
-}
-
-/// Whether `null` may stand at a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Null {
-    /// It removes an inherited value.
-    Removes,
-    /// Nothing is inherited here.
-    Refused,
-}
-
-/// A key that may be missing.
-const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, doc, needed: Needed::No, null: Null::Refused }
-}
-
-/// A key that has to be there.
-const fn needed(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, doc, needed: Needed::Yes, null: Null::Refused }
-}
-
-/// A key that is inherited from `defaults`.
-const fn inherited(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, doc, needed: Needed::No, null: Null::Removes }
-}
+use super::shape::{Key, Rule, Shape, Table, inherited, key, needed};
 
 const COUNT: Shape = Shape::Whole(1, u32::MAX as u64);
 const COUNT_OR_NONE: Shape = Shape::Whole(0, u32::MAX as u64);
@@ -173,7 +51,6 @@ pub(super) static PLAYBOOK: Table = Table {
             "What the built-in cloud is like, with `cloud: simulator`.",
         ),
     ],
-    later: &[],
 };
 
 /// A file that a playbook includes.
@@ -193,7 +70,6 @@ pub(super) static INCLUDED: Table = Table {
             "Sets of servers, each with one treatment.",
         ),
     ],
-    later: &[],
 };
 
 static GUARDS: Table = Table {
@@ -220,7 +96,6 @@ static GUARDS: Table = Table {
             "Servers that are never touched. The tag `reinstall=never` is always honoured on top.",
         ),
     ],
-    later: &[],
 };
 
 static REQUIRE: Table = Table {
@@ -235,7 +110,6 @@ static REQUIRE: Table = Table {
         ),
         key("backup", Shape::Flag, "Every server has to be backed up before it is wiped."),
     ],
-    later: &[],
 };
 
 static LIMITS: Table = Table {
@@ -260,7 +134,6 @@ static LIMITS: Table = Table {
             "Servers in one stop or start request; default 50.",
         ),
     ],
-    later: &[],
 };
 
 static API: Table = Table {
@@ -271,7 +144,6 @@ static API: Table = Table {
         key("rate", Shape::Rate, "Requests in the long run, such as 10/s or 300/m."),
         key("burst", COUNT, "Requests at once."),
     ],
-    later: &[],
 };
 
 static DEFAULTS: Table = Table {
@@ -287,7 +159,6 @@ static DEFAULTS: Table = Table {
         VERIFY_KEY,
         START_BACK_KEY,
     ],
-    later: &[],
 };
 
 pub(super) static FLEET: Table = Table {
@@ -326,7 +197,6 @@ pub(super) static FLEET: Table = Table {
             "What is done to each server; default: stop, validate, reinstall, wait, verify.",
         ),
     ],
-    later: &[],
 };
 
 const REINSTALL_KEY: Key =
@@ -357,7 +227,6 @@ static SELECTOR: Table = Table {
     what: "a selector",
     rule: Rule::SomeCondition,
     keys: &[ID_KEY, NAME_KEY, TAG_KEY, AZ_KEY],
-    later: &[],
 };
 
 static HOST: Table = Table {
@@ -381,7 +250,6 @@ static HOST: Table = Table {
             "What every server of this entry has to be; otherwise the plan is refused.",
         ),
     ],
-    later: &[],
 };
 
 static MUST_MATCH: Table = Table {
@@ -389,7 +257,6 @@ static MUST_MATCH: Table = Table {
     what: "`must_match`",
     rule: Rule::SomeCondition,
     keys: &[NAME_KEY, TAG_KEY, AZ_KEY],
-    later: &[],
 };
 
 /// Keys of an entry that are no condition on servers.
@@ -406,7 +273,6 @@ static EXCLUDE: Table = Table {
         AZ_KEY,
         key("allow_none", Shape::Flag, "It may match nothing; otherwise that is an error."),
     ],
-    later: &[],
 };
 
 const ID_KEY: Key = key("id", Shape::Id, "A server's id.");
@@ -423,7 +289,6 @@ static DEPENDS_ON: Table = Table {
         needed("fleet", Shape::Text, "The fleet that comes first."),
         key("verified", Shape::Share, "How much of it must be verified; default 100%."),
     ],
-    later: &[],
 };
 
 pub(super) static OVERRIDE: Table = Table {
@@ -439,7 +304,6 @@ pub(super) static OVERRIDE: Table = Table {
         VERIFY_KEY,
         START_BACK_KEY,
     ],
-    later: &[],
 };
 
 static REINSTALL: Table = Table {
@@ -486,7 +350,6 @@ static REINSTALL: Table = Table {
             "Allows the call for images without cloud-init where it is not documented.",
         ),
     ],
-    later: &[],
 };
 
 static BACKUP: Table = Table {
@@ -502,7 +365,6 @@ static BACKUP: Table = Table {
         key("wait", Shape::Flag, "Whether the backup is waited for before the stop; always true."),
         inherited("timeout", Shape::Duration, "The longest that a backup may take; default 4h."),
     ],
-    later: &[],
 };
 
 static SECRET: Table = Table {
@@ -518,7 +380,6 @@ static SECRET: Table = Table {
             "The command that prints it, as a list of words.",
         ),
     ],
-    later: &[],
 };
 
 static USER_DATA: Table = Table {
@@ -526,7 +387,6 @@ static USER_DATA: Table = Table {
     what: "`user_data`",
     rule: Rule::Any,
     keys: &[needed("file", Shape::Text, "The file, seen from the playbook.")],
-    later: &["template"],
 };
 
 static ENCRYPTION: Table = Table {
@@ -534,7 +394,6 @@ static ENCRYPTION: Table = Table {
     what: "`encryption`",
     rule: Rule::Any,
     keys: &[needed("kms_key", Shape::Id, "Alias (such as evs/default) or id of a KMS key.")],
-    later: &[],
 };
 
 static STRATEGY: Table = Table {
@@ -571,7 +430,6 @@ static STRATEGY: Table = Table {
             "How availability zones take turns: not at all (default), round robin, or one after another.",
         ),
     ],
-    later: &[],
 };
 
 static WAIT: Table = Table {
@@ -590,7 +448,6 @@ static WAIT: Table = Table {
             "The longest that a stop, a reinstall or a start may take; default 30m.",
         ),
     ],
-    later: &[],
 };
 
 static RETRY: Table = Table {
@@ -604,7 +461,6 @@ static RETRY: Table = Table {
         inherited("job_failed", Shape::Map(&POLICY), "The reinstall itself failed."),
         inherited("verify_failed", Shape::Map(&POLICY), "A check after the reinstall failed."),
     ],
-    later: &[],
 };
 
 static POLICY: Table = Table {
@@ -622,7 +478,6 @@ static POLICY: Table = Table {
             "Whether waits are drawn at random below their bound.",
         ),
     ],
-    later: &[],
 };
 
 /// Words of `verify`.
@@ -641,8 +496,62 @@ static CHECK: Table = Table {
             Shape::Map(&PASSWORD_READY),
             "Windows with a key pair: the new password can be fetched.",
         ),
+        key("http", Shape::Map(&HTTP), "An address answers a GET with a certain status."),
+        key(
+            "command",
+            Shape::SomeOr(&Shape::Template, &COMMAND),
+            "A program ends with 0: a list of words, without a shell.",
+        ),
+        key("ssh", Shape::Map(&SSH), "A command, run over SSH, ends with 0."),
+        key(
+            "stable_for",
+            Shape::Duration,
+            "All checks before this one pass, and go on passing for so long without a break.",
+        ),
     ],
-    later: &["ssh", "http", "command", "stable_for"],
+};
+
+static SSH: Table = Table {
+    name: "ssh",
+    what: "`ssh`",
+    rule: Rule::Any,
+    keys: &[
+        needed("user", Shape::Template, "Who logs in; never with a password."),
+        needed("run", Shape::Template, "The command, for the server's own shell: it ends with 0."),
+        key("port", Shape::Whole(1, 65535), "The port; default 22."),
+        key("within", Shape::Duration, "It may take so long; default 10m."),
+        key(
+            "key_file",
+            Shape::Text,
+            "The file of the private key, seen from the playbook; default: what the agent offers.",
+        ),
+        key(
+            "host_key",
+            Shape::Template,
+            "changed: another than before (default); any; or its fingerprint, SHA256:….",
+        ),
+    ],
+};
+
+static HTTP: Table = Table {
+    name: "http",
+    what: "`http`",
+    rule: Rule::Any,
+    keys: &[
+        needed("url", Shape::Template, "The address, http:// or https://."),
+        key("status", Shape::Whole(100, 599), "The status of the answer; default 200."),
+        key("within", Shape::Duration, "It may take so long; default 10m."),
+    ],
+};
+
+static COMMAND: Table = Table {
+    name: "command",
+    what: "`command`",
+    rule: Rule::Any,
+    keys: &[
+        needed("run", Shape::Some(&Shape::Template), "The program and its arguments."),
+        key("within", Shape::Duration, "It may take so long; default 10m."),
+    ],
 };
 
 static PASSWORD_READY: Table = Table {
@@ -650,7 +559,6 @@ static PASSWORD_READY: Table = Table {
     what: "`password_ready`",
     rule: Rule::Any,
     keys: &[key("within", Shape::Duration, "It may take so long; default 15m.")],
-    later: &[],
 };
 
 static TCP: Table = Table {
@@ -661,11 +569,14 @@ static TCP: Table = Table {
         needed("port", Shape::Whole(1, 65535), "The port."),
         key("within", Shape::Duration, "It may take so long; default 10m."),
     ],
-    later: &[],
 };
 
 /// Words of `steps`.
 pub(super) const STEP_WORDS: &[&str] = &["stop", "validate", "reinstall", "wait", "verify"];
+
+/// What a step of `steps` can be, written as a map.
+pub(super) const STEP_ACTIONS: &[&str] =
+    &["stop", "validate", "reinstall", "wait", "verify", "run"];
 
 static STEP: Table = Table {
     name: "step",
@@ -677,18 +588,31 @@ static STEP: Table = Table {
         key("reinstall", Shape::Map(&PLAIN_STEP), "Wipes and reinstalls it."),
         key("wait", Shape::Map(&PLAIN_STEP), "Watches the job, then lets the guest settle."),
         key("verify", Shape::Map(&PLAIN_STEP), "Checks the result."),
+        key(
+            "run",
+            Shape::Some(&Shape::Template),
+            "Runs a program for the server: its name and its arguments; no shell reads them.",
+        ),
+        key("undo", Shape::Some(&Shape::Template), "What takes a `run` back, as a program again."),
+        key("timeout", Shape::Duration, "Of a `run`: it is killed after so long; default 10m."),
+        key("env", Shape::Named(&Shape::Template), "Of a `run`: what it finds in its environment."),
+        key("cwd", Shape::Text, "Of a `run`: the folder it runs in, seen from the playbook's."),
+        key(
+            "once",
+            Shape::Flag,
+            "Of a `run`: if it is interrupted, the server is `unknown`, and it is not run again.",
+        ),
         key("id", Shape::Id, "The step's name, for `after`; its word where it is missing."),
         key(
             "after",
             Shape::OneOrMany(&Shape::Id),
-            "Steps of this fleet that come first, on top of the list's order.",
+            "Steps of this fleet that come first: on top of the list's order; a `run` waits for nothing else.",
         ),
     ],
-    later: &["run", "undo", "once", "env", "cwd", "timeout"],
 };
 
 static PLAIN_STEP: Table =
-    Table { name: "plain_step", what: "this step", rule: Rule::Any, keys: &[], later: &[] };
+    Table { name: "plain_step", what: "this step", rule: Rule::Any, keys: &[] };
 
 static STOP: Table = Table {
     name: "stop",
@@ -702,7 +626,6 @@ static STOP: Table = Table {
         ),
         key("force_after", Shape::Duration, "The power is cut after so long."),
     ],
-    later: &[],
 };
 
 static SIMULATOR: Table = Table {
@@ -716,7 +639,6 @@ static SIMULATOR: Table = Table {
         key("faults", Shape::Text, "none (default), throttled, flaky, chaos, or a file."),
         key("seed", Shape::Whole(0, u64::MAX), "What everything random is drawn from."),
     ],
-    later: &[],
 };
 
 /// Where a key is at home that somebody wrote elsewhere: one level too high or too low mostly.

@@ -102,8 +102,12 @@ impl<'a> Desk<'a> {
 
     /// Reads a file that the text names, and pins its hash.
     pub(super) fn read(&mut self, node: &Node) -> Option<Named> {
-        let written = owned(node)?;
-        let path = self.seat.folder.join(&written).to_string_lossy().into_owned();
+        self.read_path(node, &owned(node)?)
+    }
+
+    /// The same for a path that is not read as it is written.
+    fn read_path(&mut self, node: &Node, written: &str) -> Option<Named> {
+        let path = self.seat.folder.join(written).to_string_lossy().into_owned();
         let bytes = match self.bytes(&path) {
             Ok(bytes) => bytes,
             Err(reason) => {
@@ -151,6 +155,11 @@ impl<'a> Desk<'a> {
     /// Pins the hash of a file whose content is not looked at here.
     pub(super) fn pin(&mut self, node: &Node) -> Option<PinnedFile> {
         self.read(node).map(|named| named.file)
+    }
+
+    /// The same for a path that is not read as it is written.
+    pub(super) fn pin_path(&mut self, node: &Node, path: &str) -> Option<PinnedFile> {
+        self.read_path(node, path).map(|named| named.file)
     }
 }
 

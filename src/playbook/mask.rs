@@ -33,7 +33,9 @@ pub fn masked(text: &str) -> String {
 pub(super) fn secrets(node: &Node, found: &mut Vec<Span>) {
     for entry in node.entries().unwrap_or_default() {
         let key = entry.key.text.to_lowercase();
-        let reference = matches!(&*key, "env" | "file" | "command");
+        // A map below `env` is the environment of a step; below a secret, `env` is where it is kept.
+        let reference = matches!(&*key, "file" | "command")
+            || (key == "env" && entry.value.entries().is_none());
         if sounds_secret(&key) && key != "password_ready" {
             for inner in entry.value.entries().unwrap_or_default() {
                 let name = inner.value.scalar().is_none_or(|scalar| is_env_name(&scalar.text));
@@ -51,10 +53,19 @@ pub(super) fn secrets(node: &Node, found: &mut Vec<Span>) {
         } else if !reference {
             secrets(&entry.value, found);
         }
+        if entry.value.scalar().is_some_and(|scalar| has_login(&scalar.text)) {
+            found.push(entry.value.span);
+        }
     }
     for item in node.items().unwrap_or_default() {
         secrets(item, found);
     }
+}
+
+/// An address with a user and a password in it.
+fn has_login(text: &str) -> bool {
+    let Some((_, place)) = text.split_once("://") else { return false };
+    place.split('/').next().is_some_and(|host| host.contains('@'))
 }
 
 pub(super) fn sounds_secret(key: &str) -> bool {

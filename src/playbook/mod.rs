@@ -9,6 +9,7 @@
 //! names. It knows nothing of servers that exist.
 
 mod check;
+mod checks;
 mod codes;
 mod complaint;
 mod fleets;
@@ -25,8 +26,10 @@ mod model;
 mod parse;
 mod paths;
 mod problem;
+mod run;
 mod scalars;
 mod schema;
+mod shape;
 mod source;
 mod steps;
 mod suggest;
@@ -40,9 +43,9 @@ pub use codes::{Explanation, Nature, codes, explain};
 pub use mask::masked;
 pub use model::{
     ApiLimit, BackupSpec, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry,
-    HostLine, Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook,
-    ReinstallSpec, Share, SimulatorSpec, Size, Spread, StepSpec, StepWord, StopSpec, Strategy,
-    Treatment, Wait,
+    HostKeyRule, HostLine, Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook,
+    Program, ReinstallSpec, RunSpec, Share, SimulatorSpec, Size, Spread, SshCheck, StepSpec,
+    StepWord, StopSpec, Strategy, Treatment, Wait,
 };
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, ProblemView, Problems, Severity};

@@ -1,11 +1,15 @@
 //! What a playbook says, checked, with defaults merged in and nothing left to look up but servers.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    FleetName, Millis, Origin, PinnedFile, Place, RetryPolicies, SecretRef, StopMode, UserId,
+    FleetName, Millis, Origin, PinnedFile, Place, RetryPolicies, SecretRef, StopMode, Template,
+    UserId,
 };
 use crate::fleet::Selector;
 
@@ -513,6 +517,70 @@ pub enum Check {
         /// It may take so long.
         within: Millis,
     },
+    /// An address answers a GET with that status.
+    Http {
+        /// The address.
+        url: Template,
+        /// The status.
+        status: u16,
+        /// It may take so long.
+        within: Millis,
+    },
+    /// A program ends with 0.
+    Command {
+        /// The program and its arguments.
+        run: Vec<Template>,
+        /// It may take so long.
+        within: Millis,
+    },
+    /// A command, run over SSH, ends with 0.
+    Ssh(Box<SshCheck>),
+    /// All checks before this one pass, and the looks from outside among them go on passing for so
+    /// long without a break.
+    StableFor {
+        /// So long.
+        time: Millis,
+    },
+}
+
+/// A command that is run over SSH.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SshCheck {
+    /// Who logs in.
+    pub user: Template,
+    /// The command, for the server's own shell.
+    pub run: Template,
+    /// The port.
+    pub port: u16,
+    /// It may take so long.
+    pub within: Millis,
+    /// The file of the private key; `None`: whatever the agent and the settings of ssh offer.
+    pub key_file: Option<String>,
+    /// Which host key the server may have.
+    pub host_key: HostKeyRule,
+}
+
+/// Which host key a server may have after its reinstall.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HostKeyRule {
+    /// Another than before, if that could be seen.
+    #[default]
+    Changed,
+    /// Any: the image carries its key.
+    Any,
+    /// The one with this fingerprint.
+    Is(Template),
+}
+
+impl fmt::Display for HostKeyRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => f.write_str("changed"),
+            Self::Any => f.write_str("any"),
+            Self::Is(wanted) => wanted.fmt(f),
+        }
+    }
 }
 
 impl Check {
@@ -524,6 +592,52 @@ impl Check {
             Self::Unchanged => "unchanged",
             Self::Tcp { .. } => "tcp",
             Self::PasswordReady { .. } => "password_ready",
+            Self::Http { .. } => "http",
+            Self::Command { .. } => "command",
+            Self::Ssh(_) => "ssh",
+            Self::StableFor { .. } => "stable_for",
+        }
+    }
+
+    /// Whether it looks at the server from outside of the cloud's API.
+    #[must_use]
+    pub fn is_from_outside(&self) -> bool {
+        match self {
+            Self::Tcp { .. } | Self::Http { .. } | Self::Command { .. } | Self::Ssh(_) => true,
+            Self::Fresh | Self::Unchanged | Self::PasswordReady { .. } | Self::StableFor { .. } => {
+                false
+            }
+        }
+    }
+
+    /// How long it may take; `None`: it is decided by one look at the server.
+    #[must_use]
+    pub fn within(&self) -> Option<Millis> {
+        match self {
+            Self::Tcp { within, .. }
+            | Self::Http { within, .. }
+            | Self::Command { within, .. }
+            | Self::PasswordReady { within } => Some(*within),
+            Self::Ssh(ssh) => Some(ssh.within),
+            Self::Fresh | Self::Unchanged | Self::StableFor { .. } => None,
+        }
+    }
+
+    /// Its texts that differ from server to server.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Http { url, .. } => vec![url],
+            Self::Command { run, .. } => run.iter().collect(),
+            Self::Ssh(ssh) => match &ssh.host_key {
+                HostKeyRule::Is(wanted) => vec![&ssh.user, &ssh.run, wanted],
+                HostKeyRule::Changed | HostKeyRule::Any => vec![&ssh.user, &ssh.run],
+            },
+            Self::Fresh
+            | Self::Unchanged
+            | Self::Tcp { .. }
+            | Self::PasswordReady { .. }
+            | Self::StableFor { .. } => Vec::new(),
         }
     }
 }
@@ -544,10 +658,12 @@ pub enum StepWord {
     Wait,
     /// Check the result.
     Verify,
+    /// Run a program of the playbook's own.
+    Run,
 }
 
 impl StepWord {
-    /// All words, in the only order that they can be in.
+    /// The words that every server goes through, in the only order that they can be in.
     pub const ALL: [Self; 5] =
         [Self::Stop, Self::Validate, Self::Reinstall, Self::Wait, Self::Verify];
 
@@ -560,6 +676,7 @@ impl StepWord {
             Self::Reinstall => "reinstall",
             Self::Wait => "wait",
             Self::Verify => "verify",
+            Self::Run => "run",
         }
     }
 }
@@ -571,12 +688,66 @@ pub struct StepSpec {
     pub word: StepWord,
     /// Its id; the word where none is written.
     pub id: String,
-    /// Ids of steps of the same fleet that come first, on top of the order of the list.
+    /// Ids of steps of the same fleet that come first: on top of the order of the list, or, at a
+    /// `run`, instead of it.
     pub after: Vec<(String, Place)>,
     /// How the stop is made; only at `stop`.
     pub stop: StopSpec,
+    /// What is run; only at `run`.
+    pub run: Option<Box<RunSpec>>,
     /// Where it is written; `None`: by default.
     pub place: Option<Place>,
+}
+
+/// A step of the playbook's own: a program that is run for each server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunSpec {
+    /// What is run.
+    pub run: Program,
+    /// What takes it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Program>,
+    /// Either is killed after so long.
+    pub timeout: Millis,
+    /// The folder that both run in.
+    pub cwd: String,
+    /// What both find in their environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, Template>,
+    /// Interrupted, it is not run again: a person has to look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
+}
+
+/// A program and its arguments. No shell reads them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Program {
+    /// The program, the same for every server, and its arguments.
+    pub argv: Vec<Template>,
+    /// The program's file, if it is named by its path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PinnedFile>,
+}
+
+impl Program {
+    /// As people read it: words with spaces in quotes.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let quoted = |word: &Template| {
+            let word = word.as_str();
+            let plain = !word.is_empty() && !word.contains(char::is_whitespace);
+            if plain { word.to_owned() } else { format!("{word:?}") }
+        };
+        self.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl RunSpec {
+    /// Every text that is filled in for each server.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let undo = self.undo.iter().flat_map(|program| &program.argv);
+        self.run.argv.iter().chain(undo).chain(self.env.values())
+    }
 }
 
 impl StepSpec {
@@ -588,6 +759,7 @@ impl StepSpec {
             id: word.as_str().to_owned(),
             after: Vec::new(),
             stop: StopSpec::default(),
+            run: None,
             place: None,
         }
     }

@@ -1,6 +1,7 @@
 //! Keys of an override with dots, such as `reinstall.key_name`: what a column of a CSV file may be.
 
-use super::grammar::{Key, OVERRIDE, Shape, Table};
+use super::grammar::OVERRIDE;
+use super::shape::{Key, Shape, Table};
 
 /// Why there is no such column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,7 @@ fn below(shape: Shape) -> Option<&'static Table> {
         | Shape::Named(_)
         | Shape::List(_)
         | Shape::Some(_)
+        | Shape::SomeOr(..)
         | Shape::OneOrMany(_) => None,
     }
 }
@@ -93,9 +95,12 @@ fn is_single(shape: Shape) -> bool {
         | Shape::Word(_)
         | Shape::WordOr(..)
         | Shape::TextOr(_) => true,
-        Shape::Map(_) | Shape::Named(_) | Shape::List(_) | Shape::Some(_) | Shape::OneOrMany(_) => {
-            false
-        }
+        Shape::Map(_)
+        | Shape::Named(_)
+        | Shape::List(_)
+        | Shape::Some(_)
+        | Shape::SomeOr(..)
+        | Shape::OneOrMany(_) => false,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::grammar::{self, Needed, Null, Rule, Shape, Table};
+use super::grammar;
+use super::shape::{Needed, Null, Rule, Shape, Table};
 
 /// JSON Schema (draft 2020-12) of a playbook.
 #[must_use]
@@ -67,6 +68,9 @@ fn shape(shape: Shape, definitions: &mut Map<String, Value>) -> Value {
         }),
         Shape::List(item) => json!({ "type": "array", "items": self::shape(*item, definitions) }),
         Shape::Some(item) => some(*item, definitions),
+        Shape::SomeOr(item, table) => {
+            json!({ "anyOf": [some(*item, definitions), define(table, definitions)] })
+        }
         Shape::OneOrMany(item) => {
             json!({ "anyOf": [self::shape(*item, definitions), some(*item, definitions)] })
         }
@@ -133,7 +137,7 @@ fn object(table: &'static Table, definitions: &mut Map<String, Value>) -> Value 
             made["anyOf"] = json!(one_of(&conditions));
         }
         Rule::OneOf => made["oneOf"] = json!(one_of(&names)),
-        Rule::OneAction => made["oneOf"] = json!(one_of(grammar::STEP_WORDS)),
+        Rule::OneAction => made["oneOf"] = json!(one_of(grammar::STEP_ACTIONS)),
     }
     made
 }

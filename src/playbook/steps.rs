@@ -1,13 +1,13 @@
-//! `steps`: the five words, each once and in their order.
+//! `steps`: the five words, each once and in their order, and the playbook's own among them.
 
 use crate::yaml::{Entry, Node, Span};
 
 use super::fleets::begin;
 use super::lower::Desk;
-use super::model::{StepSpec, StepWord, StopSpec};
+use super::model::{StepSpec, StepWord};
 use super::problem::{Code, Problem};
-use super::suggest;
 use super::treatment::{one_or_many, stop, text};
+use super::{run, suggest};
 
 /// What is written, or the five words.
 pub(super) fn steps(desk: &mut Desk<'_>, node: Option<&Node>) -> Vec<StepSpec> {
@@ -27,14 +27,7 @@ pub(super) fn steps(desk: &mut Desk<'_>, node: Option<&Node>) -> Vec<StepSpec> {
 }
 
 fn default_steps() -> Vec<StepSpec> {
-    let step = |word: StepWord| StepSpec {
-        word,
-        id: word.as_str().to_owned(),
-        after: Vec::new(),
-        stop: StopSpec::default(),
-        place: None,
-    };
-    StepWord::ALL.into_iter().map(step).collect()
+    StepWord::ALL.into_iter().map(StepSpec::by_default).collect()
 }
 
 fn word(item: &Node) -> Option<(StepWord, Span)> {
@@ -42,13 +35,14 @@ fn word(item: &Node) -> Option<(StepWord, Span)> {
     if let Some(name) = text(item) {
         return Some((of(name)?, item.span));
     }
+    let of = |name: &str| of(name).or((name == "run").then_some(StepWord::Run));
     let mut words =
         item.entries()?.iter().filter_map(|entry| Some((of(&entry.key.text)?, entry.key.span)));
     let only = words.next();
     if words.next().is_some() { None } else { only }
 }
 
-fn step(desk: &Desk<'_>, item: &Node, word: StepWord, span: Span) -> StepSpec {
+fn step(desk: &mut Desk<'_>, item: &Node, word: StepWord, span: Span) -> StepSpec {
     let after = item.get("after").map(one_or_many).unwrap_or_default();
     StepSpec {
         word,
@@ -58,6 +52,7 @@ fn step(desk: &Desk<'_>, item: &Node, word: StepWord, span: Span) -> StepSpec {
             .filter_map(|node| Some((text(node)?.to_owned(), desk.place(node.span))))
             .collect(),
         stop: item.get("stop").map(stop).unwrap_or_default(),
+        run: run::run(desk, item, word),
         place: Some(desk.place(span)),
     }
 }
@@ -96,10 +91,15 @@ fn order(desk: &mut Desk<'_>, items: &[Node], found: &[(StepSpec, Span)]) {
             }
         }
     }
-    let mut pairs = found.windows(2);
+    let words: Vec<&(StepSpec, Span)> =
+        found.iter().filter(|(step, _)| step.word != StepWord::Run).collect();
+    let mut pairs = words.windows(2);
     let wrong = pairs.find_map(|pair| {
-        if let [a, b] = pair { (a.0.word > b.0.word).then_some((a, b)) } else { None }
+        if let [a, b] = pair { (a.0.word > b.0.word).then_some((*a, *b)) } else { None }
     });
+    if complete && wrong.is_none() {
+        last_look(desk, items, found);
+    }
     if let (true, Some((before, after))) = (complete, wrong) {
         desk.report(
             Problem::error(
@@ -113,6 +113,38 @@ fn order(desk: &mut Desk<'_>, items: &[Node], found: &[(StepSpec, Span)]) {
     }
 }
 
+/// `validate` stands directly before `reinstall`: no step of the playbook's own comes between, not by
+/// its place in the list and not by `after`.
+fn last_look(desk: &mut Desk<'_>, items: &[Node], found: &[(StepSpec, Span)]) {
+    let at = |word| found.iter().position(|(step, _)| step.word == word).unwrap_or_default();
+    let (validate, reinstall) = (at(StepWord::Validate), at(StepWord::Reinstall));
+    let own = |step: &StepSpec| step.word == StepWord::Run;
+    let mut between: Vec<Span> = found[validate..reinstall]
+        .iter()
+        .filter(|(step, _)| own(step))
+        .map(|(_, span)| *span)
+        .collect();
+    let is_own = |id: &str| found.iter().any(|(step, _)| own(step) && step.id == id);
+    for (item, (step, _)) in items.iter().zip(found) {
+        let waits = |name: &str| match step.word {
+            StepWord::Run => name == found[validate].0.id,
+            StepWord::Reinstall => is_own(name),
+            StepWord::Stop | StepWord::Validate | StepWord::Wait | StepWord::Verify => false,
+        };
+        let after = item.get("after").map(one_or_many).unwrap_or_default();
+        between.extend(after.iter().filter(|node| text(node).is_some_and(waits)).map(|n| n.span));
+    }
+    for span in between {
+        let message = "nothing may come between `validate` and `reinstall`";
+        desk.report(
+            Problem::error(Code::StepOrder, message)
+                .label(span, "this would")
+                .label(found[validate].1, "the last look at the server")
+                .help("put it before `validate` or after `reinstall`: each server is compared with its plan directly before it is wiped"),
+        );
+    }
+}
+
 fn why(word: StepWord) -> &'static str {
     match word {
         StepWord::Stop => "only a stopped server can be reinstalled",
@@ -120,6 +152,7 @@ fn why(word: StepWord) -> &'static str {
         StepWord::Reinstall => "there is nothing to do without it",
         StepWord::Wait => "the job has to be watched to its end",
         StepWord::Verify => "a reinstall counts only when it was checked",
+        StepWord::Run => "it is the playbook's own",
     }
 }
 
@@ -127,7 +160,8 @@ fn references(desk: &mut Desk<'_>, items: &[Node], found: &[(StepSpec, Span)]) {
     let ids: Vec<&str> = found.iter().map(|(step, _)| step.id.as_str()).collect();
     for (index, (item, (step, span))) in items.iter().zip(found).enumerate() {
         let earlier = found.iter().take(index).find(|(had, _)| had.id == step.id);
-        if let Some((_, first)) = earlier.filter(|(had, _)| had.word != step.word) {
+        let twice = |word: StepWord| word == step.word && word != StepWord::Run;
+        if let Some((_, first)) = earlier.filter(|(had, _)| !twice(had.word)) {
             let place = item.get("id").map_or(*span, |node| node.span);
             desk.report(
                 Problem::error(Code::StepIdTaken, format!("two steps have the id `{}`", step.id))

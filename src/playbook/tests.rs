@@ -205,6 +205,38 @@ fn every_place_is_a_line_of_the_file() {
 }
 
 #[test]
+fn a_step_of_the_playbooks_own_is_read_whole() {
+    let text = "version: 1\ncloud: c\nvars: { site: eu }\nfleets:\n  db:\n    hosts: [{ tag: a=b }]\n    steps:\n      \
+        - run: [./init.yaml, '{{ host.name }} in {{ site }}', a b]\n        id: demote\n        timeout: 2m\n        \
+        undo: [promote, '{{ host.ip }}']\n        env: { SITE: '{{ site }}' }\n        cwd: .\n        once: true\n      \
+        - stop\n      - validate\n      - reinstall\n      - wait\n      - verify\n      \
+        - { run: [notify], after: reinstall }\n";
+    let playbook = read(text);
+    let steps = &playbook.fleets["db"].steps;
+    let demote = steps[0].run.as_deref().unwrap();
+    assert_eq!(
+        (demote.run.shown().as_str(), demote.undo.as_ref().unwrap().shown().as_str()),
+        ("./init.yaml \"{{ host.name }} in eu\" \"a b\"", "promote \"{{ host.ip }}\"")
+    );
+    assert_eq!(
+        (steps[0].word, demote.timeout, demote.once),
+        (StepWord::Run, Millis::mins(2), true)
+    );
+    assert_eq!(demote.env["SITE"].as_str(), "eu");
+    assert_eq!(demote.cwd, "ops");
+    // Named by its path, and so pinned; the other is looked for in PATH.
+    assert_eq!(demote.run.file.as_ref().unwrap().path, "ops/init.yaml");
+    assert_eq!(playbook.files, [demote.run.file.clone().unwrap()]);
+    assert_eq!(demote.undo.as_ref().unwrap().file, None);
+    let notify = steps[6].run.as_deref().unwrap();
+    assert_eq!((steps[6].id.as_str(), steps[6].after[0].0.as_str()), ("run", "reinstall"));
+    assert_eq!(
+        (notify.timeout, notify.once, notify.cwd.as_str()),
+        (Millis::mins(10), false, "ops")
+    );
+}
+
+#[test]
 fn rates_and_limits_are_read() {
     let limits = read(
         "version: 1\ncloud: c\nlimits: { api: { rate: 2000/s, burst: 500 }, reinstalls: 1000, per_az: 7, stop_batch: 1000 }\nfleets: { w: { hosts: [{ id: a }] } }\n",

@@ -3,14 +3,15 @@
 //! Everything here was checked against the grammar. A value that does not fit was told already and
 //! is left out, so that the other problems of the file still come to light.
 
-use crate::domain::{Jitter, Millis, SecretRef, SecretSource, StopMode};
+use crate::domain::{Jitter, SecretRef, SecretSource, StopMode};
 use crate::yaml::{Node, Scalar, Value};
 
+use super::checks;
 use super::lower::Desk;
 use super::merge::{
-    BackupPatch, CheckItem, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
+    BackupPatch, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
 };
-use super::model::{Check, EncryptionSpec, ImageChoice, Leave, License, Pause, Spread, StopSpec};
+use super::model::{EncryptionSpec, ImageChoice, Leave, License, Pause, Spread, StopSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
 
@@ -61,7 +62,7 @@ pub(super) fn patch(desk: &mut Desk<'_>, layer: &Node) -> Patch {
         timeout: field(wait, "timeout", |node| scalars::duration(text(node)?)),
         retry: retry(layer.get("retry")),
         verify: field(Some(layer), "verify", |node| {
-            Some(node.items()?.iter().filter_map(check).collect())
+            Some(node.items()?.iter().filter_map(|item| checks::check(desk, item)).collect())
         }),
         start_back: field(Some(layer), "start_back", |node| scalars::flag(text(node)?)),
     }
@@ -165,34 +166,6 @@ fn policy(map: Option<&Node>) -> PolicyPatch {
             _ => None,
         }),
     }
-}
-
-/// How long a port may take where the check does not say: a first boot with cloud-init.
-const WITHIN: Millis = Millis::mins(10);
-
-/// How long the password of a Windows server may take: five to ten minutes are usual after a start
-/// (`ecs.md`, section 10).
-const INJECTED: Millis = Millis::mins(15);
-
-fn check(node: &Node) -> Option<CheckItem> {
-    let check = match text(node) {
-        Some("defaults") => return Some(CheckItem::Inherited),
-        Some("fresh") => Check::Fresh,
-        Some("unchanged") => Check::Unchanged,
-        _ => match (node.get("tcp"), node.get("password_ready")) {
-            (Some(tcp), _) => {
-                let port = u16::try_from(number(tcp.get("port")?)?).ok()?;
-                Check::Tcp { port, within: within(tcp, WITHIN)? }
-            }
-            (None, Some(ready)) => Check::PasswordReady { within: within(ready, INJECTED)? },
-            (None, None) => return None,
-        },
-    };
-    Some(CheckItem::Check(check))
-}
-
-fn within(check: &Node, usual: Millis) -> Option<Millis> {
-    check.get("within").map_or(Some(usual), |within| scalars::duration(text(within)?))
 }
 
 /// Reads the key `strategy` of a fleet or of `defaults`.

@@ -9,7 +9,7 @@ use crate::domain::{Jitter, PinnedFile, Place, RetryPolicies, RetryPolicy};
 
 use super::model::{
     Check, EncryptionSpec, FleetSpec, ImageChoice, Leave, License, LoginSpec, Pause, ReinstallSpec,
-    Size, Spread, Strategy, Treatment, Wait,
+    Size, Spread, SshCheck, Strategy, Treatment, Wait,
 };
 use super::written::Decided;
 
@@ -200,5 +200,18 @@ fn check(check: &Check) -> String {
         Check::Fresh | Check::Unchanged => check.name().to_owned(),
         Check::Tcp { port, within } => format!("tcp: {{ port: {port}, within: {within} }}"),
         Check::PasswordReady { within } => format!("password_ready: {{ within: {within} }}"),
+        Check::Http { url, status, within } => {
+            format!("http: {{ url: {url}, status: {status}, within: {within} }}")
+        }
+        Check::Command { run, within } => {
+            format!("command: {} within {within}", list(run.iter().map(ToString::to_string)))
+        }
+        Check::Ssh(ssh) => {
+            let SshCheck { user, run, port, within, host_key, .. } = &**ssh;
+            format!(
+                "ssh: {{ user: {user}, run: {run}, port: {port}, within: {within}, host_key: {host_key} }}"
+            )
+        }
+        Check::StableFor { time } => format!("stable_for: {time}"),
     }
 }

@@ -8,9 +8,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::lines::{step_end_text, step_text};
 use crate::domain::{
     CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause,
-    Phase, Record, ServerId, Steering, Time, Timestamp, Verdict,
+    Phase, Record, ServerId, Steering, StepEnd, Time, Timestamp, Verdict,
 };
 
 /// What a look after a lost answer came to.
@@ -45,12 +46,22 @@ pub struct ServerState {
     pub warnings: Vec<String>,
     /// Lost answers that were looked up.
     pub doubts: Vec<Doubt>,
+    /// Steps of the playbook's own that were taken back, in that order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<String>,
     /// Where it was before it was stopped: there it goes back to if the stop is refused.
     #[serde(skip)]
     before_stop: Phase,
 }
 
 impl ServerState {
+    /// Something was odd; once is enough.
+    fn warn(&mut self, warning: &str) {
+        if !self.warnings.iter().any(|known| known == warning) {
+            self.warnings.push(warning.to_owned());
+        }
+    }
+
     fn go(&mut self, phase: Phase, at: Time) {
         self.note = None;
         if self.phase != phase {
@@ -80,6 +91,17 @@ impl ServerState {
                 }
                 self.note = Some(format!("the reinstall job failed ({code}: {reason})"));
             }
+        }
+    }
+
+    /// A step that failed is told with the server's end; an undo that failed, nowhere else.
+    fn end_step(&mut self, (step, undo): (&str, bool), end: StepEnd, detail: &str) {
+        self.note = None;
+        if undo && end == StepEnd::Done {
+            self.undone.push(step.to_owned());
+        } else if undo {
+            let how = step_end_text(end, detail);
+            self.warnings.push(format!("{} {how}", step_text(step, undo)));
         }
     }
 
@@ -137,6 +159,7 @@ impl Fold {
     }
 
     /// One more record.
+    #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     pub fn apply(&mut self, record: &Record) {
         self.seq = record.seq;
         self.at = record.at;
@@ -144,11 +167,7 @@ impl Fold {
         match &record.event {
             Event::RunStarted { outline } => self.start(outline, record.wall),
             Event::PreflightRefused { reasons } => self.refusals.clone_from(reasons),
-            Event::Closing { cause } => {
-                self.cause = Some(cause.clone());
-                self.pausing = None;
-                self.held.clear();
-            }
+            Event::Closing { cause } => self.close(cause),
             Event::Pausing { cause } => self.pausing = Some((record.seq, cause.clone())),
             Event::Paused { cause } => self.paused = Some(cause.clone()),
             Event::Resumed => self.unpause(),
@@ -177,12 +196,15 @@ impl Fold {
             }
             Event::Stopped { servers } => self.go(servers, Phase::Stopped),
             Event::Validated { servers, .. } => self.go(servers, Phase::Validated),
-            Event::Settled { servers } => self.go(servers, Phase::Verifying),
+            Event::Settled { servers } | Event::StepsLeft { servers, .. } => {
+                self.go(servers, Phase::Verifying);
+            }
             Event::StartedBack { servers } => self.started_back(servers),
             Event::PreflightPassed { .. }
             | Event::WaveClosed { .. }
             | Event::Started { .. }
             | Event::BackedUp { .. }
+            | Event::HostKeySeen { .. }
             | Event::Passed { .. }
             | Event::RateCut { .. }
             | Event::Steered { .. } => {}
@@ -195,6 +217,7 @@ impl Fold {
             Event::JobEnded { server, end, .. } => {
                 self.one(server, |server, at| server.end_job(end, at));
             }
+            Event::Probed { server, warning, .. } => self.probed(server, warning.as_deref()),
             Event::CheckFailed { server, check, detail, .. } => self.one(server, |server, _| {
                 server.note = Some(format!("check `{check}`: {detail}"));
             }),
@@ -203,9 +226,43 @@ impl Fold {
                 server.failure.clone_from(failure);
                 server.warnings.extend(warnings.iter().cloned());
             }),
+            event @ (Event::StepStarted { .. }
+            | Event::StepEnded { .. }
+            | Event::NotUndone { .. }) => self.step(event),
             Event::NotStartedBack { server, detail } => self.one(server, |server, _| {
                 server.warnings.push(format!("stays off, could not be started back: {detail}"));
             }),
+        }
+    }
+
+    /// A check passed, and something was odd all the same.
+    fn probed(&mut self, server: &ServerId, warning: Option<&str>) {
+        if let Some(warning) = warning {
+            self.one(server, |server, _| server.warn(warning));
+        }
+    }
+
+    fn close(&mut self, cause: &CloseCause) {
+        self.cause = Some(cause.clone());
+        self.pausing = None;
+        self.held.clear();
+    }
+
+    /// What becomes of the playbook's own steps.
+    fn step(&mut self, event: &Event) {
+        if let Event::StepStarted { server, step, undo, .. } = event {
+            self.one(server, |server, at| {
+                if server.phase == Phase::Pending && !undo {
+                    server.go(Phase::Stopping, at);
+                }
+                server.note = Some(format!("{} runs", step_text(step, *undo)));
+            });
+        } else if let Event::StepEnded { server, step, undo, end, detail, .. } = event {
+            self.one(server, |server, _| server.end_step((step, *undo), *end, detail));
+        } else if let Event::NotUndone { server, step, detail } = event {
+            self.one(server, |server, _| {
+                server.warnings.push(format!("the step `{step}` is not taken back: {detail}"));
+            });
         }
     }
 
@@ -275,6 +332,7 @@ impl Fold {
                     failure: None,
                     warnings: Vec::new(),
                     doubts: Vec::new(),
+                    undone: Vec::new(),
                     before_stop: Phase::Pending,
                 };
                 self.servers.insert(target.id.clone(), state);

@@ -1,8 +1,8 @@
 //! Records as lines for people, shared by whoever shows a run while it goes.
 
 use crate::domain::{
-    Asker, CloseCause, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause, Phase, Record,
-    ServerId, Steering, Verdict, count, list_some,
+    Asker, CloseCause, Deed, Ending, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause,
+    Phase, Record, ServerId, Steering, StepEnd, Verdict, count, list_some,
 };
 
 use super::Fold;
@@ -31,11 +31,11 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::WaveOpened { .. } | Event::WaveClosed { .. } | Event::Held { .. } => {
             return pace_line(fold, record);
         }
+        Event::Probed { .. } | Event::CheckFailed { .. } => return check_line(fold, record),
         Event::Steered { steering, by } => (Notice, steered_text(*steering, by.as_ref())),
         Event::Pausing { cause } => (Notice, pausing_line(fold, cause)),
         Event::Lost { deed, servers, detail, .. } => {
-            let what = format!("the answer to the {deed} was lost ({detail})");
-            (Notice, format!("{}: {what}; looking before anything else", names(fold, servers)))
+            (Notice, lost_text(fold, *deed, servers, detail))
         }
         Event::Refused { deed, servers, detail, .. } => {
             (Notice, format!("{}: the {deed} was refused: {detail}", names(fold, servers)))
@@ -49,24 +49,20 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         }
         Event::JobEnded { server, end: JobEnd::Failed { code, reason, retry_at, .. }, .. } => {
             let then = retry_at.map_or(String::new(), |at| format!("; again at {at}"));
-            let what = format!("the reinstall job failed: {code}: {reason}{then}");
-            (Notice, format!("{}: {what}", fold.name_of(server)))
+            (Notice, job_text(fold, server, &format!("{code}: {reason}{then}")))
         }
-        Event::CheckFailed { server, check, detail, .. } => {
-            (Detail, format!("{}: check `{check}`: {detail}", fold.name_of(server)))
+        event @ (Event::StepStarted { .. } | Event::StepEnded { .. } | Event::NotUndone { .. }) => {
+            step_line(fold, event)?
         }
-        Event::Ended { server, ending, failure: None, .. } => {
-            (Detail, format!("{}: {ending}", fold.name_of(server)))
-        }
-        Event::Ended { server, ending, failure: Some(failure), .. } => {
-            (Notice, format!("{}: {ending}: {}", fold.name_of(server), failure_text(failure)))
+        Event::Ended { server, ending, failure, .. } => {
+            ended_line(&fold.name_of(server), *ending, failure.as_ref())
         }
         Event::StartedBack { servers } => {
             (Detail, format!("{}: started back, not wiped", names(fold, servers)))
         }
         Event::NotStartedBack { server, detail } => {
-            let what = "stays off, could not be started back";
-            (Notice, format!("{}: {what}: {detail}", fold.name_of(server)))
+            let name = fold.name_of(server);
+            (Notice, format!("{name}: stays off, could not be started back: {detail}"))
         }
         Event::RateCut { per_minute } => {
             (Notice, format!("the cloud throttles: down to {per_minute} requests a minute"))
@@ -90,9 +86,30 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         | Event::Stopped { .. }
         | Event::Validated { .. }
         | Event::Settled { .. }
+        | Event::HostKeySeen { .. }
+        | Event::StepsLeft { .. }
         | Event::Passed { .. } => return None,
     };
     Some((weight, text))
+}
+
+/// What checks came to.
+fn check_line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
+    if let Event::Probed { server, check, evidence, .. } = &record.event {
+        let passed = probed_text(check, evidence.as_deref());
+        Some((Detail, format!("{}: {passed}", fold.name_of(server))))
+    } else if let Event::CheckFailed { server, check, detail, .. } = &record.event {
+        Some((Detail, format!("{}: check `{check}`: {detail}", fold.name_of(server))))
+    } else {
+        None
+    }
+}
+
+fn ended_line(name: &str, ending: Ending, failure: Option<&Failure>) -> (Weight, String) {
+    match failure {
+        None => (Detail, format!("{name}: {ending}")),
+        Some(failure) => (Notice, format!("{name}: {ending}: {}", failure_text(failure))),
+    }
 }
 
 /// How the fleets get on.
@@ -115,6 +132,31 @@ fn refused_text(reasons: &[String]) -> String {
     format!("nothing was touched, the preflight refused: {}", list_some(reasons, 5))
 }
 
+fn lost_text(fold: &Fold, deed: Deed, servers: &[ServerId], detail: &str) -> String {
+    let names = names(fold, servers);
+    format!("{names}: the answer to the {deed} was lost ({detail}); looking before anything else")
+}
+
+fn job_text(fold: &Fold, server: &ServerId, why: &str) -> String {
+    format!("{}: the reinstall job failed: {why}", fold.name_of(server))
+}
+
+/// What becomes of the playbook's own steps.
+fn step_line(fold: &Fold, event: &Event) -> Option<(Weight, String)> {
+    if let Event::StepStarted { server, step, undo, .. } = event {
+        Some((Detail, format!("{}: {} begins", fold.name_of(server), step_text(step, *undo))))
+    } else if let Event::StepEnded { server, step, undo, end, detail, .. } = event {
+        let weight = if *end == StepEnd::Done { Detail } else { Notice };
+        let (name, what) = (fold.name_of(server), step_text(step, *undo));
+        Some((weight, format!("{name}: {what} {}", step_end_text(*end, detail))))
+    } else if let Event::NotUndone { server, step, detail } = event {
+        let what = format!("the step `{step}` is not taken back");
+        Some((Notice, format!("{}: {what}: {detail}", fold.name_of(server))))
+    } else {
+        None
+    }
+}
+
 fn start_text(fold: &Fold, outline: &Outline) -> String {
     let plan = outline.plan.as_str();
     let servers = count(fold.servers.len(), "server");
@@ -133,6 +175,28 @@ fn wave_text(fold: &Fold, fleet: &FleetName, wave: u32) -> String {
 fn names(fold: &Fold, servers: &[ServerId]) -> String {
     let names: Vec<String> = servers.iter().map(|server| fold.name_of(server)).collect();
     list_some(&names, 3)
+}
+
+/// A check from outside that passed, and what it saw.
+pub(super) fn probed_text(check: &str, evidence: Option<&str>) -> String {
+    let seen = evidence.map_or_else(String::new, |seen| format!(": {seen}"));
+    format!("check `{check}` passed{seen}")
+}
+
+/// A step of the playbook's own, or taking it back.
+pub(super) fn step_text(step: &str, undo: bool) -> String {
+    if undo { format!("the undo of step `{step}`") } else { format!("the step `{step}`") }
+}
+
+/// How a step ended, with what its program said last.
+pub(super) fn step_end_text(end: StepEnd, detail: &str) -> String {
+    let how = match end {
+        StepEnd::Done => return "is done".to_owned(),
+        StepEnd::Failed => "failed",
+        StepEnd::TimedOut => "took too long, and was killed",
+        StepEnd::NotStarted => "could not be started",
+    };
+    if detail.is_empty() { how.to_owned() } else { format!("{how}: {detail}") }
 }
 
 /// What a look came to, behind "the reinstall".

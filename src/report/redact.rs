@@ -50,6 +50,7 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         | Event::Stopped { servers }
         | Event::Validated { servers, .. }
         | Event::Settled { servers }
+        | Event::StepsLeft { servers, .. }
         | Event::Passed { servers }
         | Event::StartedBack { servers } => {
             servers.retain(|other| other == server);
@@ -58,8 +59,13 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         Event::Resolved { server: other, .. }
         | Event::BackedUp { server: other, .. }
         | Event::JobEnded { server: other, .. }
+        | Event::HostKeySeen { server: other, .. }
+        | Event::Probed { server: other, .. }
         | Event::CheckFailed { server: other, .. }
         | Event::Ended { server: other, .. }
+        | Event::StepStarted { server: other, .. }
+        | Event::StepEnded { server: other, .. }
+        | Event::NotUndone { server: other, .. }
         | Event::NotStartedBack { server: other, .. } => other == server,
         Event::PreflightPassed { .. }
         | Event::PreflightRefused { .. }

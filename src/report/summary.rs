@@ -89,6 +89,9 @@ pub struct Summary {
     pub cleared: Vec<Named>,
     /// What was odd.
     pub warnings: Vec<Named>,
+    /// Servers that were not wiped, and whose own steps of the playbook were taken back: which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<Named>,
     /// Why the preflight refused.
     pub refusals: Vec<String>,
 }
@@ -122,6 +125,7 @@ impl From<&Fold> for Summary {
             unknown: doubts(fold, |verdict| *verdict == Verdict::Unknown),
             cleared: doubts(fold, |verdict| *verdict != Verdict::Unknown),
             warnings: warnings(fold),
+            undone: undone(fold),
             refusals: fold.refusals.clone(),
         }
     }
@@ -194,6 +198,11 @@ fn warnings(fold: &Fold) -> Vec<Named> {
         server.warnings.iter().map(move |warning| named(server, warning.clone()))
     });
     warnings.collect()
+}
+
+fn undone(fold: &Fold) -> Vec<Named> {
+    let undone = fold.servers.values().filter(|server| !server.undone.is_empty());
+    undone.map(|server| named(server, server.undone.join(", "))).collect()
 }
 
 fn named(server: &ServerState, detail: String) -> Named {

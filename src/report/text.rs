@@ -90,6 +90,7 @@ impl Summary {
         write_list(out, "Nobody can say what came of these", &some(&self.unknown, usize::MAX))?;
         write_list(out, "Lost answers that a look cleared up", &some(&self.cleared, shown))?;
         write_list(out, "Warnings", &some(&self.warnings, shown))?;
+        write_list(out, "Steps taken back; these were not wiped", &some(&self.undone, shown))?;
         if !self.finished {
             let begun = self.in_flight.iter().map(|(phase, n)| format!("{n} {phase}"));
             let begun = begun.collect::<Vec<_>>().join(", ");

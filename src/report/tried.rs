@@ -6,7 +6,7 @@ use crate::domain::{
     Deed, Event, JobEnd, JobId, Millis, PauseCause, Record, Seen, Timestamp, Verdict,
 };
 
-use super::lines::verdict_text;
+use super::lines::{probed_text, step_end_text, step_text, verdict_text};
 
 /// Something that was done or seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,6 +107,22 @@ fn text(event: &Event) -> Option<String> {
         Event::Validated { .. } => "compared with its plan: still the same server".to_owned(),
         Event::JobEnded { end, took, .. } => end_text(end, *took),
         Event::Settled { .. } => "its first boot was waited for".to_owned(),
+        Event::HostKeySeen { fingerprint: Some(seen), .. } => format!("its host key was {seen}"),
+        Event::HostKeySeen { fingerprint: None, detail, .. } => {
+            let why = detail.as_deref().unwrap_or("no reason was told");
+            format!("its host key could not be seen: {why}")
+        }
+        Event::Probed { check, evidence, .. } => probed_text(check, evidence.as_deref()),
+        Event::StepsLeft { .. } => "waited for steps of the playbook's own".to_owned(),
+        Event::StepStarted { step, attempt, undo, .. } => {
+            format!("{}: started (attempt {attempt})", step_text(step, *undo))
+        }
+        Event::StepEnded { step, undo, end, detail, .. } => {
+            format!("{}: {}", step_text(step, *undo), step_end_text(*end, detail))
+        }
+        Event::NotUndone { step, detail, .. } => {
+            format!("the step `{step}` is not taken back: {detail}")
+        }
         Event::CheckFailed { check, detail, .. } => format!("check `{check}` failed: {detail}"),
         Event::Passed { .. } => "every check passed".to_owned(),
         Event::Ended { ending, .. } => format!("ended: {ending}"),

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::cloud::Cloud;
-use crate::domain::{Action, CallId, Command, Fault, FaultClass, ProbeSpec, Reply, ServerId};
+use crate::domain::{
+    Action, CallId, Command, Fault, FaultClass, ProbeSpec, Reply, ServerId, StepCall,
+};
 
-/// A look that is under way.
+/// Something that is under way.
 pub type ProbeFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// Looks at servers from outside the cloud's API. In a rehearsal it is the simulated world that
@@ -21,12 +23,27 @@ pub trait Prober: Send + Sync {
     fn probe(&self, server: &ServerId, spec: &ProbeSpec) -> ProbeFuture;
 }
 
+/// Runs the playbook's own steps. In a rehearsal nobody does (`safety.md`, S20).
+pub trait Runner: Send + Sync {
+    /// One program, from its start to its end. Dropped, it is killed.
+    fn run(&self, server: &ServerId, call: &StepCall) -> ProbeFuture;
+}
+
+/// What a run does outside of the cloud's API, handed in.
+#[derive(Clone)]
+pub struct Outside {
+    /// Who looks at servers.
+    pub prober: Arc<dyn Prober>,
+    /// Who runs the playbook's own steps.
+    pub runner: Arc<dyn Runner>,
+}
+
 /// The most replies that are handled before their records go to the disk together.
 const TOGETHER: usize = 1_024;
 
 pub(super) struct Calls<C> {
     cloud: Arc<C>,
-    prober: Arc<dyn Prober>,
+    outside: Outside,
     tasks: JoinSet<Reply>,
     asked: BTreeMap<Id, Asked>,
 }
@@ -37,8 +54,8 @@ struct Asked {
 }
 
 impl<C: Cloud + 'static> Calls<C> {
-    pub(super) fn new(cloud: Arc<C>, prober: Arc<dyn Prober>) -> Self {
-        Self { cloud, prober, tasks: JoinSet::new(), asked: BTreeMap::new() }
+    pub(super) fn new(cloud: Arc<C>, outside: Outside) -> Self {
+        Self { cloud, outside, tasks: JoinSet::new(), asked: BTreeMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,7 +65,9 @@ impl<C: Cloud + 'static> Calls<C> {
     pub(super) fn start(&mut self, command: Command) {
         let asked = Asked { call: command.call, repeatable: command.action.is_repeatable() };
         let task = if let Action::Probe { server, spec } = &command.action {
-            self.tasks.spawn(self.prober.probe(server, spec))
+            self.tasks.spawn(self.outside.prober.probe(server, spec))
+        } else if let Action::Run { server, call } = &command.action {
+            self.tasks.spawn(self.outside.runner.run(server, call))
         } else {
             let cloud = Arc::clone(&self.cloud);
             self.tasks.spawn(async move { cloud.call(command.action).await })

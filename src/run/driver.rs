@@ -15,7 +15,7 @@ use crate::journal::Journal;
 use crate::report::Reporters;
 
 use super::calls::Calls;
-use super::{Clock, Prober, RunError, Signal};
+use super::{Clock, Outside, RunError, Signal};
 
 /// Who decides: the engine, or a script in a test.
 pub trait Decider: Send {
@@ -71,11 +71,11 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
     /// All that a run needs from the world. Reporters are added with [`Driver::telling`] and
     /// signals with [`Driver::heeding`].
     #[must_use]
-    pub fn new(decider: D, journal: J, clock: K, cloud: Arc<C>, prober: Arc<dyn Prober>) -> Self {
+    pub fn new(decider: D, journal: J, clock: K, cloud: Arc<C>, outside: Outside) -> Self {
         let (_, nobody) = mpsc::channel(1);
         Self {
             decider,
-            calls: Calls::new(cloud, prober),
+            calls: Calls::new(cloud, outside),
             journal,
             clock,
             reporters: Reporters::new(),
@@ -225,16 +225,17 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use std::collections::{BTreeMap, VecDeque};
     use std::sync::{Mutex, PoisonError};
 
     use crate::domain::{
         Answer, Asker, Encryption, Event, InstallCall, JobId, Login, ProbeReport, ProbeSpec,
-        ReinstallRequest, Request, ServerId, Steering, StopMode, Timestamp,
+        ReinstallRequest, Request, ServerId, Steering, StepCall, StepEnd, StepReport, StopMode,
+        Timestamp,
     };
     use crate::journal::{self, MemoryJournal};
     use crate::report::{self, Reporter};
-    use crate::run::{ProbeFuture, RealClock};
+    use crate::run::{ProbeFuture, Prober, RealClock, Runner};
 
     use super::*;
 
@@ -344,8 +345,21 @@ mod tests {
     impl Prober for World {
         fn probe(&self, server: &ServerId, _: &ProbeSpec) -> ProbeFuture {
             self.notes.add(format!("probed {server}"));
-            Box::pin(async { Ok(Answer::Probe(ProbeReport::Passed)) })
+            Box::pin(async { Ok(Answer::Probe(ProbeReport::passed())) })
         }
+    }
+
+    impl Runner for World {
+        fn run(&self, server: &ServerId, call: &StepCall) -> ProbeFuture {
+            self.notes.add(format!("ran {} for {server}", call.step));
+            let report = StepReport { end: StepEnd::Done, detail: String::new() };
+            Box::pin(async { Ok(Answer::Ran(report)) })
+        }
+    }
+
+    fn outside(notes: &Notes) -> Outside {
+        let world = Arc::new(World { notes: notes.clone() });
+        Outside { prober: Arc::<World>::clone(&world), runner: world }
     }
 
     struct Screen {
@@ -385,13 +399,13 @@ mod tests {
                 clock: Arc::clone(&clock),
             };
             let world = Arc::new(World { notes: notes.clone() });
-            let prober: Arc<dyn Prober> = Arc::new(World { notes: notes.clone() });
+            let outside = outside(&notes);
             let screen = Screen { notes: notes.clone(), works: self.screen };
             let (sender, signals) = mpsc::channel(8);
             for _ in 0..self.signals {
                 sender.send(Signal::Interrupt).await.unwrap();
             }
-            let driver = Driver::new(script, journal, clock, world, prober)
+            let driver = Driver::new(script, journal, clock, world, outside)
                 .telling(Reporters::new().with("screen", screen))
                 .heeding(signals);
             (driver.run(Input::Begin).await, notes.all())
@@ -573,6 +587,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn steps_go_to_the_runner() {
+        let call = StepCall {
+            step: "drain".to_owned(),
+            argv: vec!["drain".to_owned()],
+            file: None,
+            cwd: ".".to_owned(),
+            env: BTreeMap::new(),
+            timeout: Millis::mins(1),
+            undo: false,
+        };
+        let step = Action::Run { server: "a".into(), call: Box::new(call) };
+        let (result, notes) =
+            Setup::new(vec![turn(&[], vec![step]), turn(&[], vec![])]).run().await;
+        assert!(result.is_ok());
+        assert_eq!(notes, ["Begin", "ran drain for a", "good reply to call 1"]);
+    }
+
+    #[tokio::test]
     async fn a_call_that_breaks_is_in_doubt_if_it_may_have_changed_something() {
         let start = Action::Start { servers: vec!["a".into()] };
         for (action, want) in [(start, "Lost"), (Action::ShowQuota, "Transient")] {
@@ -599,8 +631,8 @@ mod tests {
         let script = Script { turns: VecDeque::new(), notes: notes.clone() };
         let clock = RealClock::start(Timestamp(0), Time(0), 1);
         let world = Arc::new(World { notes: notes.clone() });
-        let prober: Arc<dyn Prober> = Arc::new(World { notes });
-        let driver = Driver::new(script, MemoryJournal::new(), clock, world, prober);
+        let outside = outside(&notes);
+        let driver = Driver::new(script, MemoryJournal::new(), clock, world, outside);
         is_send(driver.run(Input::Begin));
     }
 }

@@ -13,7 +13,7 @@ mod error;
 mod signals;
 mod survey;
 
-pub use calls::{ProbeFuture, Prober};
+pub use calls::{Outside, ProbeFuture, Prober, Runner};
 pub use clock::{Clock, RealClock};
 pub use driver::{Decider, Driver, Ended};
 pub use error::{RunError, SurveyError};

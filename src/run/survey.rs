@@ -140,6 +140,7 @@ fn describe(action: &Action) -> String {
         }
         Action::ListTraces { server, .. } => format!("list the audit log of server {server}"),
         Action::Probe { server, .. } => format!("probe server {server}"),
+        Action::Run { server, call } => format!("run step {} of server {server}", call.step),
     }
 }
 

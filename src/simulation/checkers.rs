@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    Action, Deed, Ending, Event, Fault, FleetName, Millis, Record, ServerId, Time, Verdict,
+    Action, Answer, CallId, Deed, Ending, Event, Fault, FleetName, Millis, ProbeReport, ProbeSpec,
+    Record, Reply, ServerId, Time, Verdict,
 };
 use crate::engine::Engine;
 use crate::plan::{CheckedPlan, Need, protection};
+use crate::playbook::Check;
 use crate::simulator::Meddling;
 
 use super::gates::Gates;
 use super::scenario::Scenario;
+use super::steps::StepWatch;
 
 /// The properties, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,12 +49,20 @@ pub enum Checker {
     GivenBack,
     /// What is called verified was reinstalled.
     Honest,
+    /// What is called verified passed every check from outside after its wipe, and held as long as
+    /// it had to.
+    Seen,
     /// Who is shut out sends nothing more, and no server is given up for it.
     ShutOut,
     /// Nothing goes past a gate without an approval, and nothing begins in a run that is to pause.
     Gated,
     /// Nothing that a careful client never does.
     Careful,
+    /// The playbook's own steps: none before what it comes after, none twice that must not be, and
+    /// what waits for them waits.
+    Steps,
+    /// Steps of servers that were not wiped are taken back, the last one first.
+    TakenBack,
     /// The run comes to its end.
     Progress,
 }
@@ -97,11 +108,17 @@ pub(super) struct Watchers {
     lost_canary: Option<ServerId>,
     /// Only this one looks; `None`: all do.
     only: Option<Checker>,
+    /// What looks from outside saw last, for each server and each thing that was looked at.
+    seen: BTreeMap<ServerId, Vec<(ProbeSpec, Sight)>>,
+    /// Looks from outside that are under way.
+    looking: BTreeMap<CallId, (ServerId, ProbeSpec)>,
     /// The code with which this process was shut out.
     shut_out: Option<String>,
     /// Every such code that any process heard.
     shut_out_by: BTreeSet<String>,
     gates: Gates,
+    /// The playbook's own steps.
+    steps: StepWatch,
     appends: u64,
     now: Time,
 }
@@ -131,9 +148,12 @@ impl Watchers {
             protected: BTreeMap::new(),
             lost_canary: None,
             only: None,
+            seen: BTreeMap::new(),
+            looking: BTreeMap::new(),
             shut_out: None,
             shut_out_by: BTreeSet::new(),
             gates: Gates::new(&plan),
+            steps: StepWatch::new(Arc::clone(&plan)),
             appends: 0,
             now: Time(0),
             plan,
@@ -164,6 +184,12 @@ impl Watchers {
         self.findings.push(Finding { checker, at: self.now, detail: detail.into() });
     }
 
+    fn findings_of(&mut self, found: Vec<(Checker, String)>) {
+        for (checker, detail) in found {
+            self.find(checker, detail);
+        }
+    }
+
     pub(super) fn stuck(&mut self, detail: &str) {
         self.find(Checker::Progress, detail);
     }
@@ -187,6 +213,8 @@ impl Watchers {
                 self.find(Checker::Replay, error.to_string());
             }
             self.note(record);
+            let found = self.steps.note(record);
+            self.findings_of(found);
         }
         self.appends += 1;
         // Comparing costs a look at every server: in a large fleet not after each turn.
@@ -200,6 +228,7 @@ impl Watchers {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     fn note(&mut self, record: &Record) {
         if let Some(detail) = self.gates.note(record) {
             self.find(Checker::Gated, detail);
@@ -227,6 +256,10 @@ impl Watchers {
                 for server in servers {
                     self.validated.insert(server.clone(), *seen);
                 }
+            }
+            Event::Ended { server, ending: Ending::Verified, .. } => {
+                self.was_seen(server, record.at);
+                self.ended(server, Ending::Verified);
             }
             Event::Ended { server, ending, failure, .. } => {
                 if let Some(failure) = failure
@@ -260,7 +293,13 @@ impl Watchers {
             | Event::Stopped { .. }
             | Event::JobEnded { .. }
             | Event::Settled { .. }
+            | Event::HostKeySeen { .. }
+            | Event::Probed { .. }
             | Event::CheckFailed { .. }
+            | Event::StepsLeft { .. }
+            | Event::StepStarted { .. }
+            | Event::StepEnded { .. }
+            | Event::NotUndone { .. }
             | Event::Passed { .. }
             | Event::RateCut { .. }
             | Event::Held { .. }
@@ -381,6 +420,56 @@ impl Watchers {
         }
     }
 
+    /// A look from outside is sent.
+    pub(super) fn looking(&mut self, call: CallId, action: &Action) {
+        if let Action::Probe { server, spec } = action {
+            self.looking.insert(call, (server.clone(), spec.clone()));
+        } else if let Action::Reinstall { server, .. } = action {
+            self.seen.remove(server);
+        }
+    }
+
+    /// A process heard what a look from outside saw.
+    pub(super) fn saw(&mut self, now: Time, call: CallId, reply: &Reply) {
+        let (Some((server, spec)), Ok(Answer::Probe(report))) = (self.looking.remove(&call), reply)
+        else {
+            return;
+        };
+        let passed = matches!(report, ProbeReport::Passed { .. });
+        let seen = self.seen.entry(server).or_default();
+        let before = seen.iter().position(|(other, _)| is_same_look(other, &spec));
+        let before = before.map(|at| seen.swap_remove(at).1);
+        let since = match before {
+            Some(Sight { passed: true, since, .. }) if passed => since,
+            Some(_) | None => now,
+        };
+        seen.push((spec, Sight { passed, since, last: now }));
+    }
+
+    /// The server is called verified: every check from outside was made, and held where it had to.
+    fn was_seen(&mut self, server: &ServerId, at: Time) {
+        let Some(target) = self.plan.targets.get(server) else { return };
+        let checks = self.plan.treatments[target.treatment as usize].verify.clone();
+        let seen = self.seen.get(server).cloned().unwrap_or_default();
+        for (number, check) in checks.iter().enumerate() {
+            if let Check::StableFor { time } = check {
+                let mut held = checks[..number].iter().filter(|check| check.is_from_outside());
+                let short = held.find(|check| {
+                    sight_of(check, &seen).is_none_or(|sight| sight.last.since(sight.since) < *time)
+                });
+                if let Some(short) = short {
+                    let detail = format!("{server}: {} did not hold for {time}", short.name());
+                    self.find(Checker::Seen, detail);
+                }
+            } else if check.is_from_outside() && !sight_of(check, &seen).is_some_and(|s| s.passed) {
+                self.find(
+                    Checker::Seen,
+                    format!("{server}: {} did not pass at {at}", check.name()),
+                );
+            }
+        }
+    }
+
     /// A process heard a refusal.
     pub(super) fn heard(&mut self, fault: &Fault) {
         if fault.shuts_out() {
@@ -409,6 +498,7 @@ impl Watchers {
             | Action::ShowServer { server }
             | Action::ListTraces { server, .. }
             | Action::ShowPassword { server }
+            | Action::Run { server, .. }
             | Action::Probe { server, .. } => vec![server.clone()],
             Action::ListServers { .. }
             | Action::ShowJob { .. }
@@ -432,6 +522,8 @@ impl Watchers {
         if let Some(server) = given_up.filter(|_| !action.is_repeatable()) {
             self.find(Checker::Untouched, format!("{server} was given up: {action:?}"));
         }
+        let found = self.steps.sending(&watch.scenario.world, action);
+        self.findings_of(found);
         self.protected_is_left_alone(action, &named);
         let (Action::Reinstall { .. } | Action::Stop { .. }) = action else { return };
         for server in &named {
@@ -524,6 +616,8 @@ impl Watchers {
             Ok(_) => self.find(Checker::Replay, "the replayed run is not over"),
             Err(error) => self.find(Checker::Replay, error.to_string()),
         }
+        let left = self.steps.end(&scenario.world);
+        self.findings_of(left);
         let plan = Arc::clone(&self.plan);
         for (id, target) in &plan.targets {
             let Some(server) = scenario.world.server(id) else { continue };
@@ -547,4 +641,35 @@ impl Watchers {
             }
         }
     }
+}
+
+/// What looks from outside saw of one thing.
+#[derive(Clone, Copy, Debug)]
+struct Sight {
+    passed: bool,
+    /// Since when it was always seen like that.
+    since: Time,
+    /// When it was seen last.
+    last: Time,
+}
+
+/// Whether two looks look at the same, the second time or the third.
+fn is_same_look(one: &ProbeSpec, other: &ProbeSpec) -> bool {
+    match (one, other) {
+        (ProbeSpec::Command { words, .. }, ProbeSpec::Command { words: others, .. }) => {
+            words == others
+        }
+        _ => one == other,
+    }
+}
+
+fn sight_of(check: &Check, seen: &[(ProbeSpec, Sight)]) -> Option<Sight> {
+    let is_of = |spec: &ProbeSpec| match (check, spec) {
+        (Check::Tcp { port, .. }, ProbeSpec::Tcp { port: seen, .. }) => port == seen,
+        (Check::Http { .. }, ProbeSpec::Http { .. })
+        | (Check::Command { .. }, ProbeSpec::Command { .. })
+        | (Check::Ssh(_), ProbeSpec::Ssh { .. }) => true,
+        _ => false,
+    };
+    seen.iter().find(|(spec, _)| is_of(spec)).map(|(_, sight)| *sight)
 }

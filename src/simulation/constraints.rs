@@ -30,7 +30,7 @@ fn place() -> Place {
 }
 
 /// All servers `web-*` at once, with as many failures as there may be.
-fn playbook() -> Playbook {
+pub(super) fn playbook() -> Playbook {
     let selector = Selector::try_new(None, Some("web-*"), None, None).unwrap();
     let hosts = vec![HostEntry::new(place(), Hosts::Matching(selector))];
     let mut fleet = FleetSpec::new("web".into(), place(), hosts);
@@ -58,14 +58,14 @@ fn playbook() -> Playbook {
 }
 
 /// What came of a run.
-struct Told {
+pub(super) struct Told {
     world: World,
-    sent: Vec<(Time, Action)>,
-    records: Vec<Record>,
+    pub(super) sent: Vec<(Time, Action)>,
+    pub(super) records: Vec<Record>,
 }
 
 impl Told {
-    fn endings(&self) -> BTreeMap<&ServerId, (Ending, Option<&Failure>)> {
+    pub(super) fn endings(&self) -> BTreeMap<&ServerId, (Ending, Option<&Failure>)> {
         let ended = self.records.iter().filter_map(|record| match &record.event {
             Event::Ended { server, ending, failure, .. } => {
                 Some((server, (*ending, failure.as_ref())))
@@ -77,7 +77,7 @@ impl Told {
 
     /// The only ending that there is, and why.
     #[track_caller]
-    fn all_ended(&self, wanted: Ending) -> Option<&Failure> {
+    pub(super) fn all_ended(&self, wanted: Ending) -> Option<&Failure> {
         let endings = self.endings();
         assert!(!endings.is_empty(), "nothing ended");
         let first = endings.values().next().unwrap().1;
@@ -105,12 +105,15 @@ fn healthy(servers: u32, seed: u64) -> Scenario {
     scenario(&playbook(), &WorldSpec::healthy(servers), seed)
 }
 
-fn scenario(playbook: &Playbook, spec: &WorldSpec, seed: u64) -> Scenario {
+pub(super) fn scenario(playbook: &Playbook, spec: &WorldSpec, seed: u64) -> Scenario {
     Scenario::draw(playbook, spec, Some(&Faults::default()), seed).unwrap()
 }
 
 /// Runs to the end, and lets `serve` stand between the engine and the world.
-fn run(scenario: Scenario, mut serve: impl FnMut(&mut World, Millis, &Action) -> Served) -> Told {
+pub(super) fn run(
+    scenario: Scenario,
+    mut serve: impl FnMut(&mut World, Millis, &Action) -> Served,
+) -> Told {
     let Scenario { plan, mut world, begins, seed, .. } = scenario;
     let consent = Consent::try_new(&plan, plan.targets.len()).unwrap();
     let start = Start { run: RunId::from("trial"), seed };
@@ -152,7 +155,7 @@ fn fault(class: FaultClass, code: &str) -> Fault {
     Fault { class, code, message, request_id: Some("req-7".to_owned()), retry_after: None }
 }
 
-fn at_once(reply: Reply) -> Served {
+pub(super) fn at_once(reply: Reply) -> Served {
     Served { reply: Some(reply), after: Millis(50) }
 }
 

@@ -17,11 +17,14 @@ mod fit;
 mod forecast_tests;
 mod gates;
 #[cfg(test)]
+mod probe_tests;
+#[cfg(test)]
 mod safety_tests;
 mod scenario;
 mod sim;
 #[cfg(test)]
 mod steering_tests;
+mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub let_in_from: Time,
     /// What other people do meanwhile.
     pub meddlings: Vec<(Time, ServerId, Meddling)>,
+    /// Programs of the playbook may fail.
+    pub troubled_steps: bool,
     /// Nothing goes wrong after that.
     pub quiet_from: Time,
 }
@@ -98,6 +100,9 @@ impl Scenario {
         let mut people = ChaCha8Rng::seed_from_u64(seed ^ 0x00a5_ced0);
         let pause_at = people.random_bool(0.1).then(|| Time(people.random_range(0..1_200_000)));
         let approved_within = Millis::mins(people.random_range(1..60));
+        let troubled_steps =
+            calm.plan.fleets.values().any(|fleet| fleet.own_steps().next().is_some())
+                && rng.random_bool(0.7);
         let mut scenario = Self {
             crashes,
             deadly_changes,
@@ -105,6 +110,7 @@ impl Scenario {
             stop_at,
             pause_at,
             approved_within,
+            troubled_steps,
             locked_out_from: locked_out.map(|(from, _)| from),
             let_in_from: locked_out.map_or(Time(0), |(_, until)| until),
             ..calm
@@ -137,6 +143,7 @@ impl Scenario {
             locked_out_from: None,
             let_in_from: Time(0),
             meddlings: Vec::new(),
+            troubled_steps: false,
             quiet_from: Time(0) + TROUBLED,
         })
     }

@@ -8,8 +8,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{
-    Asker, CallId, CloseCause, Command, CostClass, Counts, Event, Fault, FaultClass, Millis,
-    Moment, Record, Reply, Request, RunId, ServerId, Steering, Time,
+    Action, Answer, Asker, CallId, CloseCause, Command, CostClass, Counts, Event, Fault,
+    FaultClass, Millis, Moment, Record, Reply, Request, RunId, ServerId, Steering, StepCall,
+    StepEnd, StepReport, Time,
 };
 use crate::engine::{Engine, Input, Start, Turn};
 use crate::journal::{OpenIntent, open_intents};
@@ -216,6 +217,7 @@ impl Sim {
                 if let Err(fault) = &reply {
                     self.watchers.heard(fault);
                 }
+                self.watchers.saw(self.now, call, &reply);
                 self.turn(Input::Replied { call, reply });
             }
             Happening::Wake { life } if life == self.life => {
@@ -324,12 +326,15 @@ impl Sim {
         self.changes += u32::from(!action.is_repeatable());
         let watch = Watch { scenario: &self.scenario, now: self.now };
         self.watchers.sending(&watch, &action);
+        self.watchers.looking(call, &action);
         let at = Millis(self.scenario.begins.0 + self.now.0);
         let Scenario { locked_out_from, let_in_from, .. } = self.scenario;
         let locked_out =
             locked_out_from.is_some_and(|from| (from..let_in_from).contains(&self.now));
         let served = if locked_out && action.cost_class() != CostClass::Free {
             Served { reply: Some(Err(not_let_in())), after: Millis(100) }
+        } else if let Action::Run { call, .. } = &action {
+            self.step(call)
         } else {
             self.scenario.world.serve(at, &action)
         };
@@ -339,6 +344,20 @@ impl Sim {
         self.at(self.now + served.after, Happening::Reply { life, call, reply });
         let watch = Watch { scenario: &self.scenario, now: self.now };
         self.watchers.served(&watch, &action);
+    }
+
+    /// A program of the playbook: nobody's world knows what it does, so the seed draws it.
+    fn step(&mut self, call: &StepCall) -> Served {
+        let takes = self.rng.random_range(0..=call.timeout.0);
+        let troubled = self.scenario.troubled_steps && self.now < self.scenario.quiet_from;
+        let (end, after) = match self.rng.random_range(0..40) {
+            0 if troubled => (StepEnd::Failed, takes),
+            1 if troubled => (StepEnd::TimedOut, call.timeout.0),
+            2 if troubled => (StepEnd::NotStarted, 0),
+            _ => (StepEnd::Done, takes),
+        };
+        let report = StepReport { end, detail: "drawn".to_owned() };
+        Served { reply: Some(Ok(Answer::Ran(report))), after: Millis(after) }
     }
 
     /// The process dies: in between turns, or in the middle of one, before or after its records

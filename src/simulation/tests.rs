@@ -9,7 +9,7 @@ use crate::playbook::{
     BackupSpec, DependsOn, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size,
     Strategy,
 };
-use crate::simulator::{Faults, ServerGroup, VaultSpec, WorldSpec};
+use crate::simulator::{Faults, ServerGroup, ServerStatus, VaultSpec, WorldSpec};
 
 use super::checkers::Checker;
 use super::sim::{rehearse_under, rehearse_with};
@@ -273,11 +273,15 @@ fn an_engine_that_ignores_the_limit_for_one_zone_is_caught() {
 
 /// Eight servers, all at once, each backed up before it is stopped.
 fn backed_up(faults: &Faults, number: u64) -> Scenario {
+    backed_up_in(WorldSpec::healthy(8), faults, number)
+}
+
+fn backed_up_in(spec: WorldSpec, faults: &Faults, number: u64) -> Scenario {
     let mut playbook = playbook(vec![fleet("web", "web-*", all_at_once(100))]);
     let timeout = Millis::mins(60);
     playbook.fleets["web"].treatment.backup = Some(BackupSpec { vault: "v".to_owned(), timeout });
     let vaults = vec![VaultSpec { name: "v".to_owned(), ..VaultSpec::default() }];
-    let spec = WorldSpec { vaults, ..WorldSpec::healthy(8) };
+    let spec = WorldSpec { vaults, ..spec };
     let mut scenario = calm(&playbook, &spec, number);
     scenario.world.set_faults(faults.clone());
     scenario.quiet_from = crate::domain::Time(u64::MAX);
@@ -295,6 +299,20 @@ fn every_server_is_backed_up_before_it_is_stopped() {
             rehearsal.records.iter().filter(is).count()
         };
         assert_eq!((sent(Deed::Backup), sent(Deed::Reinstall)), (8, 8), "each once");
+    }
+}
+
+/// A server that is off need not be stopped. It is backed up all the same.
+#[test]
+fn a_server_that_is_off_already_is_backed_up_all_the_same() {
+    let throttled = Faults { throttled_service: 0.5, ..Faults::default() };
+    for number in 0..40 {
+        let mut spec = WorldSpec::healthy(8);
+        let off = ServerGroup { name: "web-off-#".to_owned(), ..spec.servers[0].clone() };
+        spec.servers.push(ServerGroup { status: ServerStatus::Shutoff, ..off });
+        let rehearsal = rehearse(backed_up_in(spec, &throttled, number));
+        clean(&rehearsal);
+        assert_eq!(rehearsal.counts.of(Ending::Verified), 16, "{}", trace(&rehearsal));
     }
 }
 

@@ -2,20 +2,25 @@
 //!
 //! Start with [`draw`]. Every seed that once failed is kept in [`LESSONS`], with what it taught.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{Jitter, Millis, Origin, Place, RetryPolicy, StopMode, Time};
+use crate::domain::{Jitter, Millis, Origin, Place, RetryPolicy, StopMode, Template, Time};
+use crate::engine::{Engine, Flaw};
 use crate::fleet::Selector;
 use crate::playbook::{
-    ApiLimit, BackupSpec, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry, Hosts,
-    ImageChoice, Leave, Limits, Pause, Playbook, Share, Size, Spread, StopSpec, Strategy,
-    Treatment,
+    ApiLimit, BackupSpec, Check, DependsOn, EncryptionSpec, FleetSpec, Guards, HostEntry,
+    HostKeyRule, Hosts, ImageChoice, Leave, Limits, Pause, Playbook, Program, RunSpec, Share, Size,
+    Spread, SshCheck, StepSpec, StepWord, StopSpec, Strategy, Treatment,
 };
 use crate::simulator::{ImageSpec, Meddling, ServerGroup, ServerStatus, VaultSpec, WorldSpec};
 
+use super::checkers::Checker;
+use super::sim::rehearse_with;
 use super::{Rehearsal, Scenario, rehearse};
 
 /// Seeds that failed once, and what they taught.
@@ -74,12 +79,48 @@ impl Drawing {
     }
 
     fn checks(&mut self) -> Vec<Check> {
-        let tcp = |port| Check::Tcp { port, within: Millis::mins(10) };
+        let within = Millis::mins(10);
+        let tcp = |port| Check::Tcp { port, within };
         let mut checks = vec![Check::Fresh, Check::Unchanged, tcp(22), tcp(443)];
         checks.shuffle(&mut self.0);
         let kept = self.0.random_range(1..=checks.len());
         checks.truncate(kept);
+        // From a stream of its own: what is drawn behind it stays the same for the same seed.
+        let mut more = Self(self.0.clone());
+        more.0.set_stream(1);
+        more.checks_of_services(&mut checks);
         checks
+    }
+
+    fn checks_of_services(&mut self, checks: &mut Vec<Check>) {
+        let within = Millis::mins(self.one_of(&[2, 10]));
+        if self.0.random_bool(0.4) {
+            let url = Template::new("http://{{ host.ip }}:8080/healthz");
+            checks.push(Check::Http { url, status: 200, within });
+        }
+        if self.0.random_bool(0.3) {
+            let run = ["./ready", "{{ host.name }}"].map(Template::new).to_vec();
+            checks.push(Check::Command { run, within });
+        }
+        if self.0.random_bool(0.3) {
+            checks.push(Check::Ssh(Box::new(SshCheck {
+                user: Template::new("ubuntu"),
+                run: Template::new("cloud-init status --wait"),
+                port: 22,
+                within,
+                key_file: None,
+                host_key: if self.0.random_bool(0.8) {
+                    HostKeyRule::Changed
+                } else {
+                    HostKeyRule::Any
+                },
+            })));
+        }
+        if self.0.random_bool(0.4) {
+            let time = Millis::secs(self.one_of(&[0, 3, 60, 300]));
+            let at = self.0.random_range(0..=checks.len());
+            checks.insert(at, Check::StableFor { time });
+        }
     }
 
     fn treatment(&mut self) -> Treatment {
@@ -147,6 +188,39 @@ impl Drawing {
         fleets
     }
 
+    /// Steps of a playbook's own: anywhere but right before the wipe.
+    fn own_steps(&mut self, fleet: &mut FleetSpec) {
+        for number in 0..self.0.random_range(0..5) {
+            let id = format!("own{number}");
+            let branches = self.0.random_bool(0.4);
+            let own: Vec<String> = (0..number).map(|before| format!("own{before}")).collect();
+            let mut after = Vec::new();
+            if branches {
+                let word = self.one_of(&["stop", "reinstall", "wait", "verify"]);
+                after.push((word.to_owned(), place(3)));
+            }
+            if let Some(before) = own.last().filter(|_| self.0.random_bool(0.2)) {
+                after.push((before.clone(), place(3)));
+            }
+            let program = |name: &str| Program { argv: vec![Template::new(name)], file: None };
+            let run = RunSpec {
+                run: program("do"),
+                undo: self.0.random_bool(0.7).then(|| program("undo")),
+                timeout: Millis::secs(self.one_of(&[1, 30, 600, 2_400])),
+                cwd: ".".to_owned(),
+                env: BTreeMap::from([("NAME".to_owned(), Template::new("{{ host.name }}"))]),
+                once: self.0.random_bool(0.25),
+            };
+            let run = Some(Box::new(run));
+            let step = StepSpec { id, after, run, ..StepSpec::by_default(StepWord::Run) };
+            let at = |word| fleet.steps.iter().position(|step| step.word == word).unwrap();
+            let wipe = at(StepWord::Reinstall);
+            let places: Vec<usize> = (0..=fleet.steps.len()).filter(|at| *at != wipe).collect();
+            let place = self.one_of(&places);
+            fleet.steps.insert(place, step);
+        }
+    }
+
     fn limits(&mut self) -> Limits {
         Limits {
             api: ApiLimit {
@@ -202,18 +276,25 @@ impl Drawing {
 
 /// What came later is drawn from a stream of its own, so that the seeds in [`LESSONS`] go on teaching
 /// what they taught.
-struct Later(Drawing);
+struct Later {
+    drawing: Drawing,
+    /// Whether playbooks have steps of their own.
+    steps: bool,
+}
 
 impl Later {
     fn playbook(&mut self, playbook: &mut Playbook) {
-        playbook.limits.per_az = self.0.one_of(&[None, None, Some(1), Some(2)]);
+        playbook.limits.per_az = self.drawing.one_of(&[None, None, Some(1), Some(2)]);
         for fleet in playbook.fleets.values_mut() {
-            let image = self.0.one_of(&[None, None, Some("Debian"), Some("Large")]);
+            let image = self.drawing.one_of(&[None, None, Some("Debian"), Some("Large")]);
             let image = image.map(|name| ImageChoice::Named(name.to_owned()));
             fleet.treatment.reinstall.image = image.unwrap_or_default();
-            if self.0.0.random_bool(0.3) {
-                let timeout = Millis::mins(self.0.one_of(&[5, 60, 240]));
+            if self.drawing.0.random_bool(0.3) {
+                let timeout = Millis::mins(self.drawing.one_of(&[5, 60, 240]));
                 fleet.treatment.backup = Some(BackupSpec { vault: "daily".to_owned(), timeout });
+            }
+            if self.steps {
+                self.drawing.own_steps(fleet);
             }
         }
     }
@@ -252,13 +333,22 @@ fn draw_with(seed: u64, change: impl FnOnce(&mut Playbook, &mut WorldSpec)) -> S
 
 /// The same with everything that came later.
 fn draw_all(seed: u64) -> Scenario {
-    let mut later = Later(Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab)));
-    draw(seed, Some(&mut later))
+    let drawing = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab));
+    draw(seed, Some(&mut Later { drawing, steps: false }))
+}
+
+/// The same with steps of the playbook's own, which may fail like everything else.
+fn draw_with_steps(seed: u64) -> Scenario {
+    let drawing = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab));
+    let mut scenario = draw(seed, Some(&mut Later { drawing, steps: true }));
+    scenario.protect_some(seed);
+    scenario
 }
 
 /// The same with people who steer: gates, a pause, and servers that are given up.
 fn draw_steered(seed: u64) -> Scenario {
-    let mut later = Later(Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab)));
+    let drawing = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x00ab_acab));
+    let mut later = Later { drawing, steps: seed % 2 == 1 };
     let mut people = Drawing(ChaCha8Rng::seed_from_u64(seed ^ 0x0e0e_0e0e));
     let mut scenario = draw_with(seed, |playbook, world| {
         later.playbook(playbook);
@@ -314,6 +404,36 @@ fn whatever_is_drawn_the_laws_hold_while_people_steer() {
 }
 
 #[test]
+fn whatever_steps_a_playbook_has_of_its_own_the_laws_hold() {
+    for seed in 0..400 {
+        check(draw_with_steps(seed), "with steps");
+    }
+}
+
+/// What the first seed shows that finds an engine out that is broken in this way.
+fn caught(broken: fn(&mut Engine)) -> Option<Checker> {
+    (0..200).find_map(|seed| {
+        let rehearsal = rehearse_with(draw_with_steps(seed), broken);
+        rehearsal.findings.first().map(|finding| finding.checker)
+    })
+}
+
+#[test]
+fn an_engine_that_does_not_wait_for_steps_is_caught() {
+    assert_eq!(caught(|engine| engine.break_with(Flaw::StepsIgnored)), Some(Checker::Steps));
+}
+
+#[test]
+fn an_engine_that_runs_a_step_twice_that_must_not_be_is_caught() {
+    assert_eq!(caught(|engine| engine.break_with(Flaw::OnceForgotten)), Some(Checker::Steps));
+}
+
+#[test]
+fn an_engine_that_takes_no_step_back_is_caught() {
+    assert_eq!(caught(|engine| engine.break_with(Flaw::UndoForgotten)), Some(Checker::TakenBack));
+}
+
+#[test]
 fn what_a_seed_taught_once_is_not_forgotten() {
     for (seed, lesson) in LESSONS {
         check(draw(seed, None), lesson);
@@ -328,12 +448,14 @@ const HUNT: std::ops::Range<u64> = 0..10_000;
 #[ignore = "a hunt by hand"]
 fn hunt() {
     for seed in HUNT {
-        match std::panic::catch_unwind(|| rehearse(draw_protected(seed))) {
-            Ok(rehearsal) if rehearsal.findings.is_empty() => {}
-            Ok(rehearsal) => {
-                println!("seed {seed}: {:?}\n{}", rehearsal.findings, trace(&rehearsal));
+        for draw in [draw_protected, draw_with_steps] {
+            match std::panic::catch_unwind(|| rehearse(draw(seed))) {
+                Ok(rehearsal) if rehearsal.findings.is_empty() => {}
+                Ok(rehearsal) => {
+                    println!("seed {seed}: {:?}\n{}", rehearsal.findings, trace(&rehearsal));
+                }
+                Err(_) => println!("seed {seed}: panic"),
             }
-            Err(_) => println!("seed {seed}: panic"),
         }
     }
 }

@@ -9,8 +9,8 @@ use super::spec::{ImageSpec, ServerGroup, WorldSpec};
 use super::stats::ReinstallCount;
 use super::world::World;
 use crate::domain::{
-    Address, AddressKind, Attachment, Image, ImageId, KeyPair, KmsKey, Server, ServerId, Timestamp,
-    UserId, Volume, VolumeId,
+    Address, AddressKind, Attachment, Image, ImageId, KeyPair, KmsKey, Millis, Server, ServerId,
+    Timestamp, UserId, Volume, VolumeId,
 };
 
 /// Servers were made 30 days before the world began.
@@ -93,7 +93,7 @@ impl World {
         let index = self.machines.len();
         let listed = group.ids.get(n as usize).cloned();
         let id = ServerId::new(listed.unwrap_or_else(|| self.dice.uuid()));
-        let created = Timestamp(self.wall(crate::domain::Millis(0)).0 - AGE_MS);
+        let created = Timestamp(self.wall(Millis(0)).0 - AGE_MS);
         let zone = n as usize % group.zones.len().max(1);
         let mut machine = Machine {
             server: Server {
@@ -128,6 +128,7 @@ impl World {
             data: Vec::new(),
             task: None,
             injecting_until: None,
+            serves_from: Millis(0),
             password: Password::Stored,
             gone: false,
             last_failed: false,

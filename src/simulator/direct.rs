@@ -5,6 +5,7 @@ use super::commands::{StopFirst, Wipe};
 use super::error::ApiError;
 use super::faults::Hears;
 use super::jobs::TheJob;
+use super::looks::Outside;
 use super::vaults::{Backup as TheBackup, BackupOrder, Vault as TheVault};
 use super::world::World;
 use crate::domain::{
@@ -28,12 +29,12 @@ pub struct Served {
 impl World {
     /// Serves one action at that simulated time. Times must not run backwards.
     pub fn serve(&mut self, now: Millis, action: &Action) -> Served {
-        if let Action::Probe { server, .. } = action {
+        if let Action::Probe { server, spec } = action {
             self.advance(now);
-            let report = if self.is_reachable(now, server) {
-                ProbeReport::Passed
-            } else {
-                ProbeReport::Failed { detail: "connection refused".to_owned() }
+            let seen = self.look_from_outside(now, server, Outside::of(spec));
+            let report = match seen {
+                Ok(()) => spec.seen_with(&self.host_key(server)),
+                Err(detail) => ProbeReport::failed(detail),
             };
             let after = self.dice.length(self.knobs.latency);
             return Served { reply: Some(Ok(Answer::Probe(report))), after };
@@ -66,6 +67,7 @@ impl World {
                 self.reinstall(now, server, &wipe(request)).map(accepted)
             }
             Action::Probe { .. }
+            | Action::Run { .. }
             | Action::ListServers { .. }
             | Action::ShowServer { .. }
             | Action::ShowJob { .. }
@@ -136,6 +138,7 @@ impl World {
                 Answer::Traces(self.list_traces(now, server, *since).cloned().collect())
             }
             Action::Probe { .. }
+            | Action::Run { .. }
             | Action::Stop { .. }
             | Action::Start { .. }
             | Action::Backup { .. }
@@ -289,6 +292,7 @@ fn operation(action: &Action) -> &'static str {
         Action::ShowPassword { .. } => "show_password",
         Action::ListTraces { .. } => "list_traces",
         Action::Probe { .. } => "probe",
+        Action::Run { .. } => "run",
     }
 }
 

@@ -157,6 +157,12 @@ pub struct Knobs {
     pub injection: Span,
     /// A Windows password can be fetched, counted from the start behind a reinstall.
     pub password: Span,
+    /// What a server is there for answers: counted from when its key or password is there.
+    pub service: Span,
+    /// The share of looks from outside at it that fail although it answers.
+    pub service_fails: f64,
+    /// Images carry the host key of SSH: a reinstalled server has the one that it had.
+    pub host_key_stays: bool,
     /// A snapshot of a disk is made.
     pub snapshot: Span,
     /// A backup of a server.
@@ -247,6 +253,9 @@ impl Default for Knobs {
             change_os: Span(60.0, 240.0),
             injection: Span::exactly(90.0),
             password: Span(300.0, 600.0),
+            service: Span::exactly(0.0),
+            service_fails: 0.0,
+            host_key_stays: false,
             snapshot: Span(2.0, 10.0),
             backup: Span(60.0, 180.0),
             latency: Span(0.02, 0.2),
@@ -341,6 +350,12 @@ impl Knobs {
         self.reinstall_reserves = flip(0.8);
         if flip(0.2) {
             self.busy_code = BusyCode::Locked;
+        }
+        if flip(0.5) {
+            self.service = Span(0.0, 240.0);
+        }
+        if flip(0.4) {
+            self.service_fails = 0.05;
         }
     }
 }

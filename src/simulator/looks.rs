@@ -6,9 +6,28 @@ use super::knobs::{MixedBatch, millis};
 use super::tasks::add;
 use super::world::World;
 use crate::domain::{
-    Image, ImageId, JobId, JobStatus, KeyPair, KmsKey, Millis, Quota, QuotaLine, Server, ServerId,
-    Timestamp, Trace, Volume,
+    Image, ImageId, JobId, JobStatus, KeyPair, KmsKey, Millis, ProbeSpec, Quota, QuotaLine, Server,
+    ServerId, Timestamp, Trace, Volume,
 };
+
+/// What is looked at from outside of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outside {
+    /// A port: open as soon as the server is up and left alone by cloud-init.
+    Port,
+    /// What the server is there for.
+    Service,
+}
+
+impl Outside {
+    /// What such a probe looks at.
+    pub(super) fn of(spec: &ProbeSpec) -> Self {
+        match spec {
+            ProbeSpec::Tcp { .. } | ProbeSpec::HostKey { .. } | ProbeSpec::Ssh { .. } => Self::Port,
+            ProbeSpec::Http { .. } | ProbeSpec::Command { .. } => Self::Service,
+        }
+    }
+}
 
 impl World {
     /// Servers of the project at that moment, the newest first, and so temporary ones before all:
@@ -125,9 +144,31 @@ impl World {
         lines.filter(seen).map(|(_, trace)| trace)
     }
 
-    /// Whether somebody can connect to a server.
-    pub(super) fn is_reachable(&self, now: Millis, id: &ServerId) -> bool {
-        self.by_id.get(id).is_some_and(|index| self.machines[*index].is_ready(now))
+    /// The fingerprint of a server's host key: each installation makes one of its own, unless images
+    /// carry them.
+    pub(super) fn host_key(&self, id: &ServerId) -> String {
+        let completed = if self.knobs.host_key_stays { 0 } else { self.reinstalls(id).completed };
+        format!("SHA256:simulated-{id}-{completed}")
+    }
+
+    /// A look at a server from outside of the API, or why it does not show what is wanted.
+    pub(super) fn look_from_outside(
+        &mut self,
+        now: Millis,
+        id: &ServerId,
+        at: Outside,
+    ) -> Result<(), &'static str> {
+        let machine = self.by_id.get(id).map(|index| &self.machines[*index]);
+        let Some(machine) = machine.filter(|machine| machine.is_ready(now)) else {
+            return Err("connection refused");
+        };
+        match at {
+            Outside::Service if now < machine.serves_from => Err("the service does not answer yet"),
+            Outside::Service if self.chance.chance(self.knobs.service_fails) => {
+                Err("the service answers something else this time")
+            }
+            Outside::Port | Outside::Service => Ok(()),
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Machine {
     pub(super) task: Option<Task>,
     /// Until when password or key are injected.
     pub(super) injecting_until: Option<Millis>,
+    /// From when on what it is there for answers.
+    pub(super) serves_from: Millis,
     /// When its password can be fetched.
     pub(super) password: Password,
     /// Somebody deleted it.

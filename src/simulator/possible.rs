@@ -23,6 +23,11 @@ pub(super) fn impossibilities(spec: &WorldSpec) -> Vec<Impossible> {
         let help = "it is a range of seconds, the least first, such as [60, 120]";
         found.push(impossible(format!("knobs.{knob}"), message, help));
     }
+    if !(0.0..=1.0).contains(&spec.knobs.service_fails) {
+        let message = format!("`service_fails` is {}", spec.knobs.service_fails);
+        let help = "it is a share from 0 to 1";
+        found.push(impossible("knobs.service_fails".to_owned(), message, help));
+    }
     found
 }
 
@@ -121,7 +126,7 @@ fn ids(spec: &WorldSpec, found: &mut Vec<Impossible>) {
 
 impl Knobs {
     /// Every knob that is a range.
-    fn spans(&self) -> [(&'static str, Span); 14] {
+    fn spans(&self) -> [(&'static str, Span); 15] {
         [
             ("stop_soft", self.stop_soft),
             ("stop_hard", self.stop_hard),
@@ -130,6 +135,7 @@ impl Knobs {
             ("change_os", self.change_os),
             ("injection", self.injection),
             ("password", self.password),
+            ("service", self.service),
             ("snapshot", self.snapshot),
             ("backup", self.backup),
             ("latency", self.latency),

@@ -204,6 +204,7 @@ impl World {
         }
         let machine = &mut self.machines[index];
         machine.injecting_until = Some(until);
+        machine.serves_from = add(until, self.chance.length(self.knobs.service));
         machine.password = Password::AwaitsStart;
         machine.last_failed = false;
         machine.launched = wall;

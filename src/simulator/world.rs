@@ -35,6 +35,8 @@ pub struct World {
     pub(super) dice: Dice,
     /// Trouble.
     pub(super) luck: Dice,
+    /// What is seen from outside: a stream of its own, so that checks change nothing else.
+    pub(super) chance: Dice,
     pub(super) machines: Vec<Machine>,
     pub(super) by_id: BTreeMap<ServerId, usize>,
     /// Temporary servers that are there now, the newest last.
@@ -87,6 +89,7 @@ impl World {
             faults,
             dice: Dice::new(seed, 0),
             luck: Dice::new(seed, 1),
+            chance: Dice::new(seed, 3),
             machines: Vec::new(),
             by_id: BTreeMap::new(),
             helpers: Vec::new(),

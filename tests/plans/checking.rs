@@ -1,9 +1,13 @@
 //! The checker lets every drawn plan through, and no broken one.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use refleet::domain::{Login, Millis, ServerId, Timestamp};
-use refleet::plan::{Blocked, OutOf, Plan, PlannedBackup, check};
-use refleet::playbook::{DependsOn, Exclude, Share, Size, Strategy as Rollout};
+use refleet::domain::{Login, Millis, ServerId, Template, Timestamp};
+use refleet::plan::{Blocked, OutOf, Plan, PlannedBackup, Step, check};
+use refleet::playbook::{
+    DependsOn, Exclude, Program, RunSpec, Share, Size, StepWord, Strategy as Rollout,
+};
 
 use crate::world::{drawn, fleet, inventory, line, named, playbook, web_and_db};
 
@@ -119,6 +123,32 @@ const MUTATIONS: &[Mutation] = &[
         plan.fleets["web"].steps[0].after.push("verify".to_owned());
     }),
     ("step ids are unique", |plan| plan.fleets["web"].steps[1].id = "stop".to_owned()),
+    ("validate stands directly before reinstall", |plan| {
+        plan.fleets["web"].steps.insert(2, own("own", &["stop"]));
+    }),
+    ("validate stands directly before reinstall", |plan| {
+        plan.fleets["web"].steps.push(own("own", &["validate"]));
+    }),
+    ("validate stands directly before reinstall", |plan| {
+        plan.fleets["web"].steps.insert(1, own("own", &["stop"]));
+        plan.fleets["web"].steps[3].after.push("own".to_owned());
+    }),
+    ("a step says what it runs", |plan| {
+        plan.fleets["web"].steps.push(Step { run: None, ..own("own", &["wait"]) });
+    }),
+    ("a step says what it runs", |plan| {
+        plan.fleets["web"].steps[0].run = own("own", &[]).run;
+    }),
+    ("a step says what it runs", |plan| {
+        let mut step = own("own", &["wait"]);
+        step.run.as_mut().unwrap().run.argv[0] = Template::new("./unpinned.sh");
+        plan.fleets["web"].steps.push(step);
+    }),
+    ("steps can be filled in", |plan| {
+        let mut step = own("own", &["wait"]);
+        step.run.as_mut().unwrap().run.argv.push(Template::new("{{ host.tag.none }}"));
+        plan.fleets["web"].steps.push(step);
+    }),
     ("needs can be met", |plan| plan.fleets["web"].needs[0].verified = 3),
     ("needs can be met", |plan| plan.fleets["web"].needs[0].fleet = "gone".into()),
     ("no fleet waits for itself", |plan| {
@@ -127,6 +157,34 @@ const MUTATIONS: &[Mutation] = &[
         plan.fleets["db"].needs.push(back);
     }),
 ];
+
+/// A step of the playbook's own.
+fn own(id: &str, after: &[&str]) -> Step {
+    let run = RunSpec {
+        run: Program { argv: vec![Template::new("drain")], file: None },
+        undo: None,
+        timeout: Millis::mins(1),
+        cwd: ".".to_owned(),
+        env: BTreeMap::new(),
+        once: false,
+    };
+    Step {
+        id: id.to_owned(),
+        word: StepWord::Run,
+        after: after.iter().map(|id| (*id).to_owned()).collect(),
+        run: Some(Box::new(run)),
+        place: None,
+    }
+}
+
+#[test]
+fn a_step_of_the_playbooks_own_is_sound_where_it_may_stand() {
+    let mut plan = sound();
+    plan.fleets["web"].steps.insert(1, own("copy", &["stop"]));
+    plan.fleets["web"].steps[2].after.push("copy".to_owned());
+    plan.fleets["web"].steps.push(own("notify", &["reinstall"]));
+    check(plan.seal().unwrap()).unwrap();
+}
 
 #[test]
 fn every_broken_plan_is_caught_by_the_rule_that_it_breaks() {

@@ -1,13 +1,17 @@
 //! From a playbook and a project to a plan that the checker lets through.
 
+use std::collections::BTreeMap;
+
 use refleet::domain::{
     AgencyState, Encryption, InstallCall, KeyState, Login, Millis, PinnedFile, QuotaLine,
-    SecretRef, SecretSource, ServerId,
+    SecretRef, SecretSource, ServerId, Template,
 };
-use refleet::plan::{Inventory, Narrowing, Plan, Provider, Refusal, Unread, check, draw};
+use refleet::plan::{
+    Inventory, Narrowing, Plan, Provider, Refusal, Unread, check, dot, draw, explain, mermaid,
+};
 use refleet::playbook::{
-    DependsOn, EncryptionSpec, Exclude, Leave, License, LoginSpec, Playbook, ReinstallSpec, Share,
-    Size, Spread, Strategy,
+    DependsOn, EncryptionSpec, Exclude, Leave, License, LoginSpec, Playbook, Program,
+    ReinstallSpec, RunSpec, Share, Size, Spread, StepSpec, StepWord, Strategy,
 };
 
 use crate::world::{
@@ -627,6 +631,73 @@ fn a_cycle_is_shown_with_every_line_that_makes_it() {
          waits for step `wait` of fleet `db` (the order of the list); step `stop` of fleet `db` \
          waits for step `verify` of fleet `db` (after, web.yaml:12)",
         ]
+    );
+}
+
+/// A step of the playbook's own that runs `program`.
+fn own(id: &str, program: &[&str], after: &[&str]) -> StepSpec {
+    let run = RunSpec {
+        run: Program {
+            argv: program.iter().map(|word| Template::new(*word)).collect(),
+            file: None,
+        },
+        undo: None,
+        timeout: Millis::mins(1),
+        cwd: ".".to_owned(),
+        env: BTreeMap::new(),
+        once: false,
+    };
+    let after = after.iter().map(|id| ((*id).to_owned(), line(7))).collect();
+    let run = Some(Box::new(run));
+    StepSpec { id: id.to_owned(), after, run, ..StepSpec::by_default(StepWord::Run) }
+}
+
+#[test]
+fn own_steps_wait_for_the_list_or_for_what_they_name() {
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.steps.insert(0, own("branch", &["b"], &["late", "stop"]));
+    web.steps.insert(1, own("drain", &["d"], &[]));
+    web.steps.insert(3, own("copy", &["c"], &[]));
+    web.steps.push(own("late", &["l"], &["reinstall"]));
+    let plan = drawn(&playbook(vec![web, fleet("db", 9, &["db-*"])]), &inventory(web_and_db(1, 1)));
+    let plan = plan.unwrap();
+    let steps = plan.fleets["web"].steps.iter();
+    let shown: Vec<String> =
+        steps.map(|step| format!("{} after {}", step.id, step.after.join(" "))).collect();
+    assert_eq!(
+        shown,
+        [
+            "drain after ",
+            "stop after drain",
+            "copy after stop",
+            "validate after copy",
+            "reinstall after validate",
+            "wait after reinstall",
+            "verify after wait",
+            "late after reinstall",
+            "branch after late stop",
+        ]
+    );
+    assert!(dot(&plan).contains("drain") && mermaid(&plan).contains("branch"));
+    assert!(
+        explain(&plan).contains("step late of fleet web after reinstall"),
+        "{}",
+        explain(&plan)
+    );
+}
+
+#[test]
+fn a_server_without_what_a_step_inserts_is_blocked() {
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.steps.insert(0, own("drain", &["d", "{{ host.name }}", "{{ host.tag.pool }}"], &[]));
+    let mut world = inventory(web_and_db(2, 1));
+    world.servers[0].tags.insert("pool".to_owned(), "a".to_owned());
+    let plan = drawn(&playbook(vec![web, fleet("db", 9, &["db-*"])]), &world).unwrap();
+    let blocked: Vec<(&str, &str)> =
+        plan.blocked.iter().map(|it| (it.name.as_str(), it.cause.as_str())).collect();
+    assert_eq!(
+        blocked,
+        [("web-02", "step `drain` cannot be filled in: it has no `host.tag.pool`")]
     );
 }
 

@@ -42,6 +42,7 @@ fn short(action: &Action) -> String {
         | Action::ListTraces { .. }
         | Action::ShowPassword { .. }
         | Action::Probe { .. }
+        | Action::Run { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
         | Action::Backup { .. }

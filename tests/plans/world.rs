@@ -262,6 +262,7 @@ pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
         | Action::ListTraces { .. }
         | Action::ShowPassword { .. }
         | Action::Probe { .. }
+        | Action::Run { .. }
         | Action::Stop { .. }
         | Action::Start { .. }
         | Action::Backup { .. }

@@ -68,8 +68,8 @@ async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let left = log.asked().await?;
     let engine = Engine::replay(plan, &stored.records)?;
     let clock = connection.clock(stored.created, engine.last_time());
-    let drive =
-        Drive { store, connection: &connection, log, clock, past: &stored.records, reporters };
+    let (connection, past) = (&connection, &stored.records);
+    let drive = Drive { store, connection, log, clock, past, reporters };
     drive.drive(app, engine, Input::Resumed(left)).await
 }
 

@@ -76,7 +76,9 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
         | Action::ListAgencyRoles { .. }
         | Action::ShowPassword { .. }
         | Action::ListTraces { .. } => beside_servers(action, response),
-        Action::Probe { .. } => Err(fault::of_answer(CostClass::Free, response)),
+        Action::Probe { .. } | Action::Run { .. } => {
+            Err(fault::of_answer(CostClass::Free, response))
+        }
     }
 }
 
@@ -127,7 +129,8 @@ fn beside_servers(action: &Action, response: &Response<Bytes>) -> Reply {
         | Action::ShowQuota
         | Action::ShowImage { .. }
         | Action::FindImages { .. }
-        | Action::Probe { .. } => Err(fault::of_answer(action.cost_class(), response)),
+        | Action::Probe { .. }
+        | Action::Run { .. } => Err(fault::of_answer(action.cost_class(), response)),
     }
 }
 

@@ -214,10 +214,10 @@ pub fn request(
         | Action::ShowAgency
         | Action::ListAgencyRoles { .. }
         | Action::ListTraces { .. } => beside_servers(action, site, now)?,
-        Action::Probe { .. } => {
+        Action::Probe { .. } | Action::Run { .. } => {
             return Err(invalid(
                 "refleet.request",
-                "a probe is no request to the cloud".to_owned(),
+                "neither a probe nor a step is a request to the cloud".to_owned(),
             ));
         }
     })
@@ -289,7 +289,8 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
         | Action::ShowJob { .. }
         | Action::ShowKeyPair { .. }
         | Action::ShowPassword { .. }
-        | Action::Probe { .. } => {
+        | Action::Probe { .. }
+        | Action::Run { .. } => {
             return Err(invalid("refleet.request", "not a request to this service".to_owned()));
         }
     })

@@ -66,6 +66,8 @@ pub(super) enum Probe {
     /// It costs no request.
     Port,
     Password,
+    /// Those before it have to hold for so long.
+    Stable(Millis),
 }
 
 /// A treatment, as far as it takes time or requests.
@@ -82,8 +84,11 @@ pub(super) struct Kind {
 impl Kind {
     pub(super) fn of(treatment: &PlannedTreatment) -> Self {
         let probe = |check: &Check| match check {
-            Check::Tcp { .. } => Some(Probe::Port),
+            Check::Tcp { .. } | Check::Http { .. } | Check::Command { .. } | Check::Ssh(_) => {
+                Some(Probe::Port)
+            }
             Check::PasswordReady { .. } => Some(Probe::Password),
+            Check::StableFor { time } => Some(Probe::Stable(*time)),
             Check::Fresh | Check::Unchanged => None,
         };
         Self {
@@ -250,7 +255,7 @@ impl Course<'_> {
         }
         if due(server.probe_at) {
             match self.kinds[server.kind].probes.get(server.probed) {
-                Some(Probe::Port) => self.probe(target),
+                Some(Probe::Port | Probe::Stable(_)) => self.probe(target),
                 Some(Probe::Password) => {
                     server.is_ready |= self.ready.password.insert(target);
                 }
@@ -426,6 +431,7 @@ impl Course<'_> {
         let (ready_at, every) = match probe {
             Probe::Port => (up + INJECTION, PROBE_EVERY),
             Probe::Password => (up + drawn(PASSWORD, target), PASSWORD_EVERY),
+            Probe::Stable(_) => (Time(0), PROBE_EVERY),
         };
         if asked >= ready_at {
             self.servers[target].probed += 1;
@@ -443,9 +449,13 @@ impl Course<'_> {
     /// Ends a server whose checks all passed.
     fn finish(&mut self, target: usize) {
         let server = &self.servers[target];
-        if server.probed < self.kinds[server.kind].probes.len() {
+        if let Some(probe) = self.kinds[server.kind].probes.get(server.probed) {
+            let held = match probe {
+                Probe::Port | Probe::Password => Millis(0),
+                Probe::Stable(time) => *time,
+            };
             if server.probe_at.is_none() {
-                self.probe_at(target, self.now);
+                self.probe_at(target, self.now + held);
             }
         } else if server.disk_seen && server.leave_running {
             self.end(target);

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::super::Faults;
+use super::super::looks::Outside;
 use super::front::{Front, Now};
 use super::message::{Incoming, Outgoing};
 use crate::domain::ServerId;
@@ -21,10 +22,17 @@ pub(super) fn answer(
             Ok(stats) => Outgoing::ok(&stats),
             Err(error) => Outgoing::raw(500, json!({"error": error.to_string()}).to_string()),
         },
-        // A server that is up and left alone by cloud-init answers on every port.
         ("GET", ["probe"]) => {
             let server = ServerId::new(request.query("server").unwrap_or_default());
-            Outgoing::ok(&json!({"open": front.world.is_reachable(now.at, &server)}))
+            let at = match request.query("port") {
+                Some(_) => Outside::Port,
+                None => Outside::Service,
+            };
+            let seen = front.world.look_from_outside(now.at, &server, at);
+            Outgoing::ok(&match seen {
+                Ok(()) => json!({"open": true, "host_key": front.world.host_key(&server)}),
+                Err(detail) => json!({"open": false, "detail": detail}),
+            })
         }
         ("POST", ["faults"]) => match faults(&request.body) {
             Ok(faults) => {

@@ -1,0 +1,140 @@
+//! How far the playbook's own steps are with one server, as facts. What they lead to is `steps`.
+
+use crate::domain::{Event, Record, StepEnd};
+use crate::plan::CheckedPlan;
+
+use super::facts::TargetFacts;
+
+/// One of the playbook's own steps, for one server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// Where it is.
+    pub(crate) at: At,
+    /// How often it was begun.
+    pub(crate) attempts: u32,
+    /// How often taking it back was begun.
+    pub(crate) undos: u32,
+}
+
+/// Where a step is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum At {
+    /// Not begun.
+    #[default]
+    Open,
+    /// Its program runs.
+    Running,
+    /// Its program ran when the process died: nobody knows how far it came.
+    Interrupted,
+    /// Its program ended well.
+    Done,
+    /// It did not.
+    Failed(StepEnd, String),
+    /// It is being taken back.
+    Undoing,
+    /// It was being taken back when the process died.
+    UndoInterrupted,
+    /// It was taken back.
+    Undone,
+    /// It could not be taken back.
+    NotUndone,
+}
+
+impl At {
+    /// Whether it left something that has to be taken back.
+    pub(crate) fn is_left(&self) -> bool {
+        match self {
+            Self::Interrupted | Self::Done | Self::Failed(..) | Self::UndoInterrupted => true,
+            Self::Open | Self::Running | Self::Undoing | Self::Undone | Self::NotUndone => false,
+        }
+    }
+
+    /// Whether a program runs.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self, Self::Running | Self::Undoing)
+    }
+}
+
+impl Own {
+    /// Its program is started. `None`, here as below: that cannot happen where it is.
+    fn started(&self, attempt: u32, undo: bool) -> Option<Self> {
+        if undo {
+            let fits = self.at.is_left() && attempt == self.undos + 1;
+            return fits.then_some(Self { at: At::Undoing, undos: attempt, ..*self });
+        }
+        let fits = matches!(self.at, At::Open | At::Interrupted) && attempt == self.attempts + 1;
+        fits.then_some(Self { at: At::Running, attempts: attempt, ..*self })
+    }
+
+    fn ended(&self, end: StepEnd, detail: &str, undo: bool) -> Option<Self> {
+        let done = end == StepEnd::Done;
+        let (before, at) = match (undo, done) {
+            (false, true) => (At::Running, At::Done),
+            (false, false) => (At::Running, At::Failed(end, detail.to_owned())),
+            (true, true) => (At::Undoing, At::Undone),
+            (true, false) => (At::Undoing, At::NotUndone),
+        };
+        (self.at == before).then_some(Self { at, ..*self })
+    }
+
+    fn not_undone(&self) -> Option<Self> {
+        self.at.is_left().then_some(Self { at: At::NotUndone, ..*self })
+    }
+
+    /// What a process that takes a run over makes of it.
+    fn resumed(&mut self) {
+        match self.at {
+            At::Running => self.at = At::Interrupted,
+            At::Undoing => self.at = At::UndoInterrupted,
+            At::Open
+            | At::Interrupted
+            | At::Done
+            | At::Failed(..)
+            | At::UndoInterrupted
+            | At::Undone
+            | At::NotUndone => {}
+        }
+    }
+}
+
+impl TargetFacts {
+    /// What a record says of the playbook's own steps.
+    pub(super) fn apply_to_own(
+        &mut self,
+        plan: &CheckedPlan,
+        record: &Record,
+    ) -> Result<(), String> {
+        if let Event::Resumed = &record.event {
+            self.own.iter_mut().for_each(Own::resumed);
+        } else if let Event::StepStarted { step, attempt, undo, .. } = &record.event {
+            self.change(plan, (step, *undo), |own| own.started(*attempt, *undo))?;
+        } else if let Event::StepEnded { step, end, detail, undo, .. } = &record.event {
+            self.change(plan, (step, *undo), |own| own.ended(*end, detail, *undo))?;
+        } else if let Event::NotUndone { step, .. } = &record.event {
+            self.change(plan, (step, true), Own::not_undone)?;
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        plan: &CheckedPlan,
+        (step, undo): (&str, bool),
+        change: impl FnOnce(&Own) -> Option<Own>,
+    ) -> Result<(), String> {
+        if undo && self.wiped {
+            return Err(format!("step {step} of a wiped server is not taken back"));
+        }
+        let number = plan.fleets.get_index(self.fleet).and_then(|(_, fleet)| fleet.step(step));
+        let own = number.and_then(|number| self.own.get_mut(number));
+        let own = own.ok_or_else(|| format!("its fleet has no step {step} of its own"))?;
+        *own = change(own).ok_or_else(|| format!("step {step} is {:?}", own.at))?;
+        Ok(())
+    }
+
+    /// Programs that run for it.
+    pub(super) fn running(&self) -> u32 {
+        let running = self.own.iter().filter(|own| own.at.is_running()).count();
+        u32::try_from(running).unwrap_or(u32::MAX)
+    }
+}
