@@ -322,18 +322,16 @@ impl Engine {
             match self.next_probe(index) {
                 Some((_, action)) if action.cost_class() != CostClass::Free => {}
                 Some(_) => self.send_probe(draft, index),
-                None => {
-                    self.pending.ready.probe.remove(&index);
-                    self.pending.looks[index].asking.probe = true;
-                }
+                // It waits for something else, which says when to look again.
+                None => self.look_later(index, |look| look.probe_at = None),
             }
         }
     }
 
     fn send_probe(&mut self, draft: &mut Draft, index: usize) {
         self.pending.ready.probe.remove(&index);
-        self.pending.looks[index].asking.probe = true;
         if let Some((check, action)) = self.next_probe(index) {
+            self.pending.looks[index].asking.probe = true;
             *self.pending.looks[index].tries.entry(check).or_default() += 1;
             self.send(draft, Purpose::Probe { target: index, check }, action);
         }

@@ -6,8 +6,8 @@ use crate::domain::{
     Action, Answer, Ending, Event, Failure, Millis, ProbeReport, ProbeSpec, Template, Time,
 };
 use crate::engine::Flaw;
-use crate::playbook::{Check, HostKeyRule, Playbook, SshCheck};
-use crate::simulator::{Faults, Knobs, Span, World, WorldSpec};
+use crate::playbook::{Check, EncryptionSpec, HostKeyRule, Playbook, SshCheck};
+use crate::simulator::{Faults, Knobs, Served, Span, World, WorldSpec};
 
 use super::constraints::{Told, at_once, playbook, run, scenario};
 use super::sim::rehearse_with;
@@ -96,6 +96,24 @@ fn what_has_to_hold_is_looked_at_until_it_held_for_so_long() {
     let told = scripted(&[http(Millis::mins(1)), stable], |_, _| true);
     told.all_ended(Ending::Verified);
     assert_eq!(looks(&told), [0, 5, 10, 12], "and once more when the time is over");
+}
+
+/// The list that shows the new disk may come after everything else has been seen.
+#[test]
+fn what_has_to_hold_begins_to_once_the_disk_is_seen_however_late() {
+    let mut playbook =
+        checked(&[http(Millis::mins(1)), Check::StableFor { time: Millis::secs(5) }]);
+    playbook.fleets["web"].treatment.reinstall.encryption =
+        EncryptionSpec::KmsKey("evs/default".to_owned());
+    let mut wiped = false;
+    let told = run(scenario(&playbook, &WorldSpec::healthy(1), 1), move |world, at, action| {
+        wiped |= matches!(action, Action::Reinstall { .. });
+        let served = world.serve(at, action);
+        let late = wiped && matches!(action, Action::ListVolumes { .. });
+        if late { Served { after: Millis::secs(20), ..served } } else { served }
+    });
+    told.all_ended(Ending::Verified);
+    assert_eq!(looks(&told), [0, 25], "what passed is seen once more");
 }
 
 #[test]
