@@ -28,5 +28,8 @@ mod surveying;
 #[path = "plans/telling.rs"]
 mod telling;
 #[cfg(test)]
+#[path = "plans/templates.rs"]
+mod templates;
+#[cfg(test)]
 #[path = "plans/world.rs"]
 mod world;

@@ -68,6 +68,9 @@ pub struct PinnedFile {
     pub sha256: String,
 }
 
+/// Most bytes of user data, before base64 (`ecs.md`, section 10).
+pub const MAX_USER_DATA: usize = 32 * 1024;
+
 /// What a reinstall is asked to do, with nothing left to choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReinstallRequest {
@@ -80,6 +83,9 @@ pub struct ReinstallRequest {
     pub login: Login,
     /// User data for the first boot.
     pub user_data: Option<PinnedFile>,
+    /// The user data is a template: what is inserted, by name. `None`: it is sent as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inserts: Option<BTreeMap<String, String>>,
     /// Bring your own licence.
     pub byol: bool,
     /// Encryption of the new system disk.

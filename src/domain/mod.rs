@@ -24,8 +24,8 @@ mod words;
 
 pub use action::{
     Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, HostKey, InstallCall, Login,
-    PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, SshLogin, StepCall, StepEnd,
-    StepReport, StopMode,
+    MAX_USER_DATA, PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, SshLogin, StepCall,
+    StepEnd, StepReport, StopMode,
 };
 pub use backup::{Backup, BackupState, Vault, WayBack};
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
@@ -42,6 +42,6 @@ pub use server::{
     Address, AddressKind, AgencyState, Attachment, Image, Job, JobStatus, KeyPair, KeyState,
     KmsKey, PasswordLook, Quota, QuotaLine, Server, Snapshot, SubJob, Trace, Volume,
 };
-pub use template::{HostFacts, HostValue, MissingValue, Template};
+pub use template::{HostFacts, HostValue, Insert, MissingValue, Template};
 pub use time::{Millis, Moment, Time, Timestamp};
 pub use words::{count, list_some, tag_matches};

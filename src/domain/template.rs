@@ -70,7 +70,9 @@ impl<'t> HostValue<'t> {
         }
     }
 
-    fn of(self, host: &HostFacts<'t>) -> Option<&'t str> {
+    /// The value that a server has.
+    #[must_use]
+    pub fn of<'h>(self, host: &HostFacts<'h>) -> Option<&'h str> {
         match self {
             Self::Id => Some(host.id.as_str()),
             Self::Name => Some(host.name),
@@ -111,17 +113,60 @@ impl Template {
     ///
     /// If the server has no such value, or nothing has: never a text with a hole.
     pub fn fill(&self, host: &HostFacts<'_>) -> Result<String, MissingValue> {
+        self.fill_with(|name| HostValue::named(name)?.of(host))
+    }
+
+    /// The text with values that are known by their names.
+    ///
+    /// # Errors
+    ///
+    /// If a name has no value: never a text with a hole.
+    pub fn fill_with<'v>(
+        &self,
+        value: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<String, MissingValue> {
         let mut out = String::with_capacity(self.0.len());
         let mut rest = self.0.as_str();
-        while let Some((before, name, after)) = next_insert(rest) {
-            let missing = || MissingValue(name.to_owned());
-            let value = HostValue::named(name).ok_or_else(missing)?;
-            out.push_str(before);
-            out.push_str(value.of(host).ok_or_else(missing)?);
-            rest = after;
+        while let Some(insert) = Insert::first(rest) {
+            let Some(name) = insert.name else { break };
+            out.push_str(&rest[..insert.at]);
+            out.push_str(value(name).ok_or_else(|| MissingValue(name.to_owned()))?);
+            rest = &rest[insert.end()..];
         }
         out.push_str(rest);
         Ok(out)
+    }
+}
+
+/// An insert as it stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Insert<'t> {
+    /// Where it begins, in bytes.
+    pub at: usize,
+    /// From `{{` to `}}`; `{{` alone where it is never closed.
+    pub text: &'t str,
+    /// The name in it; `None`: it is never closed.
+    pub name: Option<&'t str>,
+}
+
+impl<'t> Insert<'t> {
+    /// The first of a text.
+    #[must_use]
+    pub fn first(text: &'t str) -> Option<Self> {
+        let at = text.find("{{")?;
+        let inner = &text[at + 2..];
+        Some(match inner.find("}}") {
+            Some(length) => {
+                Self { at, text: &text[at..at + length + 4], name: Some(inner[..length].trim()) }
+            }
+            None => Self { at, text: &text[at..at + 2], name: None },
+        })
+    }
+
+    /// Where it ends, in bytes.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.at + self.text.len()
     }
 }
 
@@ -129,13 +174,6 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
-}
-
-/// The next insert of a text: what stands before it, its name, what stands behind it.
-fn next_insert(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once("{{")?;
-    let (name, after) = rest.split_once("}}")?;
-    Some((before, name.trim(), after))
 }
 
 #[cfg(test)]
@@ -175,6 +213,15 @@ mod tests {
         ] {
             assert_eq!(filled(text).as_deref(), Ok(want), "{text}");
         }
+    }
+
+    #[test]
+    fn values_are_known_by_their_names() {
+        let values = BTreeMap::from([("vars.n", "3"), ("host.name", "{{ vars.n }}")]);
+        let filled = |text: &str| Template::new(text).fill_with(|name| values.get(name).copied());
+        assert_eq!(filled("a {{vars.n}} b").as_deref(), Ok("a 3 b"));
+        assert_eq!(filled("{{ host.name }}").as_deref(), Ok("{{ vars.n }}"), "read once");
+        assert_eq!(filled("{{ n }}"), Err(MissingValue("n".to_owned())));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::domain::{FleetName, InstallCall, Login, ReinstallRequest, ServerId, tag_matches};
+use crate::domain::{
+    FleetName, HostValue, InstallCall, Login, ReinstallRequest, ServerId, tag_matches,
+};
 use crate::playbook::{Check, Program, Spread, StepWord};
 
 use super::{OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Step, Target, graph};
@@ -34,6 +36,7 @@ pub fn check(plan: Plan) -> Result<CheckedPlan, Vec<Violation>> {
     let mut checker = Checker { plan: &plan, violations: Vec::new() };
     checker.whole();
     checker.targets();
+    checker.inserts();
     checker.treatments();
     checker.nobody_left_out_is_in();
     checker.waves();
@@ -142,6 +145,39 @@ impl Checker<'_> {
             }
             if let Some(odd) = odd_request(&target.reinstall, plan.cloud.provider) {
                 self.broken("a request that the cloud takes", format!("server {id}: {odd}"));
+            }
+        }
+    }
+
+    /// What templates insert is of the server itself, and everything that their text names.
+    fn inserts(&mut self) {
+        let plan = self.plan;
+        let mut names: IndexMap<&str, Vec<&String>> = IndexMap::new();
+        for (id, target) in &plan.targets {
+            let request = &target.reinstall;
+            let Some(inserts) = &request.inserts else { continue };
+            let own = inserts.iter().all(|(name, value)| match HostValue::named(name) {
+                Some(wanted) => wanted.of(&target.found.host(id)) == Some(value.as_str()),
+                None => !name.starts_with("host."),
+            });
+            if !own {
+                self.broken(
+                    "a template is filled in with values of its server",
+                    format!("server {id} gets {inserts:?}"),
+                );
+            }
+            let Some(file) = &request.user_data else {
+                self.broken("inserts have a template", format!("server {id} has no user data"));
+                continue;
+            };
+            // The text is the same for all of them, so what it inserts has the same names.
+            let here: Vec<&String> = inserts.keys().collect();
+            let there = names.entry(file.sha256.as_str()).or_insert_with(|| here.clone());
+            if *there != here {
+                self.broken(
+                    "a template is filled in whole",
+                    format!("server {id} gets {here:?}, others {there:?}"),
+                );
             }
         }
     }

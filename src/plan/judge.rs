@@ -6,17 +6,16 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    AgencyState, Encryption, HostFacts, Image, ImageId, InstallCall, KeyState, KmsKey, Login,
-    PinnedFile, ReinstallRequest, Server, VolumeId, list_some,
+    Address, AgencyState, Encryption, HostFacts, Image, ImageId, InstallCall, KeyState, KmsKey,
+    Login, ReinstallRequest, Server, VolumeId, list_some,
 };
 use crate::playbook::{
     Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, StepSpec,
     Treatment,
 };
 
-use super::vault;
 use super::wants::is_image_id;
-use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread};
+use super::{CloudIdentity, Disk, Fingerprint, Inventory, Provider, Unread, inserts, vault};
 
 /// Something that the cloud would refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -285,12 +284,16 @@ impl<'a> Judge<'a> {
         let login = keep(self.login(server, spec), wrong);
         let byol = keep(byol(spec, image), wrong);
         let login = login?;
-        keep(self.login_fits(&login, call, spec.user_data.as_ref(), image), wrong);
+        let user_data = spec.user_data.as_ref();
+        keep(self.login_fits(&login, call, user_data.is_some(), image), wrong);
+        let addresses = sorted_addresses(server);
+        let inserts = keep(inserts::frozen(user_data, &host(server, &addresses)), wrong);
         Some(ReinstallRequest {
             call,
             image: None,
             login,
-            user_data: spec.user_data.clone(),
+            user_data: user_data.map(|user_data| user_data.file.clone()),
+            inserts: inserts?,
             byol: byol?,
             encryption: Encryption::None,
         })
@@ -359,11 +362,11 @@ impl<'a> Judge<'a> {
         &mut self,
         login: &Login,
         call: InstallCall,
-        user_data: Option<&PinnedFile>,
+        user_data: bool,
         image: &Image,
     ) -> Finding<()> {
         let windows = image.os_type.eq_ignore_ascii_case("windows");
-        if call == InstallCall::V1 && user_data.is_some() {
+        if call == InstallCall::V1 && user_data {
             return obstacle(
                 "X5",
                 format!("its image {} has no cloud-init: user data cannot be sent", image.name),
@@ -376,7 +379,7 @@ impl<'a> Judge<'a> {
                 "`admin_pass` is not documented for a reinstall on this cloud",
                 "use `reinstall.key_name`; on Linux a password can be set with user data",
             ),
-            Login::Password(_) if !windows && user_data.is_some() => obstacle(
+            Login::Password(_) if !windows && user_data => obstacle(
                 "C10",
                 "with user data, `admin_pass` has no effect on Linux",
                 "set the password with the user data, or use `reinstall.key_name`",
@@ -671,11 +674,20 @@ fn leave_running(leave: Leave, server: &Server) -> bool {
     }
 }
 
+fn sorted_addresses(server: &Server) -> Vec<Address> {
+    let mut addresses = server.addresses.clone();
+    addresses.sort_unstable();
+    addresses
+}
+
+/// What templates are filled in with: the same as of its fingerprint.
+fn host<'a>(server: &'a Server, addresses: &'a [Address]) -> HostFacts<'a> {
+    HostFacts { id: &server.id, name: &server.name, az: &server.az, addresses, tags: &server.tags }
+}
+
 fn fingerprint(server: &Server, system_volume: VolumeId) -> Fingerprint {
     let mut data_volumes: Vec<VolumeId> = server.data_volumes().cloned().collect();
     data_volumes.sort_unstable();
-    let mut addresses = server.addresses.clone();
-    addresses.sort_unstable();
     Fingerprint {
         name: server.name.clone(),
         tags: server.tags.clone(),
@@ -684,7 +696,7 @@ fn fingerprint(server: &Server, system_volume: VolumeId) -> Fingerprint {
         key_name: server.key_name.clone(),
         system_volume,
         data_volumes,
-        addresses,
+        addresses: sorted_addresses(server),
         locked: server.locked,
         running: server.status == "ACTIVE",
         created: server.created,

@@ -39,11 +39,15 @@ pub(super) fn server(plan: &Plan, id: &ServerId, target: &Target) -> Vec<String>
     let old_login =
         found.key_name.as_ref().map_or("none".to_owned(), |key| format!("key pair {key}"));
     let user_data = request.user_data.as_ref().map_or("none", |file| file.path.as_str());
+    let template = if request.inserts.is_some() { " (template)" } else { "" };
     let licence = if request.byol { "byol" } else { "of the image" };
     vec![
         format!("{} ({id}) {}{age} · {tags} · by {because} [{place}]", found.name, found.az),
         format!("  image {}{call} · licence {licence}", image(plan, target)),
-        format!("  login {old_login} → {} · user data {user_data}", login(&request.login)),
+        format!(
+            "  login {old_login} → {} · user data {user_data}{template}",
+            login(&request.login)
+        ),
         format!(
             "  encryption {} → {} · power {} → {}",
             old_key(target.wiped.key.as_deref()),

@@ -17,6 +17,7 @@ mod draw;
 mod explain;
 mod forecast;
 mod graph;
+mod inserts;
 mod inventory;
 mod judge;
 mod lines;

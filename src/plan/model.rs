@@ -367,7 +367,8 @@ pub struct Blocked {
     pub name: String,
     /// The fleet that has it.
     pub fleet: FleetName,
-    /// The code that the cloud would answer with, or a line of `seed-constraints.md`.
+    /// The code that the cloud would answer with, a line of `seed-constraints.md`, or one of our own
+    /// (`refleet.…`).
     pub code: String,
     /// What is wrong.
     pub cause: String,

@@ -7,9 +7,9 @@ use crate::yaml::Node;
 
 use super::lower::Desk;
 use super::merge::CheckItem;
-use super::model::{Check, HostKeyRule, SshCheck};
 use super::problem::{Code, Problem};
 use super::scalars;
+use super::spec::{Check, HostKeyRule, SshCheck};
 use super::treatment::{number, text};
 
 /// How long a look from outside may take to pass where the check does not say: a first boot with

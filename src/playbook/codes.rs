@@ -102,9 +102,9 @@ macro_rules! codes {
 
 codes! {
     TooLarge "too_large" told, "too large to be a playbook":
-        "A playbook may have 4 MB, and one text in it 1 MB. Honest playbooks stay far below: long lists of servers belong into a file of their own, named with `file:` in `hosts`.";
+        "A playbook may have 4 MB, and one text in it 1 MB. Honest playbooks stay far below: long lists of servers belong into a file of their own, named with `file:` in `hosts`. Of user data the cloud takes 32 KiB.";
     NotUtf8 "not_utf8" told, "not UTF-8":
-        "Playbooks and inventories are UTF-8. Another encoding could turn one name into another without anybody noticing, so nothing is guessed.";
+        "Playbooks, inventories and templates are UTF-8. Another encoding could turn one name into another without anybody noticing, so nothing is guessed.";
     Syntax "syntax" shown, "not YAML":
         "The text is not YAML, so nothing behind the place was read. Mostly it is an indentation, a quote that is not closed, or a colon without a space behind it.";
     TooDeep "too_deep" shown, "nested too deeply":
@@ -164,11 +164,11 @@ codes! {
     InsertInVars "insert_in_vars" shown, "a variable made of variables":
         "Values of `vars` are taken as they are. So a reader sees at once what is inserted.";
     BadInsert "bad_insert" shown, "not an insert":
-        "Between `{{` and `}}` stands the name of a variable and nothing else.";
+        "Between `{{` and `}}` stands the name of a variable and nothing else. A file of user data that has braces of its own is sent as it is without `template: true`.";
     UnknownVariable "unknown_variable" shown, "a variable that does not exist":
         "The variable is not in `vars`. Inserting nothing would make another name out of the one that was meant.";
     NotAvailableHere "not_available_here" shown, "a value of a single server":
-        "`host.*` differs from server to server, so it stands only in what is done for one server: the arguments of `run` and `undo`, and `env`. `matrix.*` belongs to a feature that this version does not have.";
+        "`host.*` differs from server to server, so it stands only in what is done for one server: the arguments of `run` and `undo`, `env`, checks from outside, and user data that is a template. `matrix.*` is a value of the `matrix` of the fleet that it stands in.";
     UnknownHostValue "unknown_host_value" shown, "a value that no server has":
         "Of a server there are `host.id`, `host.name`, `host.az`, `host.ip` (its first fixed IPv4 address) and `host.tag.KEY`.";
     UnusedVariable "unused_variable" shown, "a variable that nothing uses":

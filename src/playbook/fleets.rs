@@ -12,6 +12,7 @@ use crate::yaml::{Entry, Node, Span};
 pub(super) use super::model::FleetSpec;
 
 use super::include::{self, Sheet};
+use super::insert::Matrix;
 use super::inventory;
 use super::lower::Desk;
 use super::matrix::Part;
@@ -95,14 +96,16 @@ fn family(
     (treatment, pace): (&Patch, &StrategyPatch),
     sheet: &Sheet,
 ) -> Vec<FleetSpec> {
-    let whole = (Arc::clone(&entry.key.text), &entry.value);
     let parts = sheet.parts.get(&entry.key.text).into_iter().flatten();
-    let mut parts: Vec<_> = parts.map(|part| (Arc::clone(&part.name), &part.node)).collect();
+    let mut parts: Vec<_> =
+        parts.map(|part| (Arc::clone(&part.name), &part.node, part.values.clone())).collect();
     if parts.is_empty() {
-        parts.push(whole);
+        let broken = entry.value.get("matrix").map_or(Matrix::None, |_| Matrix::Broken);
+        parts.push((Arc::clone(&entry.key.text), &entry.value, broken));
     }
     let mut made: Vec<FleetSpec> = Vec::new();
-    for (name, node) in parts {
+    for (name, node, matrix) in parts {
+        desk.matrix = matrix;
         let part = Written { entry, name: FleetName::new(name), node };
         let mut fleet = fleet(desk, part, names, (treatment.clone(), pace.clone()));
         lonely_owner(desk, &fleet, (node, entry.key.span), sheet.root.get("defaults"));
@@ -111,6 +114,7 @@ fn family(
         fleet.depends_on.extend(before.map(|before| after(desk, entry, before)));
         made.push(fleet);
     }
+    desk.matrix = Matrix::None;
     made
 }
 

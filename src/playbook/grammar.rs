@@ -386,7 +386,14 @@ static USER_DATA: Table = Table {
     name: "user_data",
     what: "`user_data`",
     rule: Rule::Any,
-    keys: &[needed("file", Shape::Text, "The file, seen from the playbook.")],
+    keys: &[
+        needed("file", Shape::Text, "The file, seen from the playbook."),
+        key(
+            "template",
+            Shape::Flag,
+            "Whether `{{ host.name }}`, `{{ X }}` and their kin in it are filled in for each server; default false.",
+        ),
+    ],
 };
 
 static ENCRYPTION: Table = Table {

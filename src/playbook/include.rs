@@ -130,7 +130,9 @@ fn read(desk: &mut Desk<'_>) -> Option<(Node, Parts)> {
         }
         return None;
     };
-    let Expanded { root, parts, problems } = insert::expand(&root, &source.text, whole);
+    let Expanded { root, parts, vars, unused, problems } =
+        insert::expand(&root, &source.text, whole);
+    desk.learn(vars, unused);
     let unfit = check::check_included(&root, &source.text, whole);
     for problem in problems.into_iter().chain(unfit) {
         desk.report(problem);

@@ -28,6 +28,11 @@ pub(super) struct Expanded {
     pub(super) root: Node,
     /// All parts of the fleets that have a matrix.
     pub(super) parts: Parts,
+    /// The variables: templates insert them as well.
+    pub(super) vars: Vars,
+    /// What is wrong with variables and keys of matrices that the text never inserts, if no template
+    /// does either.
+    pub(super) unused: Vec<Problem>,
     /// What went wrong on the way.
     pub(super) problems: Vec<Problem>,
 }
@@ -44,6 +49,7 @@ pub(super) fn expand(root: &Node, text: &str, whole: Whole) -> Expanded {
         matrix: Matrix::None,
         matrix_used: BTreeSet::new(),
         parts: Parts::new(),
+        unused: Vec::new(),
         problems: Vec::new(),
     };
     inserter.learn(root.get("vars"));
@@ -54,36 +60,46 @@ pub(super) fn expand(root: &Node, text: &str, whole: Whole) -> Expanded {
     if whole == Whole::Yes && inserter.problems.is_empty() {
         inserter.unused();
     }
-    Expanded { root: expanded, parts: inserter.parts, problems: inserter.problems }
+    let Inserter { vars, parts, unused, problems, .. } = inserter;
+    Expanded { root: expanded, parts, vars, unused, problems }
 }
 
 struct Inserter<'t> {
     text: &'t str,
     whole: Whole,
-    vars: BTreeMap<Arc<str>, Var>,
+    vars: Vars,
     used: BTreeSet<Arc<str>>,
     /// The values of the part that is made just now.
     matrix: Matrix,
     /// Keys of the matrix of this fleet that something inserts.
     matrix_used: BTreeSet<Arc<str>>,
     parts: Parts,
+    unused: Vec<Problem>,
     problems: Vec<Problem>,
 }
 
 /// What `{{ matrix.… }}` stands for.
-enum Matrix {
+#[derive(Clone, Debug, Default)]
+pub(super) enum Matrix {
     /// There is none here.
+    #[default]
     None,
     /// There is one, and it cannot be used, which is told elsewhere.
     Broken,
     /// These values.
-    Values(BTreeMap<Arc<str>, Scalar>),
+    Values(Vars),
 }
 
-struct Var {
-    key: Span,
+/// Values by their names.
+pub(super) type Vars = BTreeMap<Arc<str>, Var>;
+
+/// A value that can be inserted.
+#[derive(Clone, Debug)]
+pub(super) struct Var {
+    /// Where its name is written.
+    pub(super) key: Span,
     /// `None` where the value is not usable, which is told elsewhere.
-    value: Option<Scalar>,
+    pub(super) value: Option<Scalar>,
 }
 
 impl Inserter<'_> {
@@ -142,7 +158,7 @@ impl Inserter<'_> {
         let usable = !combinations.is_empty();
         for (name, values) in combinations {
             self.matrix = Matrix::Values(values);
-            parts.push(Part { name, node: self.node(&fleet.value) });
+            parts.push(Part { name, node: self.node(&fleet.value), values: self.matrix.clone() });
         }
         if !usable {
             self.matrix = Matrix::Broken;
@@ -153,7 +169,7 @@ impl Inserter<'_> {
         let keys = inserted.value.entries().unwrap_or_default();
         let unused = keys.iter().filter(|key| !self.matrix_used.contains(&key.key.text));
         if usable && self.whole == Whole::Yes {
-            self.problems.extend(unused.map(|key| matrix::unused(fleet, key)));
+            self.unused.extend(unused.map(|key| matrix::unused(fleet, key)));
         }
         if usable {
             self.parts.insert(Arc::clone(&key.text), parts);
@@ -230,7 +246,7 @@ impl Inserter<'_> {
             match &self.matrix {
                 Matrix::Values(values) if values.contains_key(key) => {
                     self.matrix_used.insert(Arc::from(key));
-                    return values.get(key).cloned().map(Found::Var);
+                    return values.get(key)?.value.clone().map(Found::Var);
                 }
                 Matrix::Broken => return None,
                 Matrix::Values(values) => {
@@ -276,7 +292,7 @@ impl Inserter<'_> {
     fn unused(&mut self) {
         for (name, var) in &self.vars {
             if !self.used.contains(name) {
-                self.problems.push(
+                self.unused.push(
                     Problem::warning(
                         Code::UnusedVariable,
                         format!("the variable `{name}` is never used"),

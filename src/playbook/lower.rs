@@ -3,7 +3,7 @@
 //! Start with [`lower`]. It goes on after a problem, with a value left out, so that the rest of the
 //! file is looked at too; whether there is a playbook in the end is decided by the caller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::domain::{FleetName, Origin, PinnedFile, Place};
 use crate::yaml::{Node, Span};
 
 use super::include::Sheet;
+use super::insert::{Matrix, Vars};
 use super::model::{ApiLimit, Guards, Limits, Playbook, SimulatorSpec};
 use super::problem::{Code, Problem};
 use super::scalars;
@@ -37,6 +38,12 @@ pub(super) struct Desk<'a> {
     pub(super) problems: Vec<Problem>,
     /// Of every text that was read: what its pictures must not show.
     pub(super) hidden: Vec<(Source, Vec<Span>)>,
+    /// The matrix of the fleet that is being read just now.
+    pub(super) matrix: Matrix,
+    /// Variables and keys of matrices that their own texts never insert: a template still may.
+    unused: Vec<Problem>,
+    /// What templates insert: the file, and where in it the name is written.
+    used: BTreeSet<(Arc<str>, Span)>,
 }
 
 /// A text that is being read, and where it stands.
@@ -46,13 +53,27 @@ pub(super) struct Seat {
     lines: Lines,
     /// Its folder, seen from the playbook's.
     folder: PathBuf,
+    /// What templates that it names can insert.
+    vars: Arc<(Arc<str>, Vars)>,
 }
 
 impl Seat {
     /// The place of a text: `path` is seen from the playbook's folder.
     pub(super) fn new(source: Source, path: &str) -> Self {
         let folder = Path::new(path).parent().unwrap_or(Path::new("")).to_owned();
-        Self { lines: Lines::of(&source), source, folder }
+        let vars = Arc::new((Arc::from(source.name.as_str()), Vars::new()));
+        Self { lines: Lines::of(&source), source, folder, vars }
+    }
+
+    /// The place of a text that has no variables of its own, such as a list of servers: it has those
+    /// of the text that names it.
+    pub(super) fn named_by(self, other: &Self) -> Self {
+        Self { vars: Arc::clone(&other.vars), ..self }
+    }
+
+    /// The variables.
+    pub(super) fn vars(&self) -> &Vars {
+        &self.vars.1
     }
 }
 
@@ -80,6 +101,43 @@ impl<'a> Desk<'a> {
             patterns: 0,
             problems: Vec::new(),
             hidden: Vec::new(),
+            matrix: Matrix::None,
+            unused: Vec::new(),
+            used: BTreeSet::new(),
+        }
+    }
+
+    /// Takes note of the variables of the text that is being read, and of what it never inserts.
+    pub(super) fn learn(&mut self, vars: Vars, unused: Vec<Problem>) {
+        let source = &self.seat.source;
+        self.unused.extend(unused.into_iter().map(|problem| problem.found_in(source)));
+        self.seat.vars = Arc::new((Arc::from(source.name.as_str()), vars));
+    }
+
+    /// A template inserts what has its name there.
+    pub(super) fn uses(&mut self, key: Span) {
+        self.used.insert((Arc::clone(&self.seat.vars.0), key));
+    }
+
+    /// A template that cannot be read may have been meant to insert any of them.
+    pub(super) fn may_use_all(&mut self) {
+        let vars = Arc::clone(&self.seat.vars);
+        let matrix = match self.matrix.clone() {
+            Matrix::Values(values) => values,
+            Matrix::None | Matrix::Broken => Vars::new(),
+        };
+        for var in vars.1.values().chain(matrix.values()) {
+            self.uses(var.key);
+        }
+    }
+
+    /// What neither its own text nor a template inserts.
+    pub(super) fn tell_unused(&mut self) {
+        for problem in std::mem::take(&mut self.unused) {
+            let key = problem.labels.first().map_or(Span::default(), |(span, _)| *span);
+            if !self.used.contains(&(Arc::from(problem.source.name.as_str()), key)) {
+                self.report_elsewhere(problem);
+            }
         }
     }
 

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::is_fitting_name;
+use super::insert::{Matrix, Var, Vars};
 use super::problem::{Code, Problem};
 use super::suggest::shown;
 use super::treatment::text;
-use crate::yaml::{Entry, Node, Scalar, Span};
+use crate::yaml::{Entry, Key, Node, Scalar, Span};
 
 /// Parts that a fleet may have: each has a canary and waves of its own.
 const MOST_PARTS: usize = 100;
@@ -25,10 +26,12 @@ pub(super) struct Part {
     pub(super) name: Arc<str>,
     /// The fleet with the values of this part inserted.
     pub(super) node: Node,
+    /// These values: templates of the fleet insert them as well.
+    pub(super) values: Matrix,
 }
 
 /// The values of one part by their key, and its name.
-pub(super) type Combination = (Arc<str>, BTreeMap<Arc<str>, Scalar>);
+pub(super) type Combination = (Arc<str>, Vars);
 
 /// Every combination, the first key changing slowest; none if the matrix cannot be used, which is told
 /// here or by the grammar.
@@ -36,7 +39,7 @@ pub(super) fn combinations(fleet: &Entry, problems: &mut Vec<Problem>) -> Vec<Co
     let Some(matrix) = fleet.value.entry("matrix") else { return Vec::new() };
     let keys = matrix.value.entries().unwrap_or_default();
     let before = problems.len();
-    let mut made: Vec<Vec<(&Arc<str>, &Scalar)>> = vec![Vec::new()];
+    let mut made: Vec<Vec<(&Key, &Scalar)>> = vec![Vec::new()];
     for key in keys {
         let Some(values) = values(key, problems) else { return Vec::new() };
         if made.len().saturating_mul(values.len()) > MOST_PARTS {
@@ -52,7 +55,7 @@ pub(super) fn combinations(fleet: &Entry, problems: &mut Vec<Problem>) -> Vec<Co
             .flat_map(|row| {
                 values.iter().map(move |value| {
                     let mut row = row.clone();
-                    row.push((&key.key.text, *value));
+                    row.push((&key.key, *value));
                     row
                 })
             })
@@ -61,10 +64,12 @@ pub(super) fn combinations(fleet: &Entry, problems: &mut Vec<Problem>) -> Vec<Co
     if keys.is_empty() || problems.len() > before {
         return Vec::new();
     }
-    let named = |row: Vec<(&Arc<str>, &Scalar)>| -> Combination {
+    let named = |row: Vec<(&Key, &Scalar)>| -> Combination {
         let values: Vec<&str> = row.iter().map(|(_, value)| &*value.text).collect();
         let name = format!("{}[{}]", fleet.key.text, values.join(","));
-        let by_key = row.into_iter().map(|(key, value)| (Arc::clone(key), value.clone()));
+        let by_key = row.into_iter().map(|(key, value)| {
+            (Arc::clone(&key.text), Var { key: key.span, value: Some(value.clone()) })
+        });
         (Arc::from(name), by_key.collect())
     };
     made.into_iter().map(named).collect()

@@ -4,11 +4,12 @@
 //! [`Treatment`] only at the end, so that a key owner from `defaults` still belongs to a key name of
 //! the fleet.
 
-use crate::domain::{Jitter, Millis, PinnedFile, RetryPolicies, RetryPolicy, SecretRef, UserId};
+use crate::domain::{Jitter, Millis, RetryPolicies, RetryPolicy, SecretRef, UserId};
 
-use super::model::{
-    BackupSpec, Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, Pause,
-    ReinstallSpec, Size, Spread, Strategy, Treatment, Wait,
+use super::model::{Pause, Size, Spread, Strategy};
+use super::spec::{
+    BackupSpec, Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec,
+    Treatment, UserData, Wait,
 };
 
 /// A key of a layer.
@@ -62,7 +63,7 @@ pub(super) struct ReinstallPatch {
     pub(super) key_name: Field<String>,
     pub(super) key_owner: Field<UserId>,
     pub(super) admin_pass: Field<SecretRef>,
-    pub(super) user_data: Field<PinnedFile>,
+    pub(super) user_data: Field<UserData>,
     pub(super) license: Field<License>,
     pub(super) encryption: Field<EncryptionSpec>,
     pub(super) leave: Field<Leave>,

@@ -31,25 +31,32 @@ mod scalars;
 mod schema;
 mod shape;
 mod source;
+mod spec;
 mod steps;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod treatment;
+mod user_data;
+#[cfg(test)]
+mod user_data_tests;
 mod values;
 mod written;
 
 pub use codes::{Explanation, Nature, codes, explain};
 pub use mask::masked;
 pub use model::{
-    ApiLimit, BackupSpec, Check, DependsOn, EncryptionSpec, Exclude, FleetSpec, Guards, HostEntry,
-    HostKeyRule, HostLine, Hosts, ImageChoice, Leave, License, Limits, LoginSpec, Pause, Playbook,
-    Program, ReinstallSpec, RunSpec, Share, SimulatorSpec, Size, Spread, SshCheck, StepSpec,
-    StepWord, StopSpec, Strategy, Treatment, Wait,
+    ApiLimit, DependsOn, Exclude, FleetSpec, Guards, HostEntry, HostLine, Hosts, Limits, Pause,
+    Playbook, Share, SimulatorSpec, Size, Spread, Strategy,
 };
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, ProblemView, Problems, Severity};
 pub use schema::schema;
 pub use source::{Files, MAX_PLAYBOOK_BYTES, NoFiles, Source};
+pub use spec::{
+    BackupSpec, Check, EncryptionSpec, HostKeyRule, ImageChoice, Inserts, Leave, License,
+    LoginSpec, Program, ReinstallSpec, RunSpec, SshCheck, StepSpec, StepWord, StopSpec, Treatment,
+    UserData, Wait,
+};
 pub use values::DecidedValue;
 pub use written::{Decided, Written};

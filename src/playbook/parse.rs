@@ -82,14 +82,17 @@ fn playbook(desk: &mut Desk<'_>, root: &Node, whole: Whole) -> Option<Playbook> 
         return None;
     }
     let text = Arc::clone(&desk.seat.source.text);
-    let Expanded { root, parts, problems } = insert::expand(root, &text, whole);
+    let Expanded { root, parts, vars, unused, problems } = insert::expand(root, &text, whole);
     for problem in problems.into_iter().chain(check::check(&root, &text, whole)) {
         desk.report(problem);
     }
     check_parts(desk, &root, &parts, whole);
+    desk.learn(vars, unused);
     let included = include::gather(desk, &root);
     let own = Sheet { seat: desk.seat.clone(), root, parts };
-    lower::lower(desk, &own, &included)
+    let playbook = lower::lower(desk, &own, &included);
+    desk.tell_unused();
+    playbook
 }
 
 /// The first part of a matrix was checked in its place; an inserted value may fit in one part and not in

@@ -9,9 +9,9 @@ use crate::yaml::{Entry, Node};
 use super::insert;
 use super::lower::Desk;
 use super::mask::sounds_secret;
-use super::model::{Program, RunSpec, StepWord};
 use super::problem::{Code, Problem};
 use super::scalars;
+use super::spec::{Program, RunSpec, StepWord};
 use super::treatment::text;
 
 /// How long a program may take where the step does not say.

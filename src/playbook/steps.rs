@@ -4,8 +4,8 @@ use crate::yaml::{Entry, Node, Span};
 
 use super::fleets::begin;
 use super::lower::Desk;
-use super::model::{StepSpec, StepWord};
 use super::problem::{Code, Problem};
+use super::spec::{StepSpec, StepWord};
 use super::treatment::{one_or_many, stop, text};
 use super::{run, suggest};
 

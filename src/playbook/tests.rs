@@ -160,7 +160,8 @@ fn files_are_pinned_by_hash_and_seen_from_where_we_are() {
     let playbook = read(
         "version: 1\ncloud: c\nfleets:\n  web:\n    hosts: [{ tag: a=b }]\n    reinstall: { user_data: { file: init.yaml } }\n",
     );
-    let file = playbook.fleets["web"].treatment.reinstall.user_data.clone().unwrap();
+    let user_data = playbook.fleets["web"].treatment.reinstall.user_data.clone().unwrap();
+    let UserData { file, inserts: None } = user_data else { panic!("it is no template") };
     assert_eq!(file.path, "ops/init.yaml");
     assert_eq!(file.sha256, source::sha256(b"#cloud-config\n"));
     assert_eq!(playbook.files, [file]);
@@ -333,7 +334,7 @@ fn an_included_file_brings_fleets_defaults_and_guards() {
         assert_eq!(treatment.wait.settle, Millis::mins(9), "{}", fleet.name);
         let LoginSpec::KeyPair { name, .. } = &treatment.reinstall.login else { panic!() };
         assert_eq!(name, "own", "the playbook has the last word");
-        assert_eq!(treatment.reinstall.user_data.as_ref().unwrap().path, "ops/lib/init.yaml");
+        assert_eq!(treatment.reinstall.user_data.as_ref().unwrap().file.path, "ops/lib/init.yaml");
     }
     assert_eq!(playbook.guards.max_hosts.as_ref().map(|(most, _)| *most), Some(5));
     assert_eq!(playbook.guards.protected.len(), 1);

@@ -11,9 +11,10 @@ use super::lower::Desk;
 use super::merge::{
     BackupPatch, Field, Patch, PolicyPatch, ReinstallPatch, RetryPatch, StrategyPatch,
 };
-use super::model::{EncryptionSpec, ImageChoice, Leave, License, Pause, Spread, StopSpec};
+use super::model::{Pause, Spread};
 use super::problem::{Code, Problem};
-use super::scalars;
+use super::spec::{EncryptionSpec, ImageChoice, Leave, License, StopSpec};
+use super::{scalars, user_data};
 
 /// The text of a scalar that says something.
 pub(super) fn text(node: &Node) -> Option<&str> {
@@ -78,7 +79,7 @@ fn reinstall(desk: &mut Desk<'_>, map: Option<&Node>) -> ReinstallPatch {
         key_name: field(map, "key_name", owned),
         key_owner: field(map, "key_owner", |node| Some(text(node)?.into())),
         admin_pass: field(map, "admin_pass", |node| secret(desk, node)),
-        user_data: field(map, "user_data", |node| desk.pin(node.get("file")?)),
+        user_data: field(map, "user_data", |node| user_data::read(desk, node)),
         license: field(map, "license", |node| match text(node)? {
             "system" => Some(License::System),
             "byol" => Some(License::Byol),

@@ -5,11 +5,12 @@
 
 use serde::Serialize;
 
-use crate::domain::{Jitter, PinnedFile, Place, RetryPolicies, RetryPolicy};
+use crate::domain::{Jitter, Place, RetryPolicies, RetryPolicy};
 
-use super::model::{
-    Check, EncryptionSpec, FleetSpec, ImageChoice, Leave, License, LoginSpec, Pause, ReinstallSpec,
-    Size, Spread, SshCheck, Strategy, Treatment, Wait,
+use super::model::{FleetSpec, Pause, Size, Spread, Strategy};
+use super::spec::{
+    Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, SshCheck,
+    Treatment, UserData, Wait,
 };
 use super::written::Decided;
 
@@ -118,8 +119,9 @@ fn reinstall_values(spec: &ReinstallSpec) -> Values {
     values
 }
 
-fn file(file: &PinnedFile) -> String {
-    format!("{} (sha256 {:.12})", file.path, file.sha256)
+fn file(UserData { file, inserts }: &UserData) -> String {
+    let template = if inserts.is_some() { "template, " } else { "" };
+    format!("{} ({template}sha256 {:.12})", file.path, file.sha256)
 }
 
 fn retry_values(policies: &RetryPolicies) -> Values {

@@ -441,6 +441,7 @@ mod tests {
             image: None,
             login: Login::UserData,
             user_data: None,
+            inserts: None,
             byol: false,
             encryption: Encryption::None,
         });

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{ImageId, Server, ServerId, UserId};
+use crate::domain::{HostValue, ImageId, Server, ServerId, UserId};
 use crate::fleet::Selector;
 use crate::playbook::{
     Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, Treatment,
@@ -65,6 +65,8 @@ struct Draft {
 struct Fitting<'p> {
     playbook: &'p Playbook,
     zones: Vec<String>,
+    /// Tags that templates of user data insert, fleet by fleet.
+    inserted: Vec<BTreeSet<String>>,
     drafts: Vec<Draft>,
     names: BTreeSet<String>,
     ids: BTreeSet<ServerId>,
@@ -76,6 +78,7 @@ impl<'p> Fitting<'p> {
         Self {
             playbook,
             zones: zones(playbook),
+            inserted: playbook.fleets.values().map(inserted_tags).collect(),
             drafts: Vec::new(),
             names: BTreeSet::new(),
             ids: BTreeSet::new(),
@@ -250,7 +253,11 @@ impl<'p> Fitting<'p> {
         second_best
     }
 
-    fn add(&mut self, draft: Draft) {
+    fn add(&mut self, mut draft: Draft) {
+        for key in draft.fleet.and_then(|fleet| self.inserted.get(fleet)).into_iter().flatten() {
+            let tag = draft.server.tags.entry(key.clone());
+            tag.or_insert_with(|| format!("some-{key}"));
+        }
         self.names.insert(draft.server.name.clone());
         if draft.has_id {
             self.ids.insert(draft.server.id.clone());
@@ -440,6 +447,20 @@ fn treatments(fleet: &FleetSpec) -> Vec<Treatment> {
     std::iter::once(fleet.treatment.clone()).chain(overridden).chain(rows).collect()
 }
 
+/// Keys of tags that templates of a fleet insert.
+fn inserted_tags(fleet: &FleetSpec) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for treatment in treatments(fleet) {
+        let inserts = treatment.reinstall.user_data.and_then(|user_data| user_data.inserts);
+        let names = inserts.iter().flat_map(|inserts| inserts.names.keys());
+        keys.extend(names.filter_map(|name| match HostValue::named(name) {
+            Some(HostValue::Tag(key)) => Some(key.to_owned()),
+            Some(HostValue::Id | HostValue::Name | HostValue::Az | HostValue::Ip) | None => None,
+        }));
+    }
+    keys
+}
+
 fn images(playbook: &Playbook) -> Vec<ImageSpec> {
     let mut images = vec![ImageSpec::default()];
     if playbook.fleets.values().any(|fleet| fleet.treatment.reinstall.license.is_some()) {
@@ -548,6 +569,7 @@ mod tests {
         let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         let list = "db-a\n7f0b0c1e-6d5a-4a0e-9f55-1c2d3e4f5a6b\ndb-c\n";
         files.insert("hosts.txt".to_owned(), list.into());
+        files.insert("init.yaml".to_owned(), b"{{ host.tag.site }} {{ host.ip }}".to_vec());
         let text = format!("version: 1\ncloud: simulator\n{text}");
         let parsed = parse(&Source::new("test.yaml", text), &files);
         parsed.playbook.unwrap_or_else(|| panic!("{:?}", parsed.problems))
@@ -612,6 +634,27 @@ mod tests {
             read("guards: {protected: [name: bastion-*]}\nfleets: {web: {hosts: [name: web-*]}}");
         let names: Vec<_> = fit(&playbook, 1).servers.into_iter().map(|it| it.name).collect();
         assert_eq!(names, ["web-0001", "web-0002", "web-0003", "web-0004", "bastion-0001"]);
+    }
+
+    #[test]
+    fn servers_have_the_tags_that_templates_insert() {
+        let text = "fleets: {web: {hosts: [name: web-*, tag: site=fra], reinstall: {user_data: \
+                    {file: init.yaml, template: true}}}, db: {hosts: [name: db-*]}}";
+        assert_eq!(planned(text).iter().map(Vec::len).collect::<Vec<_>>(), [8, 4]);
+        let groups = fit(&read(text), 1).servers;
+        let site = |name: &str| {
+            let group = groups.iter().find(|group| group.name.starts_with(name)).unwrap();
+            group.tags.get("site").cloned()
+        };
+        assert_eq!(site("web-"), Some("some-site".to_owned()));
+        assert_eq!(site("db-"), None);
+        assert_eq!(
+            groups
+                .iter()
+                .filter(|group| group.tags.get("site").is_some_and(|it| it == "fra"))
+                .count(),
+            4
+        );
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub(super) fn reinstall_of(world: &World, server: &ServerId) -> Action {
     };
     let encryption = Encryption::None;
     let (call, user_data, byol) = (InstallCall::V2, None, false);
-    let request = ReinstallRequest { call, image: None, login, user_data, byol, encryption };
+    let (image, inserts) = (None, None);
+    let request = ReinstallRequest { call, image, login, user_data, inserts, byol, encryption };
     Action::Reinstall { server: server.clone(), request: Box::new(request) }
 }
 

@@ -18,5 +18,6 @@ mod shut_out;
 mod steering;
 mod steps;
 mod support;
+mod templates;
 mod tokens;
 mod worlds;

@@ -11,7 +11,7 @@ use refleet::plan::{
 };
 use refleet::playbook::{
     DependsOn, EncryptionSpec, Exclude, Leave, License, LoginSpec, Playbook, Program,
-    ReinstallSpec, RunSpec, Share, Size, Spread, StepSpec, StepWord, Strategy,
+    ReinstallSpec, RunSpec, Share, Size, Spread, StepSpec, StepWord, Strategy, UserData,
 };
 
 use crate::world::{
@@ -151,8 +151,9 @@ fn password() -> LoginSpec {
     LoginSpec::Password(SecretRef(SecretSource::Env("PASS".to_owned())))
 }
 
-fn user_data() -> PinnedFile {
-    PinnedFile { path: "init.yaml".to_owned(), sha256: "ab".repeat(32) }
+fn user_data() -> UserData {
+    let (path, sha256) = ("init.yaml".to_owned(), "ab".repeat(32));
+    UserData::as_it_is(PinnedFile { path, sha256 })
 }
 
 fn set_image(world: &mut Inventory, change: impl FnOnce(&mut refleet::domain::Image)) {
@@ -417,7 +418,7 @@ fn logins_that_work_are_taken_as_they_are_written() {
         spec.user_data = Some(user_data());
     })
     .unwrap();
-    assert_eq!((request.login, request.user_data), (Login::UserData, Some(user_data())));
+    assert_eq!((request.login, request.user_data), (Login::UserData, Some(user_data().file)));
     let (_, request) = judged(Provider::Otc, |w, spec| {
         w.key_pairs.insert("new".to_owned(), Some(key_pair("new")));
         spec.login = LoginSpec::KeyPair { name: "new".to_owned(), owner: None };

@@ -10,7 +10,9 @@ use refleet::domain::{
 use refleet::plan::{
     Blocked, Inventory, Narrowing, Plan, Provider, Refusal, check, draw, explain, recheck,
 };
-use refleet::playbook::{Check, EncryptionSpec, ImageChoice, License, LoginSpec, ReinstallSpec};
+use refleet::playbook::{
+    Check, EncryptionSpec, ImageChoice, License, LoginSpec, ReinstallSpec, UserData,
+};
 
 use crate::world::{
     MADE, cloud, drawn, fleet, image, inventory, key_pair, kms_key, playbook, snapshot, web_and_db,
@@ -638,7 +640,7 @@ fn x5_without_cloud_init_the_undocumented_call_is_refused_unless_the_user_insist
     let user_data = blocked(|w, spec| {
         bare(w, spec);
         let (path, sha256) = ("init.yaml".to_owned(), "ab".repeat(32));
-        spec.user_data = Some(PinnedFile { path, sha256 });
+        spec.user_data = Some(UserData::as_it_is(PinnedFile { path, sha256 }));
     });
     says(&user_data, "X5", "user data cannot be sent", "take `user_data` out");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use refleet::domain::{Millis, PinnedFile};
 use refleet::plan::{Plan, Provider, check, dot, draw, explain, mermaid, schema};
 use refleet::playbook::{
-    Check, DependsOn, EncryptionSpec, Exclude, LoginSpec, Playbook, Share, Size, Strategy,
+    Check, DependsOn, EncryptionSpec, Exclude, LoginSpec, Playbook, Share, Size, Strategy, UserData,
 };
 
 use crate::world::{
@@ -44,8 +44,8 @@ fn mixed_playbook() -> Playbook {
     web.exclude = vec![Exclude { place: line(13), selector: named("web-06"), allow_none: false }];
     web.treatment.verify.push(Check::Tcp { port: 22, within: Millis::mins(10) });
     web.treatment.reinstall.login = LoginSpec::KeyPair { name: "ops-2026".to_owned(), owner: None };
-    web.treatment.reinstall.user_data =
-        Some(PinnedFile { path: "init.yaml".to_owned(), sha256: "ab".repeat(32) });
+    let init = PinnedFile { path: "init.yaml".to_owned(), sha256: "ab".repeat(32) };
+    web.treatment.reinstall.user_data = Some(UserData::as_it_is(init));
     web.strategy = Strategy {
         serial: vec![Size::Share(Share(50))],
         max_unavailable: Size::Share(Share(50)),

@@ -174,6 +174,7 @@ pub(crate) fn reinstall() -> Action {
         image: None,
         login: Login::UserData,
         user_data: None,
+        inserts: None,
         byol: false,
         encryption: Encryption::None,
     };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Response;
 use refleet::cloud::sign::{self, Arrived};
@@ -13,7 +15,7 @@ use refleet::domain::{
 use serde_json::{Value, json};
 
 use crate::scripted::{
-    KEYS, NOW, Net, PASSWORD, connect, header, is_login, say, server, show, token,
+    KEYS, NOW, Net, PASSWORD, TEMPLATE, connect, header, is_login, say, server, show, token,
 };
 
 fn reinstall(login: Login) -> Action {
@@ -22,6 +24,7 @@ fn reinstall(login: Login) -> Action {
         image: None,
         login,
         user_data: None,
+        inserts: None,
         byol: false,
         encryption: Encryption::None,
     };
@@ -172,6 +175,60 @@ async fn a_secret_that_cannot_be_read_stops_the_request() {
     let changed = Action::Reinstall { server, request };
     let (fault, sent) = called(changed, || say(200, &json!({}))).await;
     assert_eq!((fault.code.as_str(), sent), ("refleet.file", 0));
+}
+
+/// A reinstall with that file as user data, and what is inserted into it.
+fn with_user_data(path: &str, inserts: Option<&[(&str, &str)]>) -> Action {
+    let Action::Reinstall { server, mut request } = reinstall(Login::UserData) else { panic!() };
+    request.user_data = Some(PinnedFile { path: path.to_owned(), sha256: "00".to_owned() });
+    request.inserts = inserts.map(|inserts| {
+        inserts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    });
+    Action::Reinstall { server, request }
+}
+
+/// The user data that arrived, decoded.
+async fn arrived(action: Action) -> Vec<u8> {
+    let net =
+        Net::new(
+            |request| {
+                if is_login(request) { token("T1") } else { say(200, &json!({"job_id": "j1"})) }
+            },
+        );
+    let cloud = connect(PASSWORD, &net).await.expect("a cloud");
+    cloud.call(action).await.expect("a job");
+    let body: Value = serde_json::from_slice(net.seen()[1].body()).expect("JSON");
+    let text = body["os-reinstall"]["metadata"]["user_data"].as_str().expect("user data");
+    STANDARD.decode(text).expect("base64")
+}
+
+#[tokio::test]
+async fn a_template_is_filled_in_with_what_the_plan_has_for_the_server() {
+    let inserts = [("host.name", "web-1"), ("vars.r", "{{ host.name }}")];
+    let filled = arrived(with_user_data("template.sh", Some(&inserts))).await;
+    assert_eq!(String::from_utf8(filled).unwrap(), "hunter2 web-1 web-1 of {{ host.name }}\n");
+}
+
+#[tokio::test]
+async fn user_data_that_is_no_template_is_sent_byte_for_byte() {
+    assert_eq!(arrived(with_user_data("template.sh", None)).await, TEMPLATE);
+    assert_eq!(arrived(with_user_data("latin.sh", None)).await, b"hunter2 \xff");
+}
+
+#[tokio::test]
+async fn a_template_that_cannot_be_filled_in_is_not_sent_and_not_quoted() {
+    let check = async |path: &str, inserts: &[(&str, &str)], why: &str| {
+        let action = with_user_data(path, Some(inserts));
+        let (fault, sent) = called(action, || say(200, &json!({}))).await;
+        assert_eq!((fault.class, sent), (FaultClass::Invalid, 0));
+        assert_eq!(fault.to_string(), format!("refleet.file: {why}"));
+    };
+    let hole = "template.sh inserts something that the plan has no value for";
+    check("template.sh", &[("host.name", "web-1")], hole).await;
+    check("latin.sh", &[], "latin.sh is not UTF-8").await;
+    let long = "x".repeat(32 * 1024);
+    let inserts = [("host.name", "web-1"), ("vars.r", long.as_str())];
+    check("template.sh", &inserts, "template.sh is larger than 32 KiB").await;
 }
 
 #[tokio::test]

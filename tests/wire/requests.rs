@@ -124,7 +124,8 @@ fn keys_are_listed_by_post_with_texts() {
 }
 
 fn reinstall(call: InstallCall, login: Login, encryption: Encryption) -> ReinstallRequest {
-    ReinstallRequest { call, image: None, login, user_data: None, byol: false, encryption }
+    let (image, user_data, inserts) = (None, None, None);
+    ReinstallRequest { call, image, login, user_data, inserts, byol: false, encryption }
 }
 
 fn with_key() -> Login {

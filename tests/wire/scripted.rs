@@ -59,6 +59,9 @@ impl Transport for Net {
     }
 }
 
+/// What `template.sh` says.
+pub(crate) const TEMPLATE: &[u8] = b"hunter2 {{ host.name }} {{host.name}} of {{ vars.r }}\n";
+
 pub(crate) struct Kept;
 
 impl Secrets for Kept {
@@ -72,7 +75,11 @@ impl Secrets for Kept {
     }
 
     fn file(&self, file: &PinnedFile) -> Result<Vec<u8>, String> {
-        Err(format!("{} was changed since the plan was made", file.path))
+        match file.path.as_str() {
+            "template.sh" => Ok(TEMPLATE.to_vec()),
+            "latin.sh" => Ok(b"hunter2 \xff".to_vec()),
+            path => Err(format!("{path} was changed since the plan was made")),
+        }
     }
 }
 

@@ -182,6 +182,7 @@ async fn a_server_is_stopped_wiped_and_found_in_the_log() {
                 owner: cloud.identity().user_id.clone(),
             },
             user_data: None,
+            inserts: None,
             byol: false,
             encryption: Encryption::None,
         }),

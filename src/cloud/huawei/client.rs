@@ -18,8 +18,8 @@ use super::request::{Draft, Payload, Site, invalid, request};
 use super::session::Session;
 use super::tokens;
 use crate::domain::{
-    Action, AgencyState, Answer, Fault, FaultClass, Login, Millis, PinnedFile, Reply, SecretRef,
-    Timestamp, UserId,
+    Action, AgencyState, Answer, Fault, FaultClass, Login, Millis, PinnedFile, ReinstallRequest,
+    Reply, SecretRef, Template, Timestamp, UserId,
 };
 
 /// A wipe leaves within this time of being asked for, or not at all: it was compared with its plan
@@ -132,11 +132,23 @@ impl HuaweiCloud {
             Login::Password(place) => Some(self.secrets.secret(place)),
             Login::KeyPair { .. } | Login::UserData => None,
         };
-        let user_data = request.user_data.as_ref().map(|file| self.secrets.file(file));
+        let user_data = request.user_data.as_ref().map(|file| self.user_data(file, request));
         Ok(Payload {
             password: password.transpose().map_err(|why| invalid("refleet.secret", why))?,
             user_data: user_data.transpose().map_err(|why| invalid("refleet.file", why))?,
         })
+    }
+
+    /// The file as it is, or with what the plan has for this server. What the file says is never
+    /// part of an error.
+    fn user_data(&self, file: &PinnedFile, request: &ReinstallRequest) -> Result<Vec<u8>, String> {
+        let bytes = self.secrets.file(file)?;
+        let Some(inserts) = &request.inserts else { return Ok(bytes) };
+        let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", file.path))?;
+        let filled = Template::new(text).fill_with(|name| inserts.get(name).map(String::as_str));
+        filled
+            .map(String::into_bytes)
+            .map_err(|_| format!("{} inserts something that the plan has no value for", file.path))
     }
 }
 

@@ -16,15 +16,13 @@ use super::super::fault;
 use super::super::sign;
 use super::endpoints::{Base, Endpoints};
 use crate::domain::{
-    Action, Encryption, Fault, FaultClass, InstallCall, Login, ReinstallRequest, ServerId,
-    StopMode, Timestamp,
+    Action, Encryption, Fault, FaultClass, InstallCall, Login, MAX_USER_DATA, ReinstallRequest,
+    ServerId, StopMode, Timestamp,
 };
 
 /// What a POST is sent as.
 pub(super) const JSON_BODY: &str = "application/json;charset=utf-8";
 const JSON: &str = "application/json";
-/// Most user data, before base64 (`ecs.md`, section 10).
-const MAX_USER_DATA: usize = 32 * 1024;
 
 /// Where requests of a project go.
 #[derive(Clone, Debug, PartialEq, Eq)]

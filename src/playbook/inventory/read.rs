@@ -93,7 +93,7 @@ pub(in super::super) fn read(
         return None;
     }
     let first = rows.len();
-    let seat = Seat::new(source.clone(), &named.path);
+    let seat = Seat::new(source.clone(), &named.path).named_by(&desk.seat);
     rows.extend(patches(desk, seat, &trees)?);
     let places = Lines::of(&source);
     let line = |host: Listing| HostLine {
