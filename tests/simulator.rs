@@ -4,6 +4,8 @@
 mod docs;
 #[path = "simulator/identity.rs"]
 mod identity;
+#[path = "simulator/quotes.rs"]
+mod quotes;
 #[path = "simulator/recorded.rs"]
 mod recorded;
 #[path = "simulator/wire.rs"]

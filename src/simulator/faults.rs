@@ -65,6 +65,8 @@ pub struct Faults {
     pub backup_skipped: f64,
     /// A backup fails in the end.
     pub backup_failure: f64,
+    /// A refused request, or the reason of a failed job, quotes all that was sent: headers and body.
+    pub quotes: f64,
     /// Codes that failing reinstall jobs end with, one of them each time; none: by where it failed.
     pub job_codes: Vec<KnownCode>,
     /// Refusals by script; the first that fits is given.

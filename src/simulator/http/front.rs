@@ -12,6 +12,7 @@ use super::super::{Faults, WorldSpec};
 use super::auth::{Gate, Scope};
 use super::message::{Incoming, Outgoing, refused};
 use super::native::{self, ActionLine};
+use super::quote::Quotes;
 use super::route::{Call, PowerCall, Realm, route};
 use super::server::{Clock, Options};
 use super::{audit, control, identity, images, jobs, keys, power, servers, storage, vaults};
@@ -54,6 +55,7 @@ pub(super) struct Front {
     requests: u64,
     /// What was done to servers, as native Nova tells it; oldest first.
     pub(super) actions: BTreeMap<ServerId, Vec<ActionLine>>,
+    quotes: Quotes,
 }
 
 impl Front {
@@ -66,6 +68,7 @@ impl Front {
         let life = Millis::secs(u64::from(spec.knobs.token_life));
         let gate = Gate::new(seed, life, |length| divided(length, speed));
         let (written, actions) = (Vec::new(), BTreeMap::new());
+        let quotes = Quotes::new(seed);
         Self {
             world,
             gate,
@@ -79,6 +82,7 @@ impl Front {
             begin,
             requests: 0,
             actions,
+            quotes,
         }
     }
 
@@ -124,8 +128,11 @@ impl Front {
         self.requests += 1;
         let request_id = self.request_id();
         let (outcome, sent) = self.served(now, request, &segments);
-        let mut answer = outcome
-            .unwrap_or_else(|error| refused(&self.world.spelled(error), &request_id, self.speed));
+        let mut answer = outcome.unwrap_or_else(|error| {
+            let error = self.world.spelled(error);
+            let quoting = self.quotes.refusal(self.world.faults.quotes, request, error);
+            refused(&quoting, &request_id, self.speed)
+        });
         answer.headers.push(("X-Request-Id", request_id));
         (answer, sent)
     }
@@ -201,9 +208,10 @@ impl Front {
             Call::Power(call) => {
                 let answer = power::answer(&mut self.world, now.at, (request, call))?;
                 self.note(now, request, call);
+                self.quotes.remember(self.world.faults.quotes, request, &answer);
                 Ok(answer)
             }
-            Call::ShowJob(id) => jobs::answer(&self.world, now.at, id),
+            Call::ShowJob(id) => jobs::answer(&self.world, now.at, id, self.quotes.of_job(id)),
             Call::Storage(call) => storage::answer(&mut self.world, now.at, (request, call)),
             Call::Vaults(call) => vaults::answer(&mut self.world, now.at, (request, call)),
             Call::Images(call) => images::answer(&self.world, request, call),

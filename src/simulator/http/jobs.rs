@@ -8,14 +8,19 @@ use super::super::world::World;
 use super::message::{MILLIS, Outgoing, stamp};
 use crate::domain::{JobId, JobStatus, Millis};
 
-/// Serves a job query.
-pub(super) fn answer(world: &World, now: Millis, id: &JobId) -> Result<Outgoing, ApiError> {
+/// Serves a job query; `quote` is put behind the reason of a failure.
+pub(super) fn answer(
+    world: &World,
+    now: Millis,
+    id: &JobId,
+    quote: Option<&str>,
+) -> Result<Outgoing, ApiError> {
     let job = world.show_job(now, id)?;
     let status = world.job_status(now, job);
     let failing = job.failing().filter(|_| status == JobStatus::Fail);
-    let line = Line { id: &job.id, status, end: job.ended(), failing };
+    let line = Line { id: &job.id, status, end: job.ended(), failing, quote };
     let mut body = line.written(world, job);
-    body["entities"] = entities(world, now, job);
+    body["entities"] = entities(world, now, job, quote);
     Ok(Outgoing::ok(&body))
 }
 
@@ -25,6 +30,7 @@ struct Line<'a> {
     status: JobStatus,
     end: Option<Millis>,
     failing: Option<Failing>,
+    quote: Option<&'a str>,
 }
 
 impl Line<'_> {
@@ -42,13 +48,17 @@ impl Line<'_> {
         });
         if ended {
             body["error_code"] = json!(self.failing.map(|failing| failing.code));
-            body["fail_reason"] = json!(self.failing.map(|failing| failing.reason));
+            body["fail_reason"] = json!(self.failing.map(|failing| reason(failing, self.quote)));
         }
         body
     }
 }
 
-fn entities(world: &World, now: Millis, job: &TheJob) -> Value {
+fn reason(failing: Failing, quote: Option<&str>) -> String {
+    quote.map_or_else(|| failing.reason.to_owned(), |quote| format!("{} {quote}", failing.reason))
+}
+
+fn entities(world: &World, now: Millis, job: &TheJob, quote: Option<&str>) -> Value {
     if !world.shows_parts(job) {
         return job
             .parts
@@ -62,11 +72,11 @@ fn entities(world: &World, now: Millis, job: &TheJob) -> Value {
         .map(|part| {
             let end = part.end.as_ref().map(|(at, _)| *at);
             let failing = part.failing();
-            let line = Line { id: &part.id, status: part.status(running), end, failing };
+            let line = Line { id: &part.id, status: part.status(running), end, failing, quote };
             let mut body = line.written(world, job);
             body["entities"] = json!({"server_id": part.server.as_str()});
             if let Some(failing) = failing {
-                body["entities"]["errorcode_message"] = json!(failing.reason);
+                body["entities"]["errorcode_message"] = json!(reason(failing, quote));
             }
             body
         })

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::error::{ApiError, Shape};
+use super::quote::Quoting;
 use crate::domain::{Millis, Timestamp};
 
 /// A request as it arrived.
@@ -81,8 +82,13 @@ impl Outgoing {
 }
 
 /// A refusal as the cloud writes it. Waits are announced in real seconds, at least one.
-pub(super) fn refused(error: &ApiError, request_id: &str, speed: f64) -> Outgoing {
-    let (code, mut message) = (error.code, error.message.clone().into_owned());
+pub(super) fn refused(quoting: &Quoting, request_id: &str, speed: f64) -> Outgoing {
+    let Quoting { error, in_code } = quoting;
+    let mut message = error.message.clone().into_owned();
+    let code = match in_code {
+        Some(quote) if !error.code.is_empty() => format!("{} {quote}", error.code),
+        Some(_) | None => error.code.to_owned(),
+    };
     if let Some((limit, window)) = error.window {
         let seconds = real_seconds(window, speed);
         let (time, unit) =

@@ -21,6 +21,7 @@ mod line;
 mod message;
 mod native;
 mod power;
+mod quote;
 mod route;
 mod server;
 mod servers;
