@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use crate::cloud::Sent;
 use crate::cloud::config::{self, CloudConfig, Overrides, Provider, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::huawei::{HuaweiCloud, WallClock};
+use crate::cloud::proxy::without_login;
 use crate::domain::{Time, Timestamp};
 use crate::plan::{self, CloudIdentity, Plan};
 use crate::playbook::Playbook;
@@ -25,7 +27,7 @@ use super::failure::Failure;
 use super::probes::Hooks;
 use super::secrets::Secrets;
 use super::worlds::Asked;
-use super::{files, playbooks, probes, steps};
+use super::{files, panic, playbooks, probes, steps};
 
 /// The cloud that is inside the process; it always goes by this name, and nothing else does.
 pub(super) const BUILT_IN: &str = "simulator";
@@ -179,7 +181,9 @@ async fn connect(
             runner: steps::real(&environment.folder, &environment.variables),
         },
     };
-    let cloud = HuaweiCloud::connect(config, network, Arc::new(secrets), clock).await?;
+    let sent = Sent::default();
+    panic::hides(&sent);
+    let cloud = HuaweiCloud::connect(config, network, Arc::new(secrets), clock, sent).await?;
     let identity = identity(name, &cloud, simulated);
     Ok(Connection { cloud: Arc::new(cloud), identity, outside, speed: 1, _built_in: None })
 }
@@ -192,7 +196,11 @@ fn in_secret(config: &CloudConfig) -> Result<(), Failure> {
     match places.into_iter().find(|place| !config.simulated && is_in_the_clear(place)) {
         None => Ok(()),
         Some(place) => Err(Failure::refused(
-            format!("cloud {} would send credentials unencrypted to {place}", config.name),
+            format!(
+                "cloud {} would send credentials unencrypted to {}",
+                config.name,
+                without_login(place)
+            ),
             "write https:// there; http:// is for addresses of this machine",
         )),
     }

@@ -3,10 +3,11 @@
 //! Everything that depends on the machine comes into the program here and is handed down as a value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Variables and folders of the process.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Environment {
     /// Variables whose name and value are text; credentials among them, so this is never shown.
     pub(super) variables: BTreeMap<String, String>,
@@ -14,6 +15,18 @@ pub(super) struct Environment {
     pub(super) folder: PathBuf,
     /// The folder for what programs remember.
     pub(super) state: Option<PathBuf>,
+}
+
+/// Variables by their names only.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variables, folder, state } = self;
+        f.debug_struct("Environment")
+            .field("variables", &variables.keys())
+            .field("folder", folder)
+            .field("state", state)
+            .finish()
+    }
 }
 
 impl Environment {

@@ -170,6 +170,7 @@ async fn ask(network: &dyn Transport, url: &str) -> Result<String, String> {
 fn origin(url: &str) -> String {
     let Ok(uri) = url.parse::<Uri>() else { return url.to_owned() };
     let host = uri.authority().map_or("", |authority| authority.as_str());
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     format!("{}://{host}", uri.scheme_str().unwrap_or("http"))
 }
 

@@ -4,23 +4,32 @@
 //! error says more about it than where it was looked for (`safety.md`, S16).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
-use crate::cloud::huawei;
+use crate::cloud::{Sent, huawei};
 use crate::domain::{PinnedFile, SecretRef, SecretSource};
 
 use super::files;
 
 /// Where secrets are fetched from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Secrets {
     variables: BTreeMap<String, String>,
     /// Where commands are started.
     folder: PathBuf,
+}
+
+/// Without the variables: credentials are among them.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// A secret that could not be fetched.
@@ -105,24 +114,35 @@ impl Secrets {
             .map_err(|source| SecretError::File { path: path.to_owned(), source })
     }
 
-    /// Runs the words as they are, without a shell; what the command says on stderr is shown.
+    /// Runs the words as they are, without a shell. What the command says on stderr is shown once it
+    /// has ended: nobody knows before what of it is the secret.
     #[expect(clippy::disallowed_methods, reason = "secrets come in here")]
     fn run(&self, words: &[String]) -> Result<String, SecretError> {
         let (program, arguments) =
             words.split_first().map_or((String::new(), [].as_slice()), |(p, a)| (p.clone(), a));
         let output = Command::new(&program)
             .args(arguments)
-            .current_dir(&self.folder)
+            // A playbook that is named without a folder is in this one, and `` is none at all.
+            .current_dir(Path::new(".").join(&self.folder))
             .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
             .output()
             .map_err(|source| SecretError::Start { program: program.clone(), source })?;
+        let told = said(&output.stdout, &output.stderr);
+        // Where nobody hears us, there is nothing to do about it.
+        drop(std::io::stderr().lock().write_all(told.as_bytes()));
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         } else {
             Err(SecretError::Failed { program, status: output.status })
         }
     }
+}
+
+/// What a secret command said on stderr, without what it said on stdout.
+fn said(stdout: &[u8], stderr: &[u8]) -> String {
+    let sent = Sent::default();
+    String::from_utf8_lossy(stdout).lines().for_each(|line| sent.learn(line.trim()));
+    sent.without(&String::from_utf8_lossy(stderr))
 }
 
 #[cfg(test)]
@@ -177,6 +197,25 @@ mod tests {
         assert_eq!(fetch(SecretSource::File(path("secret"))), Ok("s3cret".to_owned()));
         let blank = format!("the first line of file {} is empty", path("blank"));
         assert_eq!(fetch(SecretSource::File(path("blank"))), Err(blank));
+    }
+
+    #[test]
+    fn s16_what_a_secret_command_says_is_shown_without_its_secret() {
+        let told =
+            said(b"Sesame-1!\nuser: ops\n", b"opening the store\ngot Sesame-1!, user: ops\n");
+        assert_eq!(told, "opening the store\ngot [redacted], [redacted]\n");
+        assert_eq!(said(b"", b"no such entry\n"), "no such entry\n");
+        let variables = BTreeMap::from([("OS_PASSWORD".to_owned(), "Sesame-1!".to_owned())]);
+        let shown = format!("{:?}", Secrets::new(variables, PathBuf::from("here")));
+        assert!(shown.contains("here") && !shown.contains("Sesame"), "{shown}");
+    }
+
+    #[test]
+    fn a_command_of_a_playbook_in_this_folder_is_started_here() {
+        let secrets = Secrets::new(BTreeMap::new(), PathBuf::new());
+        let command = SecretSource::Command(vec!["ls".to_owned(), "Cargo.toml".to_owned()]);
+        let fetched = secrets.fetch(&SecretRef(command)).expect("it starts");
+        assert_eq!(fetched.expose_secret(), "Cargo.toml");
     }
 
     #[test]

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Sent;
 use super::config_entry::{Entry, Login, Setting};
 use super::credentials_file;
 use super::http::Access;
@@ -120,6 +121,25 @@ pub struct CloudConfig {
     pub simulated: bool,
     /// How the network is reached.
     pub access: Access,
+}
+
+impl CloudConfig {
+    /// Tells everything secret that it holds.
+    pub(super) fn tell(&self, sent: &Sent) {
+        let (main, others) = match &self.credentials {
+            Credentials::Password { password, passcode, .. } => {
+                (password, [passcode.as_ref(), None])
+            }
+            Credentials::Token(token) => (token, [None, None]),
+            Credentials::Keys { access, secret, security_token } => {
+                sent.learn(access);
+                (secret, [security_token.as_ref(), None])
+            }
+        };
+        let others = others.into_iter().chain([self.access.certificate.as_ref()]).flatten();
+        std::iter::once(main).chain(others).for_each(|secret| sent.learn(secret.expose_secret()));
+        self.access.proxies.tell(sent);
+    }
 }
 
 /// A cloud that cannot be connected to as it is configured.

@@ -18,9 +18,16 @@ use super::profile;
 use super::proxy::Proxies;
 
 /// A scalar exactly as it is written: an id of digits with one `e` must not become a number.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Setting(Option<String>);
+
+/// Only whether there is one: it may be a password.
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_some() { "set" } else { "unset" })
+    }
+}
 
 impl Setting {
     pub(super) fn of(text: &str) -> Self {

@@ -3,13 +3,14 @@
 //! Start with [`of_answer`]; [`of_net`] does the same where no answer came. The table is
 //! `errors-and-limits.md`, sections 1 to 4, and where it leaves open whether a request was done,
 //! the reading here is that it perhaps was: then somebody looks before it is sent again. What each
-//! code says is in the table of [`CloudCode`].
+//! code says is in the table of [`CloudCode`]. What was sent is taken out of the words first, before
+//! anything is cut: half a password is one too many.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use super::NetError;
+use super::{NetError, Sent};
 use crate::domain::{CloudCode, CostClass, Fault, FaultClass, Meaning, Millis};
 
 /// No announced wait is honoured for longer: windows are announced whole, not by what is left.
@@ -20,7 +21,8 @@ const MAX_MESSAGE: usize = 300;
 #[must_use]
 pub fn of_answer(cost: CostClass, response: &Response<Bytes>) -> Fault {
     let status = response.status();
-    let body = ErrorBody::read(response.body());
+    let sent = Sent::before(response);
+    let body = ErrorBody::read(response.body(), &sent);
     let code = body.code.unwrap_or_else(|| format!("HTTP {}", status.as_u16()));
     let class = class_of(cost, &code, status, response.headers());
     let retry_after = header_wait(response.headers())
@@ -33,7 +35,7 @@ pub fn of_answer(cost: CostClass, response: &Response<Bytes>) -> Fault {
         message: body.message.unwrap_or_else(|| {
             status.canonical_reason().unwrap_or("an answer without words").to_owned()
         }),
-        request_id: request_id(response.headers()).or(body.request_id),
+        request_id: request_id(response.headers()).map(|id| sent.without(&id)).or(body.request_id),
         retry_after,
     }
 }
@@ -117,9 +119,11 @@ struct ErrorBody {
 }
 
 impl ErrorBody {
-    fn read(body: &[u8]) -> Self {
-        let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(body) else {
-            return Self { message: plain_text(body), ..Self::default() };
+    fn read(body: &[u8], sent: &Sent) -> Self {
+        let mut value = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        sent.without_in(&mut value);
+        let Value::Object(map) = value else {
+            return Self { message: plain_text(body, sent), ..Self::default() };
         };
         let request_id = map.get("request_id").and_then(Value::as_str).map(str::to_owned);
         let (code, message) = find(&map).unwrap_or_default();
@@ -171,16 +175,20 @@ fn service_code(code: &str) -> Option<String> {
 
 /// A sentence for one line. It is the cloud's, so nothing is believed about it.
 fn sentence(text: &str) -> Option<String> {
-    let line: Vec<&str> = text.split_whitespace().collect();
-    let line: String =
-        line.join(" ").chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
+    let line: String = one_line(text).chars().take(MAX_MESSAGE).collect();
     (!line.is_empty()).then_some(line)
 }
 
+/// A text of the cloud as one line, without signs that would steer a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).collect()
+}
+
 /// What a proxy says, unless it says it in HTML.
-fn plain_text(body: &[u8]) -> Option<String> {
+fn plain_text(body: &[u8], sent: &Sent) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim_start();
-    if text.starts_with('<') { None } else { sentence(text) }
+    if text.starts_with('<') { None } else { sentence(&sent.without(text)) }
 }
 
 /// The cloud's id of a request.
@@ -279,7 +287,7 @@ mod tests {
     #[test]
     fn every_shape_of_an_error_body_is_understood() {
         let check = |body: &str, code: Option<&str>, message: Option<&str>| {
-            let read = ErrorBody::read(body.as_bytes());
+            let read = ErrorBody::read(body.as_bytes(), &Sent::default());
             assert_eq!((read.code.as_deref(), read.message.as_deref()), (code, message), "{body}");
         };
         check(
@@ -323,7 +331,7 @@ mod tests {
         let deep = |inside: &str| {
             format!("{}{inside}{}", r#"{"message":"m","x":"#.repeat(60), "}".repeat(60))
         };
-        let read = |inside: &str| ErrorBody::read(deep(inside).as_bytes());
+        let read = |inside: &str| ErrorBody::read(deep(inside).as_bytes(), &Sent::default());
         assert_eq!(read(r#"{"code":"Ecs.0100"}"#).code.as_deref(), Some("Ecs.0100"));
         assert_eq!(read("7"), ErrorBody { message: Some("m".to_owned()), ..ErrorBody::default() });
     }
@@ -371,6 +379,33 @@ mod tests {
         let mut answer = response(503, "");
         answer.headers_mut().insert("retry-after", "5".parse().expect("a value"));
         assert_eq!(of_answer(Mutating, &answer).class, FaultClass::Throttled);
+    }
+
+    #[test]
+    fn what_was_sent_is_taken_out_before_anything_is_cut_or_joined() {
+        let sent = Sent::default();
+        let (password, data) = ("Sesame-1!", "two short\nlines of\nuser data");
+        sent.learn(password);
+        sent.learn(data);
+        let words = "x".repeat(MAX_MESSAGE - 4);
+        for body in [
+            serde_json::json!({"code": format!("{password}.1"), "message": format!("{words}{password}")}),
+            serde_json::json!({"code": "Ecs.1", "message": data, "request_id": password}),
+            serde_json::json!({"error": [{"code": format!("{}{password}", "c".repeat(60)), "message": "m"}]}),
+        ] {
+            let mut answer = response(400, &body.to_string());
+            answer.extensions_mut().insert(sent.clone());
+            let told = format!("{:?}", of_answer(Mutating, &answer));
+            assert!(told.contains("[re"), "{told}");
+            for part in ["Sesa", "short", "lines"] {
+                assert!(!told.contains(part), "{told}");
+            }
+        }
+        let mut page = response(502, &format!("{words} {password}"));
+        page.headers_mut().insert("x-request-id", password.parse().expect("a value"));
+        page.extensions_mut().insert(sent);
+        let told = format!("{:?}", of_answer(Reading, &page));
+        assert!(!told.contains("Sesa"), "{told}");
     }
 
     #[test]

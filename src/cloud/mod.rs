@@ -1,7 +1,8 @@
 //! Talking to a real cloud: one attempt at one action, and a classified answer.
 //!
 //! Start with [`Cloud`]; [`huawei::HuaweiCloud`] is one. [`config::load`] says which cloud is meant,
-//! [`http::Transport`] is the network below, [`fault`] says what a bad answer means.
+//! [`http::Transport`] is the network below, [`fault`] says what a bad answer means, and [`Sent`]
+//! keeps what was sent out of it.
 //!
 //! This room never retries, never waits and decides nothing: retries, waiting and rate limits
 //! belong to the engine, where they are journaled, budgeted and simulated.
@@ -15,12 +16,14 @@ pub mod huawei;
 mod lenient;
 mod profile;
 pub mod proxy;
+mod sent;
 pub mod sign;
 mod skew;
 
 use std::future::Future;
 
 pub use self::http::NetError;
+pub use self::sent::Sent;
 use crate::domain::{Action, Reply};
 
 /// A cloud.

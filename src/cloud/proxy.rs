@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use http::Uri;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
+
+use super::Sent;
 
 /// This machine is reached without a proxy: the simulated cloud is there, and a proxy elsewhere
 /// would look for it on itself.
@@ -42,6 +45,34 @@ impl Proxies {
                 .unwrap_or_default()
                 .to_owned(),
         })
+    }
+
+    /// Tells the passwords in the addresses, as they are written and as they are sent.
+    pub(super) fn tell(&self, sent: &Sent) {
+        for address in self.https.iter().chain(&self.http) {
+            let login = login(address.expose_secret());
+            let password = login.and_then(|login| login.split_once(':')).map_or("", |(_, it)| it);
+            sent.learn(password);
+            sent.learn(&percent_decode_str(password).decode_utf8_lossy());
+        }
+    }
+}
+
+/// Name and password in an address.
+fn login(address: &str) -> Option<&str> {
+    let (_, rest) = address.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    authority.rsplit_once('@').map(|(login, _)| login)
+}
+
+/// An address as it may be shown: without name and password.
+#[must_use]
+pub fn without_login(address: &str) -> String {
+    match (address.split_once("://"), login(address)) {
+        (Some((scheme, rest)), Some(login)) => format!("{scheme}://{}", &rest[login.len() + 1..]),
+        (Some(_), None) => address.to_owned(),
+        // One that is no address: what stands before the last sign may be anything.
+        (None, _) => address.rsplit_once('@').map_or(address, |(_, rest)| rest).to_owned(),
     }
 }
 
@@ -116,6 +147,21 @@ mod tests {
         );
         let except = of(&[("NO_PROXY", "a.test"), ("no_proxy", "b.test")]).expect("good").except;
         assert_eq!(except, "b.test");
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_known_and_not_shown() {
+        let proxies = of(&[("HTTPS_PROXY", "http://ops:hush%2Dhush@proxy:1")]).expect("good");
+        let sent = Sent::default();
+        proxies.tell(&sent);
+        let told = "407 for b3BzOmh1c2gtaHVzaA== and hush-hush or hush%2Dhush";
+        assert_eq!(sent.without(told), "407 for b3BzOm[redacted]A== and [redacted] or [redacted]");
+        let check = |address: &str, shown: &str| assert_eq!(without_login(address), shown);
+        check("https://ops:hu@sh@iam.test/v3", "https://iam.test/v3");
+        check("https://iam.test/v3/@x", "https://iam.test/v3/@x");
+        check("https://iam.test:8/v3", "https://iam.test:8/v3");
+        check("ops:hush@iam.test", "iam.test");
+        check("iam.test", "iam.test");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Signed {
 }
 
 /// A request as it arrived at a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Arrived<'a> {
     /// `GET`, `POST` …
     pub method: &'a str,

@@ -4,6 +4,7 @@
 
 use super::complaint::Complaint;
 use super::insert::{self, Whole};
+use super::mask::sounds_secret;
 use super::parse::MAX_PROBLEMS;
 use super::problem::{Code, Problem};
 use super::shape::{Key, Needed, Null, Rule, Shape, Table};
@@ -401,6 +402,10 @@ impl Checker<'_> {
 
     fn wrong_type(&mut self, wanted: &str, node: &Node, at: At<'_>) {
         let (found, place) = match &node.value {
+            // User data, written where its file belongs.
+            Value::Scalar(_) if sounds_secret(&at.key.to_lowercase()) => {
+                ("a text".to_owned(), clip(node.span))
+            }
             Value::Scalar(scalar) => (shown(&scalar.text), clip(node.span)),
             Value::Seq(_) => ("a list".to_owned(), at.span),
             Value::Map(_) => ("a map".to_owned(), at.span),

@@ -109,11 +109,7 @@ fn source(desk: &mut Desk<'_>, node: &Node, name: &str, bytes: &[u8]) -> Option<
 fn read(desk: &mut Desk<'_>) -> Option<(Node, Parts)> {
     let source = desk.seat.source.clone();
     let tree = Tree::read(&source.text, LIMITS);
-    let mut secrets = Vec::new();
-    match &tree.root {
-        Some(root) => mask::secrets(root, &mut secrets),
-        None => secrets = mask::secrets_in_text(&source.text),
-    }
+    let secrets = mask::hidden(tree.root.as_ref(), &source.text);
     desk.hidden.push((source.clone(), secrets));
     for flaw in &tree.flaws {
         desk.report(syntax(flaw, &source.text));

@@ -19,18 +19,50 @@ const AROUND: usize = 120;
 /// A text of a playbook without what is, or may be, a secret; every line keeps its number.
 #[must_use]
 pub fn masked(text: &str) -> String {
-    let mut hidden = Vec::new();
-    match Tree::read(text, LIMITS).root {
-        Some(root) => secrets(&root, &mut hidden),
-        None => hidden = secrets_in_text(text),
-    }
+    let mut hidden = hidden(Tree::read(text, LIMITS).root.as_ref(), text);
     hidden.sort_unstable();
     Picture::new(text, &hidden).text
 }
 
+/// What is, or may be, a secret in a text and the tree that it was read as, if it was.
+pub(super) fn hidden(root: Option<&Node>, text: &str) -> Vec<Span> {
+    let Some(root) = root else { return secrets_in_text(text) };
+    let mut found = signed(text);
+    secrets(root, &mut found);
+    found
+}
+
+/// Signs with which YAML reads a text as something else than a value: a password may begin with one.
+const SIGNS: [char; 3] = ['!', '&', '*'];
+
+/// Behind keys that sound secret, what begins with such a sign: the tree does not have it.
+fn signed(text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end();
+        let value = secret_value(content).unwrap_or(content.len());
+        let begins = |at: usize| content[..at].ends_with([' ', ':', '{', '[', ',']);
+        let signs = content[value..].match_indices(SIGNS).map(|(at, _)| value + at);
+        let first = signs.into_iter().find(|at| begins(*at));
+        found.extend(first.map(|at| Span::new(start + at, start + content.len())));
+        start += line.len();
+    }
+    found
+}
+
+/// Takes the first word of a hidden text out of a sentence about it.
+fn unsaid(hidden: &str, sentence: &mut String) {
+    let Some(word) = hidden.strip_prefix(SIGNS) else { return };
+    let word = word.split(|c: char| c.is_whitespace() || ",}]".contains(c)).next().unwrap_or("");
+    if !word.is_empty() && sentence.contains(word) {
+        *sentence = sentence.replace(word, "…");
+    }
+}
+
 /// Finds values that are, or may be, secrets: below `admin_pass` all but references, elsewhere
 /// whatever has a key that sounds like one.
-pub(super) fn secrets(node: &Node, found: &mut Vec<Span>) {
+fn secrets(node: &Node, found: &mut Vec<Span>) {
     for entry in node.entries().unwrap_or_default() {
         let key = entry.key.text.to_lowercase();
         // A map below `env` is the environment of a step; below a secret, `env` is where it is kept.
@@ -69,7 +101,9 @@ fn has_login(text: &str) -> bool {
 }
 
 pub(super) fn sounds_secret(key: &str) -> bool {
-    ["pass", "secret", "token", "credential"].iter().any(|word| key.contains(word))
+    const WORDS: [&str; 7] =
+        ["pass", "secret", "token", "credential", "user_data", "user-data", "userdata"];
+    WORDS.iter().any(|word| key.contains(word))
 }
 
 fn scalars(node: &Node, found: &mut Vec<Span>) {
@@ -82,7 +116,7 @@ fn scalars(node: &Node, found: &mut Vec<Span>) {
 
 /// The same for a text that is not YAML: whatever stands behind such a key, and whatever is indented
 /// below it.
-pub(super) fn secrets_in_text(text: &str) -> Vec<Span> {
+fn secrets_in_text(text: &str) -> Vec<Span> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut below: Option<usize> = None;
@@ -121,6 +155,12 @@ pub(super) fn apply(source: &Source, mut hidden: Vec<Span>, problems: &mut [Prob
         .filter(|problem| mine(problem))
         .flat_map(|problem| problem.labels.iter().map(|(span, _)| *span))
         .collect();
+    for problem in problems.iter_mut().filter(|problem| mine(problem)) {
+        for text in hidden.iter().map(|span| &source.text[span.range()]) {
+            unsaid(text, &mut problem.message);
+            problem.help.iter_mut().for_each(|help| unsaid(text, help));
+        }
+    }
     long_lines(&source.text, &labels, &mut hidden);
     if hidden.is_empty() {
         return;
@@ -230,6 +270,22 @@ mod tests {
         let text = "reinstall:\n  admin_pass: hunter2\n  key_name: ops\n";
         assert_eq!(masked(text), "reinstall:\n  admin_pass: …\n  key_name: ops\n");
         assert_eq!(masked("a: [\nadmin_pass: hunter2\n"), "a: [\nadmin_pass: …\n");
+        let data = "user_data: { inline: hunter2 }\nb: { user_data: { file: web.yaml } }\n";
+        assert_eq!(masked(data), data.replace("hunter2", "…"));
+    }
+
+    #[test]
+    fn a_password_that_yaml_takes_for_something_else_is_one_all_the_same() {
+        let check = |text: &str, shown: &str| assert_eq!(masked(text), shown, "{text}");
+        check("admin_pass: !hunter2\nx: y\n", "admin_pass: …\nx: y\n");
+        check("a: { admin_pass: &hunter2 }\n", "a: { admin_pass: …\n");
+        check("admin_pass: { env: *hunter2 }\n", "admin_pass: { env: …\n");
+        check("b: !vault x\nc: *web\n", "b: !vault x\nc: *web\n");
+        let mut sentence = "tags such as `!hunter2` are not read".to_owned();
+        unsaid("!hunter2 }", &mut sentence);
+        assert_eq!(sentence, "tags such as `!…` are not read");
+        unsaid("! }", &mut sentence);
+        assert_eq!(sentence, "tags such as `!…` are not read");
     }
 
     #[test]

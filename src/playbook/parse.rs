@@ -33,11 +33,7 @@ pub(super) const MAX_PROBLEMS: usize = 100;
 #[must_use]
 pub fn parse(source: &Source, files: &dyn Files) -> Parsed {
     let tree = Tree::read(&source.text, LIMITS);
-    let mut secrets = Vec::new();
-    match &tree.root {
-        Some(root) => mask::secrets(root, &mut secrets),
-        None => secrets = mask::secrets_in_text(&source.text),
-    }
+    let secrets = mask::hidden(tree.root.as_ref(), &source.text);
     let mut desk = Desk::new(source, files);
     tree.flaws.iter().for_each(|flaw| desk.report(syntax(flaw, &source.text)));
     let whole = if tree.flaws.is_empty() { Whole::Yes } else { Whole::No };

@@ -1,8 +1,9 @@
 //! What leaves the house: the records of one server, without the others and without secrets.
 //!
-//! Start with [`about`]. Journals hold no secrets of ours; but they quote the cloud, and a cloud may
-//! quote what it was sent. So every text is looked through, and one that may show a secret is cut:
-//! a sentence too short can be asked for, a password that was sent cannot be taken back.
+//! Start with [`about`]. Journals hold no secrets of ours, and what was sent is taken out of what the
+//! cloud quotes; but a process knows only what it sent itself. So every text is looked through, and
+//! one that may show a secret is cut: a sentence too short can be asked for, a password that was sent
+//! cannot be taken back.
 
 use serde_json::Value;
 

@@ -27,16 +27,23 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     })
 }
 
-/// What is wrong, for a person who wrote YAML and no Rust.
+/// What is wrong, for a person who wrote YAML and no Rust. No value is quoted: it may be a password,
+/// and one that begins with `!` is a tag.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of the YAML crate, and it may grow")]
 fn words(error: &serde_yaml::Error) -> String {
-    let expected =
-        if let serde_yaml::Error::Unexpected { expected, .. } = error { *expected } else { "" };
-    if matches!(error, serde_yaml::Error::NullIntoString { .. }) {
-        return "there is nothing where a text should be".to_owned();
-    }
-    match expected {
-        "mapping start" => "there should be a map, as in `key: value`".to_owned(),
-        "string scalar" => "there should be a text".to_owned(),
+    use serde_yaml::Error as Wrong;
+    match error {
+        Wrong::NullIntoString { .. } => "there is nothing where a text should be".to_owned(),
+        Wrong::Unexpected { expected: "mapping start", .. } => {
+            "there should be a map, as in `key: value`".to_owned()
+        }
+        Wrong::Unexpected { expected: "string scalar", .. } => "there should be a text".to_owned(),
+        Wrong::UnsupportedTag { .. } | Wrong::TaggedStructFieldName { .. } => {
+            "a text that begins with `!` has to be in quotes".to_owned()
+        }
+        Wrong::SerdeInvalidType { expected, .. } | Wrong::SerdeInvalidValue { expected, .. } => {
+            format!("there should be {expected}")
+        }
         _ => UserMessageFormatter.format_message(error).into_owned(),
     }
 }
@@ -87,6 +94,10 @@ mod tests {
         let map = "there should be a map, as in `key: value`";
         check("clouds: x", &format!("line 1, column 9: {map}"));
         check("clouds: {a: [b]}", "line 1, column 13: there should be a text");
+        check(
+            "clouds: {password: !hunter2 x}",
+            "line 1, column 29: a text that begins with `!` has to be in quotes",
+        );
         check("~: {a: b}", "line 1, column 1: there is nothing where a text should be");
         check("clouds:\n  a:\n", "line 2, column 4: there is nothing where a text should be");
         check(

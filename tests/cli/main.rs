@@ -14,6 +14,7 @@ mod images;
 mod look;
 mod probes;
 mod reports;
+mod secrets;
 mod shut_out;
 mod steering;
 mod steps;

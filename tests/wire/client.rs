@@ -95,7 +95,7 @@ async fn keys_sign_every_request_and_their_owner_is_looked_up() {
     let net = signing(projects, 200);
     let cloud = connect(KEYS, &net).await.expect("a cloud");
     let who = cloud.identity();
-    assert_eq!((who.user_id.clone(), who.user_name.as_str()), (UserId::from("u7"), "AK1"));
+    assert_eq!((who.user_id.clone(), who.user_name.as_str()), (UserId::from("u7"), "access key"));
     assert_eq!((who.region.as_str(), who.project_id.as_str()), ("eu-de", "p1"));
     assert!(cloud.call(show()).await.is_ok());
     assert_eq!(
@@ -237,7 +237,80 @@ async fn a_password_that_the_cloud_repeats_is_not_passed_on() {
         say(400, &json!({"error": {"code": "Ecs.0011", "message": "Sesame1! is too weak"}}))
     })
     .await;
-    assert_eq!((fault.message.as_str(), sent), ("*** is too weak", 1));
+    assert_eq!((fault.message.as_str(), sent), ("[redacted] is too weak", 1));
+}
+
+/// Everything that a request of the run carries.
+const CARRIED: [&str; 3] = ["Sesame1!", "hush", "T1-of-sixteen-letters"];
+
+/// A network that always answers the same.
+type Heard = fn() -> Result<Response<Bytes>, NetError>;
+
+fn quote() -> String {
+    CARRIED.join(" / ")
+}
+
+/// What a cloud that quotes all of it answers a reinstall with.
+async fn quoted(answer: Heard) -> String {
+    let net = Net::new(
+        move |request| {
+            if is_login(request) { token("T1-of-sixteen-letters") } else { answer() }
+        },
+    );
+    let cloud = connect(PASSWORD, &net).await.expect("a cloud");
+    let reinstalled = cloud.call(reinstall(password_from("PASSWORD"))).await;
+    // A job that is asked for later, with another request.
+    let shown = cloud.call(Action::ShowJob { job: "j".into() }).await;
+    let server = cloud.call(show()).await;
+    format!("{reinstalled:?} {shown:?} {server:?}")
+}
+
+#[tokio::test]
+async fn what_was_sent_is_in_no_words_that_come_back() {
+    let answers: [Heard; 9] = [
+        || say(400, &json!({"error": {"code": quote(), "message": quote()}})),
+        || say(500, &json!({"request_id": quote(), "message": "m", "code": "X.1"})),
+        || {
+            say(
+                200,
+                &json!({"job_id": "j", "status": "FAIL", "error_code": quote(), "fail_reason": quote(),
+            "entities": {"sub_jobs": [{"status": "FAIL", "error_code": quote(), "fail_reason": quote(),
+                "entities": {"server_id": "s"}}]}}),
+            )
+        },
+        || {
+            say(
+                200,
+                &json!({"server": {"id": "s", "status": "ERROR", "fault": {"message": quote()}}}),
+            )
+        },
+        || say(200, &json!({"message": quote()})),
+        || Ok(Response::builder().status(502).body(quote().into()).expect("a response")),
+        || {
+            Ok(Response::builder()
+                .status(202)
+                .header("x-request-id", quote())
+                .body(r#"{"job_id": "j"}"#.into())
+                .expect("a response"))
+        },
+        || {
+            Ok(Response::builder()
+                .status(301)
+                .header("location", "https://T1-of-sixteen-letters/")
+                .body(Bytes::new())
+                .expect("a response"))
+        },
+        || Err(NetError::Other(quote())),
+    ];
+    let mut redacted = 0;
+    for answer in answers {
+        let told = quoted(answer).await;
+        for secret in CARRIED {
+            assert!(!told.contains(secret), "{secret} in {told}");
+        }
+        redacted += usize::from(told.contains("[redacted]"));
+    }
+    assert_eq!(redacted, 9, "each of them is heard");
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use refleet::cloud::NetError;
 use refleet::cloud::config::{self, CloudConfig, Sources};
 use refleet::cloud::http::{Sending, Transport};
 use refleet::cloud::huawei::{ConnectError, HuaweiCloud, Secrets};
+use refleet::cloud::{NetError, Sent};
 use refleet::domain::{Action, PinnedFile, SecretRef, SecretSource, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -92,7 +92,8 @@ pub(crate) fn configured(text: &str) -> CloudConfig {
 
 pub(crate) async fn connect(text: &str, net: &Arc<Net>) -> Result<HuaweiCloud, ConnectError> {
     let transport: Arc<dyn Transport> = Arc::<Net>::clone(net);
-    HuaweiCloud::connect(configured(text), transport, Arc::new(Kept), Arc::new(|| NOW)).await
+    let (config, clock) = (configured(text), Arc::new(|| NOW));
+    HuaweiCloud::connect(config, transport, Arc::new(Kept), clock, Sent::default()).await
 }
 
 /// A clock that stands until it is moved.
@@ -126,7 +127,8 @@ pub(crate) async fn connect_by(
     hands: &Hands,
 ) -> Result<HuaweiCloud, ConnectError> {
     let transport: Arc<dyn Transport> = Arc::<Net>::clone(net);
-    HuaweiCloud::connect(configured(text), transport, Arc::new(Kept), hands.clock()).await
+    let (config, clock) = (configured(text), hands.clock());
+    HuaweiCloud::connect(config, transport, Arc::new(Kept), clock, Sent::default()).await
 }
 
 /// What an attempt to connect failed with.

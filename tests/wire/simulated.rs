@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use refleet::cloud::Cloud;
 use refleet::cloud::config::{self, Sources};
 use refleet::cloud::http::HttpTransport;
 use refleet::cloud::huawei::{ConnectError, HuaweiCloud, Secrets};
+use refleet::cloud::{Cloud, Sent};
 use refleet::domain::{
     Action, AgencyState, Answer, Encryption, FaultClass, InstallCall, JobId, JobStatus, Login,
     PasswordLook, PinnedFile, ReinstallRequest, SecretRef, Server, StopMode, Timestamp, UserId,
@@ -83,7 +83,8 @@ async fn connect(text: &str, hands: &Hands) -> Result<HuaweiCloud, ConnectError>
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
     let config = config::load("sim", None, &sources).expect("an entry");
     let network = HttpTransport::new(&config.access).expect("a network");
-    HuaweiCloud::connect(config, Arc::new(network), Arc::new(NoSecrets), hands.clock()).await
+    let (network, clock, sent) = (Arc::new(network), hands.clock(), Sent::default());
+    HuaweiCloud::connect(config, network, Arc::new(NoSecrets), clock, sent).await
 }
 
 async fn servers(cloud: &HuaweiCloud) -> Vec<Server> {

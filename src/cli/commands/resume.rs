@@ -63,6 +63,7 @@ async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let plan = Arc::new(plan::check(plan).map_err(Failure::Unsound)?);
     machine::refuse_self(&plan, &machine::read())?;
     let connection = connection::of_plan(app, &plan).await?;
+    connection.cloud.expect_quotes_of(plan.targets.values().map(|target| &target.reinstall));
     let reporters = driving::reporters(app)?;
     let (log, stored) = store.take_over(run, RealClock::wall()).await?;
     let left = log.asked().await?;

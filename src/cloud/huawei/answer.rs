@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::super::fault;
+use super::super::{Sent, fault};
 use super::{wire, wire_backup};
 use crate::domain::{
     Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, Reply, ServerId,
@@ -225,8 +225,11 @@ pub(super) fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T,
     if response.status() != StatusCode::OK && response.status() != StatusCode::CREATED {
         return Err(fault::of_answer(CostClass::Reading, response));
     }
-    serde_json::from_slice(response.body())
-        .map_err(|error| missing(format_args!("a body that cannot be read: {error}")))
+    serde_json::from_slice(response.body()).map_err(|error| {
+        // The error quotes values.
+        let why = Sent::before(response).without(&error.to_string());
+        missing(format_args!("a body that cannot be read: {why}"))
+    })
 }
 
 fn missing(what: impl std::fmt::Display) -> Fault {

@@ -3,23 +3,23 @@
 //! Start with [`HuaweiCloud::connect`]. How it gets in is in `door`, how each request proves who
 //! sends it in `session`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::Cloud;
 use super::super::config::{CloudConfig, Provider};
 use super::super::http::Transport;
+use super::super::{Cloud, Sent};
 use super::connect_error::ConnectError;
 use super::door::Door;
 use super::endpoints::{Base, Endpoints};
 use super::line::Line;
 use super::request::{Draft, Payload, Site, invalid, request};
 use super::session::Session;
-use super::tokens;
 use crate::domain::{
     Action, AgencyState, Answer, Fault, FaultClass, Login, Millis, PinnedFile, ReinstallRequest,
-    Reply, SecretRef, Template, Timestamp, UserId,
+    Reply, SecretRef, SecretSource, Template, Timestamp, UserId,
 };
 
 /// A wipe leaves within this time of being asked for, or not at all: it was compared with its plan
@@ -50,7 +50,7 @@ pub struct Identity {
     pub project_name: String,
     /// Id of the acting user: owner of the key pairs it can see.
     pub user_id: UserId,
-    /// Name of the acting user, or its access key.
+    /// Name of the acting user, or the end of its access key.
     pub user_name: String,
 }
 
@@ -64,20 +64,23 @@ pub struct HuaweiCloud {
 }
 
 impl HuaweiCloud {
-    /// Logs in, or checks the keys by looking their project up.
+    /// Logs in, or checks the keys by looking their project up. Everything secret that is sent from
+    /// now on is known to `sent`.
     pub async fn connect(
         config: CloudConfig,
         transport: Arc<dyn Transport>,
         secrets: Arc<dyn Secrets>,
         clock: WallClock,
+        sent: Sent,
     ) -> Result<Self, ConnectError> {
+        config.tell(&sent);
         let Some(iam) = Base::parse(&config.auth_url) else {
             return Err(ConnectError::Address { url: config.auth_url, setting: "auth_url" });
         };
         if let Some((setting, url)) = Endpoints::bad_override(&config.endpoints) {
             return Err(ConnectError::Address { url: url.to_owned(), setting });
         }
-        let line = Line::new(transport, clock);
+        let line = Line::new(transport, clock, sent);
         let entered = Door { iam: &iam, config: &config, line: &line }.enter().await?;
         let endpoints = Endpoints::find(&config, &iam, &entered.region, &entered.catalog);
         Ok(Self {
@@ -107,6 +110,32 @@ impl HuaweiCloud {
         &self.identity
     }
 
+    /// Learns what another process sent with these requests, as far as it is still where it was: a
+    /// job that it began may quote it to this one. Commands are not run for that.
+    pub fn expect_quotes_of<'r>(&self, requests: impl IntoIterator<Item = &'r ReinstallRequest>) {
+        let (mut places, mut files) = (BTreeSet::new(), BTreeSet::new());
+        for request in requests {
+            match &request.login {
+                Login::Password(SecretRef(SecretSource::Command(_)))
+                | Login::KeyPair { .. }
+                | Login::UserData => {}
+                Login::Password(place) => _ = places.insert(place),
+            }
+            files.extend(request.user_data.iter().map(|file| (file, request.inserts.is_some())));
+        }
+        let sent = self.line.sent();
+        let passwords = places.into_iter().filter_map(|place| self.secrets.secret(place).ok());
+        passwords.for_each(|password| sent.learn(password.expose_secret()));
+        for (file, is_template) in files {
+            let Ok(data) = self.secrets.file(file) else { continue };
+            if !is_template {
+                sent.learn_user_data(&data);
+            } else if let Ok(text) = String::from_utf8(data) {
+                sent.learn_template(&Template::new(text));
+            }
+        }
+    }
+
     async fn attempt(&self, action: &Action) -> Reply {
         let asked = self.line.now();
         let payload = self.payload(action)?;
@@ -119,10 +148,7 @@ impl HuaweiCloud {
             Err(fault) if of_agency && is_no_permission(&fault) => return Ok(not_shown(action)),
             other => other?,
         };
-        super::answer(action, &response).map_err(|fault| match &payload.password {
-            Some(password) => tokens::without(fault, password.expose_secret()),
-            None => fault,
-        })
+        super::answer(action, &response)
     }
 
     /// Reads secrets and files right before they are sent.
@@ -133,19 +159,27 @@ impl HuaweiCloud {
             Login::KeyPair { .. } | Login::UserData => None,
         };
         let user_data = request.user_data.as_ref().map(|file| self.user_data(file, request));
-        Ok(Payload {
+        let payload = Payload {
             password: password.transpose().map_err(|why| invalid("refleet.secret", why))?,
             user_data: user_data.transpose().map_err(|why| invalid("refleet.file", why))?,
-        })
+        };
+        let sent = self.line.sent();
+        payload.password.iter().for_each(|password| sent.learn(password.expose_secret()));
+        Ok(payload)
     }
 
-    /// The file as it is, or with what the plan has for this server. What the file says is never
-    /// part of an error.
+    /// The file as it is, or with what the plan has for this server; from now on it is known as
+    /// sent. What the file says is never part of an error.
     fn user_data(&self, file: &PinnedFile, request: &ReinstallRequest) -> Result<Vec<u8>, String> {
         let bytes = self.secrets.file(file)?;
-        let Some(inserts) = &request.inserts else { return Ok(bytes) };
+        let Some(inserts) = &request.inserts else {
+            self.line.sent().learn_user_data(&bytes);
+            return Ok(bytes);
+        };
         let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", file.path))?;
-        let filled = Template::new(text).fill_with(|name| inserts.get(name).map(String::as_str));
+        let template = Template::new(text);
+        self.line.sent().learn_template(&template);
+        let filled = template.fill_with(|name| inserts.get(name).map(String::as_str));
         filled
             .map(String::into_bytes)
             .map_err(|_| format!("{} inserts something that the plan has no value for", file.path))
@@ -154,7 +188,8 @@ impl HuaweiCloud {
 
 impl Cloud for HuaweiCloud {
     async fn call(&self, action: Action) -> Reply {
-        self.attempt(&action).await
+        let reply = self.attempt(&action).await;
+        self.line.sent().without_in_reply(reply)
     }
 }
 

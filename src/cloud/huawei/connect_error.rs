@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::proxy::without_login;
 use crate::domain::Fault;
 
 /// Most projects that a sentence lists.
@@ -11,7 +12,7 @@ const MOST_LISTED: usize = 12;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// An address is no address.
-    #[error("use {url:?} as {setting}: it is not an http or https address")]
+    #[error("use {:?} as {setting}: it is not an http or https address", without_login(url))]
     Address {
         /// What is configured.
         url: String,

@@ -1,7 +1,8 @@
 //! The line to the cloud: a request goes out, an answer comes back, and the time is known.
 //!
 //! Start with [`Line::deliver`]. Credentials stay with the host that they were meant for: an
-//! answer that points elsewhere is a fault that names where.
+//! answer that points elsewhere is a fault that names where. What was sent stays with the answer, so
+//! that no words of it are kept.
 
 use std::sync::Arc;
 
@@ -9,21 +10,27 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Request, Response};
 
-use super::super::fault;
 use super::super::http::Transport;
+use super::super::{Sent, fault};
 use super::client::WallClock;
 use super::request::Draft;
 use crate::domain::{CostClass, Fault, FaultClass, Timestamp};
 
-/// A network and a clock.
+/// A network, a clock, and what went out.
 pub(super) struct Line {
     transport: Arc<dyn Transport>,
     clock: WallClock,
+    sent: Sent,
 }
 
 impl Line {
-    pub(super) fn new(transport: Arc<dyn Transport>, clock: WallClock) -> Self {
-        Self { transport, clock }
+    pub(super) fn new(transport: Arc<dyn Transport>, clock: WallClock, sent: Sent) -> Self {
+        Self { transport, clock, sent }
+    }
+
+    /// Everything secret that went out, or will.
+    pub(super) fn sent(&self) -> &Sent {
+        &self.sent
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -47,11 +54,14 @@ impl Line {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, Fault> {
         let asked = request.uri().host().unwrap_or_default().to_owned();
-        let sent = self.transport.send(request).await;
-        let response = sent.map_err(|error| fault::of_net(cost, &error))?;
+        let sent = self.sent.of_request(&request);
+        let answered = self.transport.send(request).await;
+        let mut response =
+            answered.map_err(|error| sent.without_in_fault(fault::of_net(cost, &error)))?;
         if response.status().is_redirection() {
-            return Err(redirected(&asked, &response));
+            return Err(sent.without_in_fault(redirected(&asked, &response)));
         }
+        response.extensions_mut().insert(sent);
         Ok(response)
     }
 }

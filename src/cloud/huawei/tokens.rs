@@ -215,8 +215,7 @@ impl Tokens {
         let headers = plain_headers(&draft);
         let asked = line.now();
         let response = line.deliver(CostClass::Reading, draft.into_http(&headers)?).await?;
-        let holder = identity::read_token(&response)
-            .map_err(|fault| without(fault, self.user.password.expose_secret()))?;
+        let holder = identity::read_token(&response)?;
         let held = Held {
             text: identity::token_text(&response)?,
             life: Life::of(asked, &holder),
@@ -236,14 +235,6 @@ fn passcode_spent() -> Fault {
     let message = "the token has ended, and a passcode gets one token only: start again with a new \
                    OS_PASSCODE, or with access keys for a run that outlives a token";
     fault::ours(FaultClass::Unauthorised, "refleet.passcode", message.to_owned())
-}
-
-/// The fault without a secret, should the cloud have repeated it.
-pub(super) fn without(mut fault: Fault, secret: &str) -> Fault {
-    if !secret.is_empty() && fault.message.contains(secret) {
-        fault.message = fault.message.replace(secret, "***");
-    }
-    fault
 }
 
 /// What every request says.
