@@ -107,6 +107,16 @@ impl Template {
         &self.0
     }
 
+    /// The names in it, in the order in which they stand there.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.0.as_str();
+        std::iter::from_fn(move || {
+            let insert = Insert::first(rest)?;
+            rest = &rest[insert.end()..];
+            insert.name
+        })
+    }
+
     /// The text for one server.
     ///
     /// # Errors

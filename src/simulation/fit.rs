@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{HostValue, ImageId, Server, ServerId, UserId};
+use crate::domain::{HostValue, ImageId, Server, ServerId, Template, UserId};
 use crate::fleet::Selector;
 use crate::playbook::{
-    Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, Treatment,
+    Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, RunSpec,
+    Treatment,
 };
 use crate::simulator::{
     ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, VaultSpec, WorldSpec,
@@ -26,6 +27,9 @@ const USUAL: usize = 4;
 const TRIES: usize = 200;
 /// An image whose operating system is billed, for fleets that name a licence.
 const BILLED: &str = "Standard_SUSE_15_latest";
+
+/// More than these make a rehearsal slow, and prove nothing.
+const MOST_BYSTANDERS: usize = 20_000;
 
 /// The image of servers whose password is fetched.
 const WINDOWS: &str = "Standard_Windows_2022_latest";
@@ -41,9 +45,12 @@ pub fn fit(playbook: &Playbook, seed: u64) -> WorldSpec {
         fitting.add_excluded(number, fleet);
     }
     fitting.add_protected();
+    let mut servers: Vec<ServerGroup> =
+        fitting.drafts.iter().map(|draft| fitting.group(draft)).collect();
+    servers.extend(fitting.bystanders());
     let treatments: Vec<Treatment> = playbook.fleets.values().flat_map(treatments).collect();
     WorldSpec {
-        servers: fitting.drafts.iter().map(|draft| fitting.group(draft)).collect(),
+        servers,
         images: images(playbook),
         key_pairs: key_pairs(&treatments),
         keys: keys(&treatments),
@@ -212,6 +219,23 @@ impl<'p> Fitting<'p> {
                 self.add(Draft { fleet: None, listed: false, server, has_id });
             }
         }
+    }
+
+    /// As many servers of nobody's as it takes for `guards.max_share` to let the others be wiped; none
+    /// where the playbook takes every server.
+    fn bystanders(&self) -> Option<ServerGroup> {
+        let (share, _) = self.playbook.guards.max_share.as_ref()?;
+        let ours = self.drafts.len();
+        let all = (ours * 100).div_ceil((share.0 as usize).max(1)).min(MOST_BYSTANDERS);
+        let count = u32::try_from(all.saturating_sub(ours)).ok().filter(|count| *count > 0)?;
+        let mut server = self.blank();
+        server.name = "bystander-1".to_owned();
+        let taken = self.playbook.fleets.values().any(|fleet| takes(fleet, &server));
+        (!taken).then(|| ServerGroup {
+            count,
+            name: "bystander-####".to_owned(),
+            ..ServerGroup::default()
+        })
     }
 
     /// A server that all of these select; if it can be, one that is `clear`.
@@ -447,18 +471,21 @@ fn treatments(fleet: &FleetSpec) -> Vec<Treatment> {
     std::iter::once(fleet.treatment.clone()).chain(overridden).chain(rows).collect()
 }
 
-/// Keys of tags that templates of a fleet insert.
+/// Keys of tags that a fleet inserts: into user data, checks and steps of its own.
 fn inserted_tags(fleet: &FleetSpec) -> BTreeSet<String> {
-    let mut keys = BTreeSet::new();
-    for treatment in treatments(fleet) {
-        let inserts = treatment.reinstall.user_data.and_then(|user_data| user_data.inserts);
-        let names = inserts.iter().flat_map(|inserts| inserts.names.keys());
-        keys.extend(names.filter_map(|name| match HostValue::named(name) {
-            Some(HostValue::Tag(key)) => Some(key.to_owned()),
-            Some(HostValue::Id | HostValue::Name | HostValue::Az | HostValue::Ip) | None => None,
-        }));
-    }
-    keys
+    let treatments = treatments(fleet);
+    let user_data = treatments.iter().filter_map(|it| it.reinstall.user_data.as_ref());
+    let inserts = user_data.filter_map(|it| it.inserts.as_ref());
+    let inserted = inserts.flat_map(|inserts| inserts.names.keys().map(String::as_str));
+    let checks = treatments.iter().flat_map(|it| &it.verify).flat_map(Check::templates);
+    let steps = fleet.steps.iter().filter_map(|step| step.run.as_deref());
+    let templates = checks.chain(steps.flat_map(RunSpec::templates));
+    let names = inserted.chain(templates.flat_map(Template::names));
+    let tag = |name| match HostValue::named(name) {
+        Some(HostValue::Tag(key)) => Some(key.to_owned()),
+        Some(HostValue::Id | HostValue::Name | HostValue::Az | HostValue::Ip) | None => None,
+    };
+    names.filter_map(tag).collect()
 }
 
 fn images(playbook: &Playbook) -> Vec<ImageSpec> {
@@ -591,7 +618,12 @@ mod tests {
 
     #[test]
     fn every_entry_has_four_servers_or_what_the_fleet_expects() {
-        let cases: [(&str, &[usize]); 11] = [
+        let cases: [(&str, &[usize]); 13] = [
+            ("guards: {max_share: 3%}\nfleets: {web: {hosts: [name: web-*]}}", &[4]),
+            (
+                "fleets: {web: {hosts: [name: web-*], verify: [{http: {url: 'http://{{ host.tag.vip }}/'}}],                  steps: [{run: [a, '{{ host.tag.rack }}']}, stop, validate, reinstall, wait, verify]}}",
+                &[4],
+            ),
             ("fleets: {web: {hosts: [name: web-*]}}", &[4]),
             ("fleets: {web: {hosts: [tag: role=web, name: 'db-?']}}", &[8]),
             ("fleets: {web: {expect: 7, hosts: [tag: role=web, name: 'db-?']}}", &[7]),
