@@ -68,6 +68,7 @@ const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["cloud/http"]),
     ("rusqlite", &["journal/"]),
     ("rustix", &["probe/process"]),
+    ("russh", &["probe/ssh/"]),
     ("serde_yaml", &["yaml/"]),
     ("similar", &["cli/difference"]),
     ("tar", &["cli/archive"]),

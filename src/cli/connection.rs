@@ -14,7 +14,7 @@ use crate::cloud::config::{self, CloudConfig, Overrides, Provider, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::huawei::{HuaweiCloud, WallClock};
 use crate::cloud::proxy::without_login;
-use crate::domain::{Time, Timestamp};
+use crate::domain::{SshProgram, Time, Timestamp};
 use crate::plan::{self, CloudIdentity, Plan};
 use crate::playbook::Playbook;
 use crate::run::{Outside, RealClock};
@@ -88,6 +88,10 @@ pub(super) async fn of_plan(app: &App, plan: &Plan) -> Result<Connection, Failur
         configured(app, name, None, &playbooks::folder_of(path)).await?
     };
     let (planned, there) = (&plan.cloud, &connection.identity);
+    if app.hooks == Hooks::Real || !there.simulated {
+        let checks = plan.treatments.iter().flat_map(|treatment| &treatment.verify);
+        probes::refuse_unspoken(checks, SshProgram::HAS_OWN)?;
+    }
     if (&planned.project_id, &planned.region) == (&there.project_id, &there.region) {
         return Ok(connection);
     }
@@ -177,7 +181,7 @@ async fn connect(
             runner: steps::rehearsed(),
         },
         Hooks::Rehearsed | Hooks::Real => Outside {
-            prober: probes::real(folder, &environment.variables),
+            prober: probes::real(folder, &environment.folder, &environment.variables),
             runner: steps::real(&environment.folder, &environment.variables),
         },
     };

@@ -11,11 +11,14 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::cloud::http::{Access, HttpTransport, NetError, Transport, Trust};
-use crate::domain::{Answer, Millis, ProbeReport, ProbeSpec, ServerId};
+use crate::domain::{Answer, Millis, ProbeReport, ProbeSpec, ServerId, SshProgram};
+use crate::playbook::Check;
 use crate::probe;
 use crate::probe::process::{Program, passed_on};
-use crate::probe::ssh::SystemSsh;
+use crate::probe::ssh::Ssh;
 use crate::run::{ProbeFuture, Prober};
+
+use super::failure::Failure;
 
 /// One look at a port or an address never takes longer.
 const PATIENCE: Millis = Millis::secs(10);
@@ -30,10 +33,41 @@ pub(super) enum Hooks {
     Real,
 }
 
-/// Who looks, seen from the folder of the playbook and with these variables.
-pub(super) fn real(folder: &Path, variables: &BTreeMap<String, String>) -> Arc<dyn Prober> {
+/// Why these checks cannot be made for real by this refleet: it has no SSH client of its own, and the
+/// plan is from one that has (`safety.md`, S1: better before the first stop than after it).
+pub(super) fn refuse_unspoken<'c>(
+    mut checks: impl Iterator<Item = &'c Check>,
+    has_own: bool,
+) -> Result<(), Failure> {
+    let needs_own = |check: &Check| match check {
+        Check::Ssh(ssh) => ssh.program == SshProgram::Refleet,
+        Check::Fresh
+        | Check::Unchanged
+        | Check::Tcp { .. }
+        | Check::PasswordReady { .. }
+        | Check::Http { .. }
+        | Check::Command { .. }
+        | Check::StableFor { .. } => false,
+    };
+    if has_own || !checks.any(needs_own) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        "the plan wants refleet itself to log in over SSH, and this refleet cannot: it was built without its feature `ssh`",
+        "use the refleet that made the plan; or write `program: ssh` into the check, and make a new plan",
+    ))
+}
+
+/// Who looks: programs in the folder of the playbook, keys seen from `here`, where refleet was started,
+/// and with these variables.
+pub(super) fn real(
+    folder: &Path,
+    here: &Path,
+    variables: &BTreeMap<String, String>,
+) -> Arc<dyn Prober> {
     Arc::new(Real(Arc::new(Looks {
         folder: folder.to_owned(),
+        here: here.to_owned(),
         variables: passed_on(variables),
         agent: variables.get("SSH_AUTH_SOCK").cloned(),
         web: OnceLock::new(),
@@ -51,6 +85,7 @@ struct Real(Arc<Looks>);
 /// What looks need.
 struct Looks {
     folder: PathBuf,
+    here: PathBuf,
     variables: BTreeMap<String, String>,
     /// The socket of the agent that holds keys: for ssh, and for no program of the user's.
     agent: Option<String>,
@@ -81,18 +116,20 @@ impl Looks {
                 let program = Program { words, folder: &self.folder, variables: &variables };
                 probe::command(&program, *patience).await
             }
-            ProbeSpec::HostKey { addr, port } => match self.ssh().host_key(addr, *port).await {
-                Ok(fingerprint) => ProbeReport::seen(fingerprint),
-                Err(detail) => ProbeReport::failed(detail),
-            },
+            ProbeSpec::HostKey { addr, port, program } => {
+                match self.ssh().host_key(*program, addr, *port).await {
+                    Ok(fingerprint) => ProbeReport::seen(fingerprint),
+                    Err(detail) => ProbeReport::failed(detail),
+                }
+            }
             ProbeSpec::Ssh { login, run, host_key, patience } => {
                 self.ssh().look(login, run, host_key, *patience).await
             }
         }
     }
 
-    fn ssh(&self) -> SystemSsh<'_> {
-        SystemSsh { folder: &self.folder, variables: &self.variables, agent: self.agent.as_deref() }
+    fn ssh(&self) -> Ssh<'_> {
+        Ssh { folder: &self.here, variables: &self.variables, agent: self.agent.as_deref() }
     }
 
     /// Directly, whatever proxies there are: one that answers in a server's place says nothing of the
@@ -182,6 +219,8 @@ mod tests {
 
     use super::*;
     use crate::cloud::http::{NetError, Sending};
+    use crate::domain::Template;
+    use crate::playbook::{HostKeyRule, SshCheck};
 
     /// A network that answers always the same, and remembers what it was asked.
     struct Canned(u16, &'static str, Mutex<Vec<String>>);
@@ -226,10 +265,31 @@ mod tests {
     async fn looked(spec: ProbeSpec) -> ProbeReport {
         let ours = [("PATH", "/usr/bin:/bin"), ("OS_PASSWORD", "hush")];
         let ours = ours.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let prober = real(Path::new("/"), &BTreeMap::from(ours));
+        let prober = real(Path::new("/"), Path::new("/"), &BTreeMap::from(ours));
         let answer = prober.probe(&ServerId::from("s-1"), &spec).await.unwrap();
         let Answer::Probe(report) = answer else { unreachable!("a probe answers with a report") };
         report
+    }
+
+    #[test]
+    fn a_plan_that_needs_the_client_of_refleet_is_refused_without_it() {
+        let check = |program, has_own, refused| {
+            let ssh = Check::Ssh(Box::new(SshCheck {
+                user: Template::new("ubuntu"),
+                run: Template::new("true"),
+                port: 22,
+                within: Millis::mins(1),
+                key_file: None,
+                host_key: HostKeyRule::Changed,
+                program,
+            }));
+            let checks = [Check::Fresh, ssh];
+            let answer = refuse_unspoken(checks.iter(), has_own);
+            assert_eq!(answer.is_err(), refused, "{program} {has_own}");
+        };
+        check(SshProgram::Refleet, false, true);
+        check(SshProgram::Refleet, true, false);
+        check(SshProgram::Ssh, false, false);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Requests to the outside and what comes back. One action is one request.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,8 @@ pub enum ProbeSpec {
         addr: String,
         /// The port.
         port: u16,
+        /// Who looks.
+        program: SshProgram,
     },
     /// That command, run over SSH, ends with 0.
     Ssh {
@@ -150,8 +153,40 @@ pub struct SshLogin {
     pub port: u16,
     /// The user.
     pub user: String,
-    /// The file of the private key; `None`: whatever the agent and the settings of ssh offer.
+    /// The file of the private key; `None`: whatever the agent and the usual files offer.
     pub key_file: Option<String>,
+    /// Who logs in.
+    pub program: SshProgram,
+}
+
+/// Who speaks SSH with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SshProgram {
+    /// refleet itself.
+    Refleet,
+    /// The `ssh` of this machine.
+    Ssh,
+}
+
+impl SshProgram {
+    /// Whether this refleet was built with an SSH client of its own.
+    pub const HAS_OWN: bool = cfg!(feature = "ssh");
+
+    /// Who speaks where nobody says who.
+    #[must_use]
+    pub fn usual() -> Self {
+        if Self::HAS_OWN { Self::Refleet } else { Self::Ssh }
+    }
+}
+
+impl fmt::Display for SshProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refleet => "refleet",
+            Self::Ssh => "ssh",
+        })
+    }
 }
 
 /// Which host key a server may have after its reinstall, by fingerprint (`SHA256:…`).

@@ -24,8 +24,8 @@ mod words;
 
 pub use action::{
     Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, HostKey, InstallCall, Login,
-    MAX_USER_DATA, PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, SshLogin, StepCall,
-    StepEnd, StepReport, StopMode,
+    MAX_USER_DATA, PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, SshLogin,
+    SshProgram, StepCall, StepEnd, StepReport, StopMode,
 };
 pub use backup::{Backup, BackupState, Vault, WayBack};
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};

@@ -177,6 +177,7 @@ impl Engine {
                 port: ssh.port,
                 user: fill(&ssh.user)?,
                 key_file: ssh.key_file.clone(),
+                program: ssh.program,
             },
             run: fill(&ssh.run)?,
             host_key: match &ssh.host_key {
@@ -195,12 +196,14 @@ impl Engine {
     /// know that it is another afterwards.
     pub(super) fn wants_host_key(&self, index: usize) -> bool {
         self.facts.targets[index].host_key == OldHostKey::Unasked
-            && self.host_key_port(index).is_some()
+            && self.wanting_host_key(index).is_some()
     }
 
-    fn host_key_port(&self, index: usize) -> Option<u16> {
+    /// The check that will want to know it: it is the same program that looks before and afterwards,
+    /// so that both prefer the same of a server's keys.
+    fn wanting_host_key(&self, index: usize) -> Option<&SshCheck> {
         self.treatment(index).verify.iter().find_map(|check| match check {
-            Check::Ssh(ssh) if ssh.host_key == HostKeyRule::Changed => Some(ssh.port),
+            Check::Ssh(ssh) if ssh.host_key == HostKeyRule::Changed => Some(&**ssh),
             Check::Ssh(_)
             | Check::Fresh
             | Check::Unchanged
@@ -213,8 +216,9 @@ impl Engine {
     }
 
     fn host_key_look(&self, index: usize) -> Option<Action> {
-        let port = self.host_key_port(index).filter(|_| self.wants_host_key(index))?;
-        let spec = ProbeSpec::HostKey { addr: self.address(index), port };
+        let ssh = self.wanting_host_key(index).filter(|_| self.wants_host_key(index))?;
+        let (addr, port, program) = (self.address(index), ssh.port, ssh.program);
+        let spec = ProbeSpec::HostKey { addr, port, program };
         Some(Action::Probe { server: self.server_id(index), spec })
     }
 

@@ -206,8 +206,10 @@ fn check(check: &Check) -> String {
             format!("command [{}] within {within}", words.join(", "))
         }
         Check::Ssh(ssh) => {
-            let SshCheck { user, run, port, within, host_key, .. } = &**ssh;
-            format!("ssh {user} port {port} `{run}` within {within}, host key {host_key}")
+            let SshCheck { user, run, port, within, host_key, program, .. } = &**ssh;
+            format!(
+                "ssh {user} port {port} `{run}` within {within}, host key {host_key}, by {program}"
+            )
         }
         Check::StableFor { time } => format!("stable_for {time}"),
     }

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::domain::{Millis, Template};
+use crate::domain::{Millis, SshProgram, Template};
 use crate::yaml::Node;
 
 use super::lower::Desk;
@@ -61,12 +61,39 @@ fn ssh(desk: &mut Desk<'_>, node: &Node) -> Option<SshCheck> {
         run: template("run")?,
         port: node.get("port").map_or(Some(22), small)?,
         within: within(node, WITHIN)?,
-        key_file: node.get("key_file").and_then(text).map(|path| desk.seen_from_here(path)),
+        key_file: node.get("key_file").and_then(text).map(|path| match path {
+            // The user's home, which is for those to find who read the file.
+            _ if path.starts_with("~/") => path.to_owned(),
+            _ => desk.seen_from_here(path),
+        }),
         host_key: match node.get("host_key") {
             None => HostKeyRule::default(),
             Some(node) => host_key(desk, node)?,
         },
+        program: match node.get("program").map(|node| spoken_by(node, SshProgram::HAS_OWN)) {
+            None => SshProgram::usual(),
+            Some(Ok(program)) => program,
+            Some(Err(problem)) => {
+                desk.report(problem);
+                return None;
+            }
+        },
     })
+}
+
+/// Who logs in, in a refleet that can by itself or not.
+fn spoken_by(node: &Node, has_own: bool) -> Result<SshProgram, Problem> {
+    match text(node) {
+        Some("refleet") if !has_own => Err(Problem::error(
+            Code::UnknownWord,
+            "this refleet was built without an SSH client of its own",
+        )
+        .label(node.span, "nobody to log in")
+        .help("write `program: ssh`, or leave it out: the ssh of this machine; or build refleet with its feature `ssh`")),
+        Some("ssh") => Ok(SshProgram::Ssh),
+        // Other words were refused before.
+        Some(_) | None => Ok(SshProgram::Refleet),
+    }
 }
 
 fn host_key(desk: &mut Desk<'_>, node: &Node) -> Option<HostKeyRule> {
@@ -159,6 +186,7 @@ fn filled(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::{Limits, Tree};
 
     #[test]
     fn an_address_is_refused_with_what_is_wrong_with_it() {
@@ -173,5 +201,20 @@ mod tests {
         check("http://a b/", Some("not an address"));
         check("http:///x", Some("not an address"));
         check("http://u:p@{{ host.ip }}/", Some("a user or a password in it"));
+    }
+
+    #[test]
+    fn a_refleet_without_a_client_refuses_to_be_the_one_who_logs_in() {
+        let program = |text: &str, has_own| {
+            let tree = Tree::read(text, Limits { nodes: 9, depth: 9, scalar: 99 });
+            spoken_by(tree.root.as_ref().unwrap(), has_own)
+        };
+        assert_eq!(program("refleet", true).unwrap(), SshProgram::Refleet);
+        for has_own in [true, false] {
+            assert_eq!(program("ssh", has_own).unwrap(), SshProgram::Ssh);
+        }
+        let problem = program("refleet", false).unwrap_err();
+        assert_eq!(problem.code(), "playbook::unknown_word");
+        assert!(problem.help.unwrap().contains("program: ssh"));
     }
 }

@@ -530,12 +530,17 @@ static SSH: Table = Table {
         key(
             "key_file",
             Shape::Text,
-            "The file of the private key, seen from the playbook; default: what the agent offers.",
+            "The file of the private key, seen from the playbook; default: what the agent and ~/.ssh offer.",
         ),
         key(
             "host_key",
             Shape::Template,
             "changed: another than before (default); any; or its fingerprint, SHA256:….",
+        ),
+        key(
+            "program",
+            Shape::Word(&["refleet", "ssh"]),
+            "Who logs in: refleet itself (default), or ssh: the program, with its settings.",
         ),
     ],
 };

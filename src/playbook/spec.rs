@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Millis, PinnedFile, Place, RetryPolicies, SecretRef, StopMode, Template, UserId,
+    Millis, PinnedFile, Place, RetryPolicies, SecretRef, SshProgram, StopMode, Template, UserId,
 };
 
 /// What is done to a server.
@@ -232,10 +232,12 @@ pub struct SshCheck {
     pub port: u16,
     /// It may take so long.
     pub within: Millis,
-    /// The file of the private key; `None`: whatever the agent and the settings of ssh offer.
+    /// The file of the private key; `None`: whatever the agent and the usual files offer.
     pub key_file: Option<String>,
     /// Which host key the server may have.
     pub host_key: HostKeyRule,
+    /// Who logs in.
+    pub program: SshProgram,
 }
 
 /// Which host key a server may have after its reinstall.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{FleetName, Millis, SecretSource, StopMode};
+use crate::domain::{FleetName, Millis, SecretSource, SshProgram, StopMode};
 
 fn read(text: &str) -> Playbook {
     let files = BTreeMap::from([("init.yaml".to_owned(), b"#cloud-config\n".to_vec())]);
@@ -402,4 +402,28 @@ fn what_is_wrong_in_an_included_file_is_told_with_the_rest_and_without_its_secre
     let gone = with_files(&text.replace("oops: 1", ""), &[]);
     let told: Vec<_> = gone.problems.iter().map(Problem::code).collect();
     assert_eq!(told, ["playbook::file_unreadable"]);
+}
+
+fn ssh(keys: &str) -> SshCheck {
+    let fleet = web("", &format!("verify: [{{ ssh: {{ user: ubuntu, run: 'true'{keys} }} }}]"));
+    let Check::Ssh(ssh) = &fleet.treatment.verify[0] else {
+        unreachable!("it is a check over SSH")
+    };
+    (**ssh).clone()
+}
+
+#[test]
+fn refleet_logs_in_by_itself_unless_ssh_is_to() {
+    assert_eq!(ssh("").program, SshProgram::usual());
+    assert_eq!(ssh(", program: ssh").program, SshProgram::Ssh);
+    assert_eq!(SshProgram::usual() == SshProgram::Refleet, SshProgram::HAS_OWN);
+    if SshProgram::HAS_OWN {
+        assert_eq!(ssh(", program: refleet").program, SshProgram::Refleet);
+    }
+}
+
+#[test]
+fn a_key_file_is_seen_from_the_playbook_or_from_home() {
+    assert_eq!(ssh(", key_file: keys/ops").key_file.as_deref(), Some("ops/keys/ops"));
+    assert_eq!(ssh(", key_file: ~/.ssh/ops").key_file.as_deref(), Some("~/.ssh/ops"));
 }

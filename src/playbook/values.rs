@@ -209,9 +209,9 @@ fn check(check: &Check) -> String {
             format!("command: {} within {within}", list(run.iter().map(ToString::to_string)))
         }
         Check::Ssh(ssh) => {
-            let SshCheck { user, run, port, within, host_key, .. } = &**ssh;
+            let SshCheck { user, run, port, within, host_key, program, .. } = &**ssh;
             format!(
-                "ssh: {{ user: {user}, run: {run}, port: {port}, within: {within}, host_key: {host_key} }}"
+                "ssh: {{ user: {user}, run: {run}, port: {port}, within: {within}, host_key: {host_key}, program: {program} }}"
             )
         }
         Check::StableFor { time } => format!("stable_for: {time}"),

@@ -25,7 +25,7 @@ pub const PASSED_ON: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TZ"];
 const KEPT: usize = 16 * 1024;
 
 /// A program that has ended may have left another behind that still holds its stdout.
-const LEFT_BEHIND: Duration = Duration::from_secs(1);
+pub(super) const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 /// A program to run.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ pub struct Tail {
 }
 
 impl Tail {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > 2 * KEPT {
             self.bytes.drain(..self.bytes.len() - KEPT);
@@ -111,8 +111,13 @@ impl Tail {
     pub fn last_line(&self) -> Option<String> {
         let text = self.text();
         let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-        Some(line.chars().filter(|c| !c.is_control()).take(300).collect())
+        Some(plain(line))
     }
+}
+
+/// What somebody else wrote, without signs that would steer a terminal, and no longer than a line.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 /// The variables of `ours` that a program may see.

@@ -229,7 +229,7 @@ impl<'p> Fitting<'p> {
         let all = (ours * 100).div_ceil((share.0 as usize).max(1)).min(MOST_BYSTANDERS);
         let count = u32::try_from(all.saturating_sub(ours)).ok().filter(|count| *count > 0)?;
         let mut server = self.blank();
-        server.name = "bystander-1".to_owned();
+        "bystander-1".clone_into(&mut server.name);
         let taken = self.playbook.fleets.values().any(|fleet| takes(fleet, &server));
         (!taken).then(|| ServerGroup {
             count,

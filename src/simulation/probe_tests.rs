@@ -3,7 +3,8 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
 use crate::domain::{
-    Action, Answer, Ending, Event, Failure, Millis, ProbeReport, ProbeSpec, Template, Time,
+    Action, Answer, Ending, Event, Failure, Millis, ProbeReport, ProbeSpec, SshProgram, Template,
+    Time,
 };
 use crate::engine::Flaw;
 use crate::playbook::{Check, EncryptionSpec, HostKeyRule, Playbook, SshCheck};
@@ -231,6 +232,7 @@ fn ssh(host_key: HostKeyRule) -> Check {
         within: Millis::mins(1),
         key_file: None,
         host_key,
+        program: SshProgram::Refleet,
     }))
 }
 

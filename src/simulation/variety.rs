@@ -9,7 +9,9 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{Jitter, Millis, Origin, Place, RetryPolicy, StopMode, Template, Time};
+use crate::domain::{
+    Jitter, Millis, Origin, Place, RetryPolicy, SshProgram, StopMode, Template, Time,
+};
 use crate::engine::{Engine, Flaw};
 use crate::fleet::Selector;
 use crate::playbook::{
@@ -114,6 +116,7 @@ impl Drawing {
                 } else {
                     HostKeyRule::Any
                 },
+                program: SshProgram::Ssh,
             })));
         }
         if self.0.random_bool(0.4) {

@@ -1,11 +1,9 @@
 //! Looks over SSH, by the `ssh` of this machine: with its agent, its settings and its jump hosts.
 //!
-//! Start with [`SystemSsh::look`]. What is trusted is decided here and not by the files of the user:
-//! the host key is seen first, without logging in; what it may be is the caller's to say; and then
-//! nobody but its owner is talked to. `known_hosts` is neither read nor written. Nobody is asked for
-//! a password.
+//! Start with [`look`]. What is trusted is decided here and not by the files of the user: the host key
+//! is seen first, without logging in; what it may be is the caller's to say; and then nobody but its
+//! owner is talked to. `known_hosts` is neither read nor written. Nobody is asked for a password.
 
-use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,28 +16,13 @@ use tokio::time::timeout;
 
 use crate::domain::{HostKey, Millis, ProbeReport, SshLogin};
 
-use super::process::{self, End, Program, Ran};
+use crate::probe::process::{self, End, Program, Ran};
 
-/// To connect and to show a host key never takes longer.
-const TO_CONNECT: Millis = Millis::secs(10);
+use super::client::{Ssh, TO_CONNECT};
+use super::ended::{Ended, judge};
 
 /// What ssh itself ends with when it could not do what it was asked for.
 const NOT_REACHED: i32 = 255;
-
-/// What `cloud-init status` ends with when it is done, and something that it can go on without
-/// failed.
-const DEGRADED: i32 = 2;
-
-/// The `ssh` of this machine.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemSsh<'s> {
-    /// Where it is started: paths of keys are seen from there.
-    pub folder: &'s Path,
-    /// Its environment.
-    pub variables: &'s BTreeMap<String, String>,
-    /// The socket of an agent that holds keys.
-    pub agent: Option<&'s str>,
-}
 
 /// The host keys of one look: a file that nobody else can write.
 struct Known {
@@ -47,91 +30,62 @@ struct Known {
     file: PathBuf,
 }
 
-impl SystemSsh<'_> {
-    /// The fingerprint of the host key there. Nobody is logged in.
-    pub async fn host_key(&self, addr: &str, port: u16) -> Result<String, String> {
-        self.meet(&Known::nobody()?, addr, port).await
-    }
-
-    /// Whether a command ends with 0 on a server with a host key that it may have.
-    pub async fn look(
-        &self,
-        login: &SshLogin,
-        run: &str,
-        host_key: &HostKey,
-        patience: Millis,
-    ) -> ProbeReport {
-        match self.try_look(login, run, host_key, patience).await {
-            Ok(report) => report,
-            Err(detail) => ProbeReport::failed(detail),
-        }
-    }
-
-    async fn try_look(
-        &self,
-        login: &SshLogin,
-        run: &str,
-        host_key: &HostKey,
-        patience: Millis,
-    ) -> Result<ProbeReport, String> {
-        let known = Known::nobody()?;
-        let fingerprint = self.meet(&known, &login.addr, login.port).await?;
-        if let Some(refused) = host_key.refuses(&fingerprint) {
-            return Err(refused);
-        }
-        let mut words = known.words("yes", login.port);
-        if let Some(key) = &login.key_file {
-            words.extend(["-i", key, "-o", "IdentitiesOnly=yes"].map(str::to_owned));
-        }
-        words.extend(["-l", &login.user, "--", &login.addr, run].map(str::to_owned));
-        let ran = self.run(&words, patience).await?;
-        Ok(report(&ran, run, &fingerprint, patience))
-    }
-
-    /// Connects and hangs up, to learn a host key.
-    async fn meet(&self, known: &Known, addr: &str, port: u16) -> Result<String, String> {
-        let mut words = known.words("accept-new", port);
-        words
-            .extend(["-o", "PreferredAuthentications=none", "--", addr, "true"].map(str::to_owned));
-        let ran = self.run(&words, TO_CONNECT).await?;
-        known.fingerprint().ok_or_else(|| {
-            let said = ran.last_line().unwrap_or_else(|| "nothing was said".to_owned());
-            format!("no host key was seen: {said}")
-        })
-    }
-
-    async fn run(&self, words: &[String], patience: Millis) -> Result<Ran, String> {
-        let mut variables = self.variables.clone();
-        variables.extend(self.agent.map(|at| ("SSH_AUTH_SOCK".to_owned(), at.to_owned())));
-        let program = Program { words, folder: self.folder, variables: &variables };
-        let over = async { drop(timeout(patience.to_std(), pending::<()>()).await) };
-        process::run(&program, over).await.map_err(|error| error.to_string())
-    }
+/// The fingerprint of the host key there. Nobody is logged in.
+pub(super) async fn host_key(ssh: &Ssh<'_>, addr: &str, port: u16) -> Result<String, String> {
+    meet(ssh, &Known::nobody()?, addr, port).await
 }
 
-/// What a command that was run came to.
-fn report(ran: &Ran, run: &str, fingerprint: &str, patience: Millis) -> ProbeReport {
-    let said = ran.last_line().map_or_else(String::new, |line| format!(": {line}"));
-    let seen = Some(format!("host key {fingerprint}"));
+/// Whether a command ends with 0 on a server with a host key that it may have; `Err`: it was not run.
+pub(super) async fn look(
+    ssh: &Ssh<'_>,
+    login: &SshLogin,
+    command: &str,
+    host_key: &HostKey,
+    patience: Millis,
+) -> Result<ProbeReport, String> {
+    let known = Known::nobody()?;
+    let fingerprint = meet(ssh, &known, &login.addr, login.port).await?;
+    if let Some(refused) = host_key.refuses(&fingerprint) {
+        return Err(refused);
+    }
+    let mut words = known.words("yes", login.port);
+    if let Some(key) = &login.key_file {
+        words.extend(["-i", key, "-o", "IdentitiesOnly=yes"].map(str::to_owned));
+    }
+    words.extend(["-l", &login.user, "--", &login.addr, command].map(str::to_owned));
+    let ran = run(ssh, &words, patience).await?;
+    Ok(judge(&ended(&ran), ran.last_line(), command, &fingerprint, patience))
+}
+
+/// Connects and hangs up, to learn a host key.
+async fn meet(ssh: &Ssh<'_>, known: &Known, addr: &str, port: u16) -> Result<String, String> {
+    let mut words = known.words("accept-new", port);
+    words.extend(["-o", "PreferredAuthentications=none", "--", addr, "true"].map(str::to_owned));
+    let ran = run(ssh, &words, TO_CONNECT).await?;
+    known.fingerprint().ok_or_else(|| {
+        let said = ran.last_line().unwrap_or_else(|| "nothing was said".to_owned());
+        format!("no host key was seen: {said}")
+    })
+}
+
+async fn run(ssh: &Ssh<'_>, words: &[String], patience: Millis) -> Result<Ran, String> {
+    let mut variables = ssh.variables.clone();
+    variables.extend(ssh.agent.map(|at| ("SSH_AUTH_SOCK".to_owned(), at.to_owned())));
+    let program = Program { words, folder: ssh.folder, variables: &variables };
+    let over = async { drop(timeout(patience.to_std(), pending::<()>()).await) };
+    process::run(&program, over).await.map_err(|error| error.to_string())
+}
+
+fn ended(ran: &Ran) -> Ended {
     let status = match ran.end {
-        End::Killed => return ProbeReport::failed(format!("killed after {patience}{said}")),
+        End::Killed => return Ended::Late,
         End::Exited(status) => status,
     };
     match status.code() {
-        Some(0) => ProbeReport::Passed { evidence: seen, warning: None },
-        Some(DEGRADED) if asks_cloud_init(run) => ProbeReport::Passed {
-            evidence: seen,
-            warning: Some(format!("cloud-init is done and degraded{said}")),
-        },
-        Some(NOT_REACHED) => ProbeReport::failed(format!("ssh failed{said}")),
-        Some(_) | None => ProbeReport::failed(format!("{status}{said}")),
+        Some(NOT_REACHED) => Ended::NotReached,
+        Some(code) => Ended::Status(i64::from(code)),
+        None => Ended::Otherwise(status.to_string()),
     }
-}
-
-/// Whether it is cloud-init that is asked, and by nothing else in the same breath.
-fn asks_cloud_init(run: &str) -> bool {
-    let run = run.trim().trim_start_matches("sudo ");
-    run.starts_with("cloud-init status") && !run.contains(['|', '&', ';', '\n'])
 }
 
 impl Known {
@@ -191,9 +145,11 @@ fn fingerprint(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::domain::SshProgram;
 
     /// A key, and its fingerprint as `ssh-keygen -l` shows it.
     const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIJ4VEYH3SBpKyQv8u9P9yZ3jQyQvJSHX1nEJ1w2nC2cB";
@@ -238,9 +194,9 @@ eval "$last"
             Self { folder, variables: BTreeMap::from([("PATH".to_owned(), places)]) }
         }
 
-        fn ssh(&self) -> SystemSsh<'_> {
+        fn ssh(&self) -> Ssh<'_> {
             let (folder, variables) = (self.folder.path(), &self.variables);
-            SystemSsh { folder, variables, agent: Some("/run/agent") }
+            Ssh { folder, variables, agent: Some("/run/agent") }
         }
 
         async fn look(&self, run: &str, host_key: HostKey) -> ProbeReport {
@@ -249,6 +205,7 @@ eval "$last"
                 port: 2222,
                 user: "-oProxyCommand=id".to_owned(),
                 key_file: Some("keys/ops".to_owned()),
+                program: SshProgram::Ssh,
             };
             self.ssh().look(&login, run, &host_key, Millis::mins(1)).await
         }
@@ -325,9 +282,6 @@ eval "$last"
 
     #[tokio::test]
     async fn cloud_init_that_is_degraded_passes_with_a_warning() {
-        let is_degraded = |run: &str| asks_cloud_init(run);
-        assert!(is_degraded("cloud-init status --wait") && is_degraded("sudo cloud-init status"));
-        assert!(!is_degraded("cloud-init status --wait; exit 2") && !is_degraded("./cloud-init"));
         let bench = Bench::new();
         let path = bench.folder.path().join("cloud-init");
         std::os::unix::fs::symlink("/bin/false", &path).expect("a link");
@@ -351,7 +305,7 @@ eval "$last"
     async fn a_server_that_is_away_has_no_host_key() {
         let bench = Bench::new();
         drop(std::fs::File::create(bench.folder.path().join("away")).expect("a mark"));
-        let seen = bench.ssh().host_key("10.0.0.7", 22).await;
+        let seen = bench.ssh().host_key(SshProgram::Ssh, "10.0.0.7", 22).await;
         assert_eq!(seen, Err("no host key was seen: connect to host: refused".to_owned()));
     }
 }
