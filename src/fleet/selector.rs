@@ -45,6 +45,19 @@ impl Selector {
         })
     }
 
+    /// Whether every server that the other one matches is surely matched by this one: it asks for
+    /// nothing that the other one does not.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        fn asks_no_more<T: PartialEq + ?Sized>(own: Option<&T>, theirs: Option<&T>) -> bool {
+            own.is_none() || own == theirs
+        }
+        asks_no_more(self.id.as_ref(), other.id.as_ref())
+            && asks_no_more(self.name(), other.name())
+            && asks_no_more(self.tag.as_ref(), other.tag.as_ref())
+            && asks_no_more(self.az.as_ref(), other.az.as_ref())
+    }
+
     /// Whether all conditions hold for this server.
     #[must_use]
     pub fn matches(&self, server: &Server) -> bool {

@@ -1,5 +1,7 @@
 //! The playbook's fleets put as questions to `fleet`, and what is done to each server they have.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use crate::domain::Server;
@@ -60,6 +62,11 @@ pub(super) struct Treatments<'p> {
 impl<'p> Treatments<'p> {
     pub(super) fn new(fleet: &'p FleetSpec) -> Self {
         Self { fleet, made: IndexMap::new() }
+    }
+
+    /// Overrides that some server matched, by number.
+    pub(super) fn reached(&self) -> BTreeSet<usize> {
+        self.made.keys().flat_map(|(matching, _)| matching).copied().collect()
     }
 
     /// The treatment of a server, and its number within the fleet.

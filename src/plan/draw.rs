@@ -1,8 +1,10 @@
 //! A playbook and what was read of its cloud become a plan.
 
+use std::collections::BTreeMap;
+
 use indexmap::{IndexMap, IndexSet};
 
-use crate::domain::{FleetName, Image, ImageId, PlanId, Server, ServerId, Timestamp, count};
+use crate::domain::{FleetName, Image, ImageId, Place, PlanId, Server, ServerId, Timestamp, count};
 use crate::fleet::{Chosen, Excluded, Refusal, Selection};
 use crate::playbook::{DependsOn, FleetSpec, Playbook, StepWord, StopSpec, Treatment};
 
@@ -57,6 +59,8 @@ struct Draft<'a> {
     targets: IndexMap<ServerId, Target>,
     images: IndexMap<ImageId, ImageNote>,
     left_out: Vec<LeftOut>,
+    /// Whether an override matched some server. Copies of one fleet share it.
+    overrides: BTreeMap<(Place, String), bool>,
     blocked: Vec<Blocked>,
     refusals: Vec<Refusal>,
 }
@@ -72,6 +76,7 @@ impl<'a> Draft<'a> {
             targets: IndexMap::new(),
             images: IndexMap::new(),
             left_out: Vec::new(),
+            overrides: BTreeMap::new(),
             blocked: Vec::new(),
             refusals: Vec::new(),
         }
@@ -99,6 +104,11 @@ impl<'a> Draft<'a> {
             if self.target(fleet, chosen, (index, treatment), &mut planned).is_none() {
                 blocked += 1;
             }
+        }
+        let reached = treatments.reached();
+        for (number, (selector, place)) in fleet.overrides.iter().enumerate() {
+            let matches = self.overrides.entry((place.clone(), selector.to_string())).or_default();
+            *matches |= reached.contains(&number);
         }
         self.judge_fleet(fleet, planned.len() + blocked);
         self.judge_backups(fleet, bare);
@@ -427,6 +437,12 @@ impl<'a> Draft<'a> {
                     count(wave.servers.len(), "server")
                 ));
             }
+        }
+        if narrowing.is_whole() {
+            let idle = self.overrides.iter().filter(|(_, matches)| !**matches);
+            warnings.extend(idle.map(|((place, selector), _)| {
+                format!("{place}: the override for {selector} matches no server of this plan")
+            }));
         }
         warnings.extend(self.inventory.unread.iter().map(|unread| unread.warning().to_owned()));
         warnings.extend(room.warning());

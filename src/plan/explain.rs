@@ -1,5 +1,7 @@
 //! The plan as text, in the order in which a careful reader needs it (`product.md`, section 4).
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use crate::domain::{FleetName, Place, ServerId, count, list_some};
@@ -87,14 +89,14 @@ fn damage(plan: &Plan, text: &mut Text) {
     let gib: u64 = plan.targets.values().map(|target| target.wiped.size_gib).sum();
     let changed = plan.targets.values().filter(|it| it.reinstall.image.is_some()).count();
     let image = match changed {
-        0 => "with the image that they have now".to_owned(),
-        all if all == plan.targets.len() => "with another image: a change of OS".to_owned(),
+        0 => " with the image that they have now".to_owned(),
+        all if all == plan.targets.len() => " with another image: a change of OS".to_owned(),
         some => format!(
-            "{} of them with another image (a change of OS), the others with the one they have",
+            ", {} of them with another image (a change of OS), the others with the one they have",
             thousands(some as u64)
         ),
     };
-    text.line(&format!("{servers} {noun} will be reinstalled {image}."));
+    text.line(&format!("{servers} {noun} will be reinstalled{image}."));
     text.line(&format!(
         "ERASED: the whole system disk of each ({} GiB in all), and its EVS snapshots.",
         thousands(gib)
@@ -148,11 +150,15 @@ fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
     }
     let steps: Vec<&str> = fleet.steps.iter().map(|step| step.id.as_str()).collect();
     text.line(&format!("  steps  {}", steps.join(" → ")));
-    let mut used: Vec<u32> =
-        ids.iter().filter_map(|id| plan.targets.get(*id)).map(|target| target.treatment).collect();
-    used.sort_unstable();
-    used.dedup();
-    for planned in used.iter().filter_map(|index| plan.treatments.get(*index as usize)) {
+    let mut treated: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for target in ids.iter().filter_map(|id| plan.targets.get(*id)) {
+        treated.entry(target.treatment).or_default().push(&target.found.name);
+    }
+    for (index, names) in &treated {
+        let Some(planned) = plan.treatments.get(*index as usize) else { continue };
+        if treated.len() > 1 {
+            text.line(&format!("  for    {}:", list_some(names, NAMES)));
+        }
         text.indented(&treatment(planned));
     }
     for (id, target) in ids.iter().take(SHOWN).filter_map(|id| plan.targets.get_key_value(*id)) {

@@ -243,6 +243,8 @@ codes! {
         "`pause: after_canary` waits for an approval between the canary and the rest. With `canary: 0` there is no such place, and the run would go on without asking anybody.";
     EmptyOverride "empty_override" shown, "an override that changes nothing":
         "It matches servers and leaves them as they are.";
+    UnreachableOverride "unreachable_override" shown, "an override that later ones undo":
+        "Of several overrides that match a server the last one wins, key by key. One whose every key is said again by a later override of the same servers, or of more, never has a say.";
     MissingStep "missing_step" shown, "a step is missing":
         "The five steps belong together: none of them can be left out without losing the others' safety.";
     RepeatedStep "repeated_step" shown, "a step twice":
@@ -339,6 +341,7 @@ impl Code {
             | Self::LonelyOwner
             | Self::PauseWithoutCanary
             | Self::EmptyOverride
+            | Self::UnreachableOverride
             | Self::MissingStep
             | Self::RepeatedStep
             | Self::StepOrder

@@ -364,10 +364,32 @@ fn overrides(desk: &mut Desk<'_>, fleet: &Node) -> Vec<Override> {
         let patch = patch(desk, item);
         if let Some(selector) = selector(desk, &matching.value) {
             let layer = Layer::of(desk, item);
-            found.push(((selector, desk.place(matching.key.span)), patch, layer));
+            found.push(((selector, desk.place(matching.key.span)), patch, layer, item));
         }
     }
-    found
+    for (number, ((selector, _), _, layer, item)) in found.iter().enumerate() {
+        let later = &found[number + 1..];
+        let later =
+            later.iter().filter(|((wider, _), _, _, item)| wider.covers(selector) && !adds(item));
+        let later: Vec<&Layer> = later.map(|(_, _, layer, _)| layer).collect();
+        let says_something = item.entries().is_some_and(|entries| entries.len() > 1);
+        if let Some(matching) =
+            item.entry("match").filter(|_| says_something && layer.is_undone_by(&later))
+        {
+            desk.report(
+                Problem::warning(Code::UnreachableOverride, "later overrides undo all of this one")
+                    .label(matching.key.span, "never has a say")
+                    .help("the last match wins: move it behind those that match more servers, or remove it"),
+            );
+        }
+    }
+    found.into_iter().map(|(matching, patch, layer, _)| (matching, patch, layer)).collect()
+}
+
+/// Whether it keeps the checks that others said, and adds to them.
+fn adds(item: &Node) -> bool {
+    let checks = item.get("verify").and_then(Node::items).unwrap_or_default();
+    checks.iter().any(|check| check.scalar().is_some_and(|it| &*it.text == "defaults"))
 }
 
 /// A key's owner says nothing without a key.

@@ -146,7 +146,7 @@ static API: Table = Table {
     ],
 };
 
-static DEFAULTS: Table = Table {
+pub(super) static DEFAULTS: Table = Table {
     name: "defaults",
     what: "`defaults`",
     rule: Rule::Any,

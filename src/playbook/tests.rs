@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::grammar::DEFAULTS;
+use super::shape::{Key, Needed, Null, Shape, Table};
 use super::*;
 use crate::domain::{FleetName, Millis, SecretSource, SshProgram, StopMode};
 
@@ -71,6 +73,115 @@ fn null_goes_back_to_what_is_built_in() {
         (treatment.start_back, &treatment.verify, treatment.wait, &treatment.retry),
         (built_in.start_back, &built_in.verify, built_in.wait, &built_in.retry)
     );
+}
+
+/// Some value of that shape that is not what is built in.
+fn example(shape: Shape) -> String {
+    let first = |table: &Table| {
+        let needed = table.keys.iter().filter(|key| key.needed == Needed::Yes);
+        let keys: Vec<_> = needed.chain(&table.keys[..1]).take(1).collect();
+        format!("{{ {}: {} }}", keys[0].name, example(keys[0].shape))
+    };
+    match shape {
+        Shape::Text | Shape::Template | Shape::Id | Shape::Plain => "x1".to_owned(),
+        Shape::EnvName => "X".to_owned(),
+        Shape::Tag => "a=b".to_owned(),
+        Shape::Whole(least, most) => (least + 7).min(most).to_string(),
+        Shape::Above(_) => "3".to_owned(),
+        Shape::Flag => "false".to_owned(),
+        Shape::Duration => "77s".to_owned(),
+        Shape::Rate => "7/s".to_owned(),
+        Shape::Share => "33%".to_owned(),
+        Shape::Size => "3".to_owned(),
+        Shape::Word(words) | Shape::WordOr(words, _) => words[words.len() - 1].to_owned(),
+        Shape::Map(table) | Shape::TextOr(table) => first(table),
+        Shape::Named(item) => format!("{{ x: {} }}", example(*item)),
+        Shape::List(item) | Shape::Some(item) | Shape::OneOrMany(item) | Shape::SomeOr(item, _) => {
+            format!("[{}]", example(*item))
+        }
+    }
+}
+
+/// Every inherited key of a table, as `a: { b: { HERE } }` with the keys that have to be beside it.
+fn inherited(table: &'static Table, around: &str, found: &mut Vec<(String, &'static Key)>) {
+    for key in table.keys {
+        let beside = table.keys.iter().filter(|it| it.needed == Needed::Yes && it.name != key.name);
+        let beside: String =
+            beside.map(|it| format!("{}: {}, ", it.name, example(it.shape))).collect();
+        let here = around.replace("HERE", &format!("{beside}HERE"));
+        if key.null == Null::Removes {
+            found.push((here.clone(), key));
+        }
+        if let Shape::Map(below) = key.shape {
+            inherited(below, &here.replace("HERE", &format!("{}: {{ HERE }}", key.name)), found);
+        }
+    }
+}
+
+#[test]
+fn null_drops_the_default_of_every_key_that_can_be_inherited() {
+    let files = BTreeMap::from([("x1".to_owned(), Vec::new())]);
+    let web = |defaults: &str, fleet: &str| {
+        let text = format!(
+            "version: 1\ncloud: c\ndefaults: {{ {defaults} }}\nfleets:\n  web: {{ hosts: [{{ tag: a=b }}], {fleet} }}\n"
+        );
+        let parsed = parse(&Source::new("p.yaml", text.as_str()), &files);
+        let playbook = parsed.playbook.unwrap_or_else(|| panic!("{:?}\n{text}", parsed.problems));
+        let FleetSpec { treatment, strategy, .. } = playbook.fleets["web"].clone();
+        (treatment, Strategy { written: true, ..strategy })
+    };
+    let mut keys = Vec::new();
+    inherited(&DEFAULTS, "HERE", &mut keys);
+    assert!(keys.len() > 40, "{}", keys.len());
+    for (around, key) in keys {
+        let with = |said: &str| around.replace("HERE", said);
+        // An owner says nothing without a key.
+        let owned = if key.name == "key_owner" { "key_name: k, " } else { "" };
+        let (dropped, without) = (format!("{}: null", key.name), with(owned));
+        let whole = web(&without, "");
+        let values: Vec<String> = match key.shape {
+            Shape::Flag => ["false", "true"].map(str::to_owned).to_vec(),
+            Shape::Word(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            shape => vec![example(shape)],
+        };
+        let mut said = values.iter().map(|value| with(&format!("{owned}{}: {value}", key.name)));
+        let said = said.find(|said| web(said, "") != whole);
+        let said = said.unwrap_or_else(|| panic!("{}: nothing but what is built in", key.name));
+        assert_eq!(web(&said, &with(&dropped)), whole, "{said}");
+    }
+}
+
+#[test]
+fn an_override_that_later_ones_undo_is_told() {
+    let warned = |overrides: &str| -> usize {
+        let text = format!(
+            "version: 1\ncloud: c\nfleets:\n  web: {{ hosts: [{{ tag: a=b }}], overrides: [{overrides}] }}\n"
+        );
+        let problems = parse(&Source::new("p.yaml", text.as_str()), &NoFiles).problems;
+        assert!(
+            problems.iter().all(|it| it.code() == "playbook::unreachable_override"),
+            "{problems:?}"
+        );
+        problems.len()
+    };
+    let of = |matching: &str, says: &str| format!("{{ match: {{ {matching} }}, {says} }}");
+    let settle = |time: &str| format!("wait: {{ settle: {time} }}");
+    let both = |one: String, other: String| format!("{one}, {other}");
+    let narrow = of("tag: a=b, az: z", &settle("1m"));
+    assert_eq!(warned(&both(narrow.clone(), of("tag: a=b", &settle("2m")))), 1);
+    assert_eq!(warned(&both(narrow.clone(), of("tag: a=b", "wait: null"))), 1);
+    assert_eq!(warned(&both(of("tag: a=b", &settle("2m")), narrow.clone())), 0, "in order");
+    assert_eq!(warned(&both(narrow.clone(), of("tag: a=c", &settle("2m")))), 0, "others");
+    assert_eq!(warned(&both(narrow.clone(), of("tag: a=b", "wait: { timeout: 1h }"))), 0, "beside");
+    let dropped = of("tag: a=b", "wait: null");
+    assert_eq!(warned(&both(dropped, of("tag: a=b", &settle("2m")))), 0, "timeout stays dropped");
+    let checks = of("tag: a=b", "verify: [fresh]");
+    assert_eq!(warned(&both(checks.clone(), of("tag: a=b", "verify: [defaults, unchanged]"))), 0);
+    assert_eq!(warned(&both(checks, of("tag: a=b", "verify: [unchanged]"))), 1);
+    let three =
+        [of("tag: a=b", "start_back: false, wait: { settle: 1m }"), of("tag: a=b", &settle("2m"))];
+    assert_eq!(warned(&three.join(", ")), 0);
+    assert_eq!(warned(&[three.join(", "), of("tag: a=b", "start_back: true")].join(", ")), 1);
 }
 
 #[test]

@@ -90,6 +90,30 @@ impl Layer {
         }
     }
 
+    /// Whether whatever that layer says is said anew by one of these, which come later. A map is merged
+    /// key by key, so one does not undo a whole map that another one drops.
+    pub(super) fn is_undone_by(&self, later: &[&Self]) -> bool {
+        let undone = |path: &str, kind: Kind| {
+            later.iter().any(|layer| {
+                let at = layer
+                    .0
+                    .get(path)
+                    .is_some_and(|(over, _)| kind != Kind::Null || *over != Kind::Map);
+                at || layer.says_above(path)
+            })
+        };
+        let mut said = self.0.iter().filter(|(path, (kind, _))| {
+            *kind != Kind::Map && *path != "match" && !path.starts_with("match.")
+        });
+        said.all(|(path, (kind, _))| undone(path, *kind))
+    }
+
+    /// Whether one of the maps that a key is in is no map here.
+    fn says_above(&self, path: &str) -> bool {
+        let Some((above, _)) = path.rsplit_once('.') else { return false };
+        self.0.get(above).is_some_and(|(kind, _)| *kind != Kind::Map) || self.says_above(above)
+    }
+
     /// What this layer says of a key, or of one of the maps that it is in.
     fn says(&self, key: &str) -> Option<(Kind, &Place)> {
         let Some((kind, place)) = self.0.get(key) else {

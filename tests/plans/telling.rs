@@ -160,3 +160,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_override_that_matches_no_server_is_a_warning() {
+    let warned = |world: &Inventory| {
+        let plan = crate::world::drawn(&read(TEXT), world).unwrap();
+        plan.warnings.iter().any(|it| {
+            it == "p.yaml:21: the override for name: web-02 matches no server of this plan"
+        })
+    };
+    assert!(!warned(&inventory(web_and_db(5, 1))));
+    let mut world = inventory(web_and_db(5, 1));
+    world.servers[1].locked = true;
+    assert!(warned(&world), "the only one that it matches is left out");
+}
