@@ -87,12 +87,11 @@ fn example(shape: Shape) -> String {
         Shape::EnvName => "X".to_owned(),
         Shape::Tag => "a=b".to_owned(),
         Shape::Whole(least, most) => (least + 7).min(most).to_string(),
-        Shape::Above(_) => "3".to_owned(),
         Shape::Flag => "false".to_owned(),
         Shape::Duration => "77s".to_owned(),
         Shape::Rate => "7/s".to_owned(),
         Shape::Share => "33%".to_owned(),
-        Shape::Size => "3".to_owned(),
+        Shape::Above(_) | Shape::Size => "3".to_owned(),
         Shape::Word(words) | Shape::WordOr(words, _) => words[words.len() - 1].to_owned(),
         Shape::Map(table) | Shape::TextOr(table) => first(table),
         Shape::Named(item) => format!("{{ x: {} }}", example(*item)),
@@ -139,12 +138,15 @@ fn null_drops_the_default_of_every_key_that_can_be_inherited() {
         let owned = if key.name == "key_owner" { "key_name: k, " } else { "" };
         let (dropped, without) = (format!("{}: null", key.name), with(owned));
         let whole = web(&without, "");
-        let values: Vec<String> = match key.shape {
-            Shape::Flag => ["false", "true"].map(str::to_owned).to_vec(),
-            Shape::Word(words) => words.iter().map(|word| (*word).to_owned()).collect(),
-            shape => vec![example(shape)],
+        let values: Vec<String> = if let Shape::Word(words) = key.shape {
+            words.iter().map(|word| (*word).to_owned()).collect()
+        } else {
+            vec![example(key.shape), "true".to_owned()]
         };
-        let mut said = values.iter().map(|value| with(&format!("{owned}{}: {value}", key.name)));
+        // Both values of a switch; there is only one example of everything else.
+        let most = if matches!(key.shape, Shape::Flag | Shape::Word(_)) { values.len() } else { 1 };
+        let mut said =
+            values.iter().take(most).map(|value| with(&format!("{owned}{}: {value}", key.name)));
         let said = said.find(|said| web(said, "") != whole);
         let said = said.unwrap_or_else(|| panic!("{}: nothing but what is built in", key.name));
         assert_eq!(web(&said, &with(&dropped)), whole, "{said}");
