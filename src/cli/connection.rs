@@ -10,12 +10,12 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::cloud::Sent;
-use crate::cloud::config::{self, CloudConfig, Overrides, Provider, Sources};
+use crate::cloud::config::{self, CloudConfig, Overrides, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::huawei::{HuaweiCloud, WallClock};
 use crate::cloud::proxy::without_login;
 use crate::domain::{SshProgram, Time, Timestamp};
-use crate::plan::{self, CloudIdentity, Plan};
+use crate::plan::{CloudIdentity, Plan};
 use crate::playbook::Playbook;
 use crate::run::{Outside, RealClock};
 use crate::simulation::fit;
@@ -229,16 +229,14 @@ fn identity(name: String, cloud: &HuaweiCloud, simulated: bool) -> CloudIdentity
     let who = cloud.identity();
     CloudIdentity {
         name,
-        provider: match who.provider {
-            Provider::Otc => plan::Provider::Otc,
-            Provider::Huawei => plan::Provider::Huawei,
-        },
+        provider: who.provider,
         region: who.region.clone(),
         project_id: who.project_id.clone(),
         project_name: who.project_name.clone(),
         user_id: who.user_id.clone(),
         user_name: who.user_name.clone(),
         simulated,
+        features: who.features.clone(),
     }
 }
 

@@ -17,6 +17,7 @@ use super::http::Access;
 use super::lenient::or_default;
 use super::profile::{self, Profiles};
 use super::proxy::ProxyError;
+pub use crate::domain::Provider;
 use crate::yaml;
 
 /// What the machine offers.
@@ -28,15 +29,6 @@ pub struct Sources<'a> {
     pub clouds_file: Option<&'a str>,
     /// The content of a file, if it is there.
     pub read: &'a dyn Fn(&str) -> Option<String>,
-}
-
-/// Which family of clouds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provider {
-    /// Open Telekom Cloud.
-    Otc,
-    /// Huawei Cloud, and everything that speaks like it.
-    Huawei,
 }
 
 /// How we prove who we are.

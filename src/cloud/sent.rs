@@ -159,9 +159,9 @@ impl Sent {
         match reply {
             Ok(Answer::Job(job)) => Ok(Answer::Job(self.without_in_job(job))),
             Ok(Answer::Server(server)) => Ok(Answer::Server(Box::new(self.of_server(*server)))),
-            Ok(Answer::Servers { total, servers }) => {
+            Ok(Answer::Servers { more, servers }) => {
                 let servers = servers.into_iter().map(|server| self.of_server(server)).collect();
-                Ok(Answer::Servers { total, servers })
+                Ok(Answer::Servers { more, servers })
             }
             Ok(Answer::Accepted { job, request_id }) => {
                 let request_id = request_id.map(|id| self.without(&id));

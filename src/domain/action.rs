@@ -48,6 +48,8 @@ pub enum Login {
     Password(SecretRef),
     /// Whatever the user data sets up.
     UserData,
+    /// As it was: the cloud keeps key pair and user data of the server.
+    Kept,
 }
 
 /// Encryption of the new system disk. Leaving it out of the request removes it, so it is always said.
@@ -313,6 +315,31 @@ pub struct StepReport {
     pub detail: String,
 }
 
+/// A page of the list of servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// By number, counted from 1.
+    Number(u32),
+    /// What comes behind that server, where pages have no numbers.
+    After(ServerId),
+}
+
+impl Page {
+    /// The first, by whatever name the others go.
+    pub const FIRST: Self = Self::Number(1);
+}
+
+/// What comes after a page of the list of servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum More {
+    /// Pages have numbers, and there are so many servers in all.
+    Total(u32),
+    /// What comes behind that server.
+    After(ServerId),
+    /// Nothing: it was the last.
+    Nothing,
+}
+
 /// One request to the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -346,8 +373,8 @@ pub enum Action {
     },
     /// One page of all servers of the project.
     ListServers {
-        /// Counted from 1.
-        page: u32,
+        /// Which.
+        page: Page,
         /// Servers on a page, at most 1,000.
         limit: u32,
     },
@@ -522,8 +549,8 @@ pub enum Answer {
     },
     /// `ListServers`.
     Servers {
-        /// Servers of the project in all.
-        total: u32,
+        /// What comes after them.
+        more: More,
         /// Those of this page.
         servers: Vec<Server>,
     },

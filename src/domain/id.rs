@@ -59,6 +59,17 @@ macro_rules! text_ids {
     )*};
 }
 
+impl VolumeId {
+    /// The system disk of a server that boots from a disk of its host: no volume, so it has no id.
+    pub const LOCAL: &str = "local";
+
+    /// Whether it is such a disk.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.as_str() == Self::LOCAL
+    }
+}
+
 text_ids! {
     /// A server of the cloud, by its id.
     ServerId;

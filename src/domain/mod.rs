@@ -12,6 +12,7 @@ mod backup;
 mod code;
 mod code_table;
 mod event;
+mod features;
 mod id;
 mod outcome;
 mod place;
@@ -24,8 +25,8 @@ mod words;
 
 pub use action::{
     Action, Answer, Command, CostClass, Encryption, Fault, FaultClass, HostKey, InstallCall, Login,
-    MAX_USER_DATA, PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply, SshLogin,
-    SshProgram, StepCall, StepEnd, StepReport, StopMode,
+    MAX_USER_DATA, More, Page, PinnedFile, ProbeReport, ProbeSpec, ReinstallRequest, Reply,
+    SshLogin, SshProgram, StepCall, StepEnd, StepReport, StopMode,
 };
 pub use backup::{Backup, BackupState, Vault, WayBack};
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
@@ -33,6 +34,7 @@ pub use event::{
     Ahead, Asker, Before, CloseCause, Deed, Event, FORMAT, FileOrigin, FleetOutline, Gate, JobEnd,
     Origin, Outline, PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
 };
+pub use features::{Feature, Features, Provider};
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};
 pub use outcome::{Counts, Ending, Failure, Phase};
 pub use place::Place;

@@ -1,6 +1,6 @@
 //! From wants to requests: folded into batches, paid for with tokens, changes before reads.
 
-use crate::domain::{Action, CostClass, Deed, Event, Millis, ServerId, StopMode, Time};
+use crate::domain::{Action, CostClass, Deed, Event, Millis, Page, ServerId, StopMode, Time};
 
 use super::core::{Draft, Engine};
 use super::pending::{BySweep, Call, Purpose, Sweep, VolumeRead};
@@ -250,7 +250,7 @@ impl Engine {
                 let Some(sweep) = &mut self.pending.sweep else { return };
                 let Some(page) = sweep.pages.pop() else { return };
                 sweep.asking += 1;
-                (Purpose::Sweep { page }, Action::ListServers { page, limit: PAGE })
+                (Purpose::Sweep { page: page.clone() }, Action::ListServers { page, limit: PAGE })
             }
             Read::Look(index) => {
                 self.pending.looks[*index].asking.server = true;
@@ -299,7 +299,7 @@ impl Engine {
             self.pending.looks[*index].asking.server = true;
             self.pending.looks[*index].by_sweep = BySweep::Awaited;
         }
-        self.pending.sweep = Some(Sweep { pages: vec![1], asking: 0, wanted, counted: false });
+        self.pending.sweep = Some(Sweep { pages: vec![Page::FIRST], wanted, ..Sweep::default() });
         self.pending.swept_at = Some(now);
         self.pending.watches += 1;
         let gap = Millis::secs(5 + 5 * u64::from(self.pending.watches.min(5)));

@@ -1,10 +1,13 @@
 //! What looks show: answers to reads, unfolded into one observation a server.
 
-use crate::domain::{Answer, Deed, Ending, Event, Fault, FaultClass, Millis, Reply, Server, Time};
+use crate::domain::{
+    Answer, Deed, Ending, Event, Fault, FaultClass, Millis, More, Page, Reply, Server, Time,
+};
 use crate::playbook::StepWord;
 
 use super::core::{Draft, Engine};
 use super::failure;
+use super::issue::PAGE;
 use super::pending::{BySweep, Purpose, SeenPower, Traced};
 use super::preflight::{may_repeat, read_policy};
 use super::retry::{delay, mix};
@@ -36,8 +39,8 @@ impl Engine {
             self.pending.read_troubles = 0;
         }
         match (purpose, reply) {
-            (Purpose::Sweep { page }, Ok(Answer::Servers { total, servers })) => {
-                self.sweep_page(draft, (*page, total), asked, &servers);
+            (Purpose::Sweep { .. }, Ok(Answer::Servers { more, servers })) => {
+                self.sweep_page(draft, more, asked, &servers);
             }
             (Purpose::Look(index), Ok(Answer::Server(server))) => {
                 self.seen(draft, *index, Sighting { server: &server, asked });
@@ -114,7 +117,7 @@ impl Engine {
             Purpose::Sweep { page } => {
                 if let Some(sweep) = &mut self.pending.sweep {
                     sweep.asking = sweep.asking.saturating_sub(1);
-                    sweep.pages.push(*page);
+                    sweep.pages.push(page.clone());
                 }
             }
             Purpose::Volumes { offset } => {
@@ -142,21 +145,8 @@ impl Engine {
         self.pending.dirty.insert(index);
     }
 
-    fn sweep_page(
-        &mut self,
-        draft: &mut Draft,
-        (page, total): (u32, u32),
-        asked: Time,
-        servers: &[Server],
-    ) {
-        self.pending.total = total;
-        let pages = self.pages();
-        let Some(sweep) = &mut self.pending.sweep else { return };
-        sweep.asking = sweep.asking.saturating_sub(1);
-        if page == 1 && !sweep.counted {
-            sweep.counted = true;
-            sweep.pages.extend(2..=pages);
-        }
+    fn sweep_page(&mut self, draft: &mut Draft, more: More, asked: Time, servers: &[Server]) {
+        self.count_page(more, servers.len());
         for server in servers {
             let Some(index) = self.plan.targets.get_index_of(&server.id) else { continue };
             if self.pending.looks[index].by_sweep == BySweep::Awaited {
@@ -173,6 +163,27 @@ impl Engine {
             }
         }
         self.end_sweep();
+    }
+
+    /// Which pages are still to come.
+    fn count_page(&mut self, more: More, servers: usize) {
+        let Some(sweep) = &mut self.pending.sweep else { return };
+        sweep.asking = sweep.asking.saturating_sub(1);
+        sweep.shown = sweep.shown.saturating_add(u32::try_from(servers).unwrap_or(u32::MAX));
+        self.pending.total = match more {
+            More::Total(total) => total,
+            // So many at least.
+            More::After(_) => self.pending.total.max(sweep.shown.saturating_add(1)),
+            More::Nothing => sweep.shown,
+        };
+        match more {
+            More::Total(total) if !sweep.counted => {
+                sweep.counted = true;
+                sweep.pages.extend((2..=total.div_ceil(PAGE)).map(Page::Number));
+            }
+            More::After(server) => sweep.pages.push(Page::After(server)),
+            More::Total(_) | More::Nothing => {}
+        }
     }
 
     /// Servers that no page showed are asked for alone: pages shift, and servers go.

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    Action, Before, CallId, Deed, FleetName, JobId, Millis, PauseCause, ServerId, Time, Volume,
-    VolumeId,
+    Action, Before, CallId, Deed, FleetName, JobId, Millis, Page, PauseCause, ServerId, Time,
+    Volume, VolumeId,
 };
 use crate::plan::{CheckedPlan, Survey};
 
@@ -36,7 +36,7 @@ pub(super) enum Purpose {
     /// A read of the preflight.
     Survey(Action),
     /// One page of a sweep.
-    Sweep { page: u32 },
+    Sweep { page: Page },
     /// A look at one server.
     Look(usize),
     /// A look at a job.
@@ -172,10 +172,12 @@ pub(super) enum Traced {
 }
 
 /// A look at all servers of the project, page by page.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sweep {
     /// Pages that are still to be asked for.
-    pub(super) pages: Vec<u32>,
+    pub(super) pages: Vec<Page>,
+    /// Servers on the pages so far.
+    pub(super) shown: u32,
     /// Pages in flight.
     pub(super) asking: u32,
     /// Servers that want to be seen.

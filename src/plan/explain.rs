@@ -64,6 +64,7 @@ fn head(plan: &Plan, text: &mut Text) {
     let family = match cloud.provider {
         Provider::Otc => "Open Telekom Cloud",
         Provider::Huawei => "Huawei Cloud",
+        Provider::OpenStack => "OpenStack",
     };
     let rehearsal = if cloud.simulated { ", simulated: nothing real is touched" } else { "" };
     text.line(&format!("Plan {:.12} of {}, from {}", plan.id, plan.name, plan.origin));

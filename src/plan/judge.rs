@@ -311,7 +311,7 @@ impl<'a> Judge<'a> {
                 ),
                 "use an image with cloud-init, or insist with `reinstall.allow_v1: true`",
             ),
-            (InstallCall::V1 | InstallCall::V2, Provider::Otc | Provider::Huawei) => Ok(()),
+            (InstallCall::V1 | InstallCall::V2, _) => Ok(()),
         }
     }
 
@@ -397,7 +397,7 @@ impl<'a> Judge<'a> {
                 );
                 Ok(())
             }
-            Login::KeyPair { .. } | Login::Password(_) | Login::UserData => Ok(()),
+            Login::KeyPair { .. } | Login::Password(_) | Login::UserData | Login::Kept => Ok(()),
         }
     }
 
@@ -627,7 +627,7 @@ fn password_comes(
         );
     }
     match login {
-        Some(Login::Password(_) | Login::UserData) => obstacle(
+        Some(Login::Password(_) | Login::UserData | Login::Kept) => obstacle(
             "N6",
             "without a key pair there is no password to fetch: it is encrypted for that key",
             "write `reinstall.key_name`, or take `password_ready` out of `verify` for this server",

@@ -112,6 +112,7 @@ fn login(login: &Login) -> String {
         Login::KeyPair { name, owner } => format!("key pair {name} of user {owner}"),
         Login::Password(secret) => format!("password from {secret}"),
         Login::UserData => "what the user data sets up".to_owned(),
+        Login::Kept => "as it was: its key pair and its user data stay".to_owned(),
     }
 }
 

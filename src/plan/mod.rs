@@ -36,6 +36,7 @@ mod vault;
 mod wants;
 mod waves;
 
+pub use crate::domain::Provider;
 pub use crate::fleet::Refusal;
 pub use check::{CheckedPlan, Violation, check};
 pub use consent::{Consent, WrongCount};
@@ -47,8 +48,7 @@ pub use inventory::{Inventory, Unread};
 pub use machine::Machine;
 pub use model::{
     Blocked, CloudIdentity, Disk, Fingerprint, Forecast, ImageNote, LeftOut, Need, OutOf,
-    PLAN_FORMAT, Pace, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Provider, Step, Target,
-    Wave,
+    PLAN_FORMAT, Pace, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Wave,
 };
 pub use narrowing::Narrowing;
 pub use propose::propose;

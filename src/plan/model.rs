@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Address, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
-    ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId, WayBack,
+    Address, Features, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
+    Provider, ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId, WayBack,
 };
 use crate::playbook::{Check, Limits, Pause, RunSpec, Spread, StepWord, StopSpec, Wait};
 
@@ -66,16 +66,6 @@ fn is_yes(flag: &bool) -> bool {
     *flag
 }
 
-/// Which family of clouds: they document different calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// Open Telekom Cloud: no `admin_pass`, v1 reinstall undocumented.
-    Otc,
-    /// Huawei Cloud, and the simulator unless told otherwise.
-    Huawei,
-}
-
 /// A cloud, and who acts there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CloudIdentity {
@@ -95,6 +85,9 @@ pub struct CloudIdentity {
     pub user_name: String,
     /// A rehearsal: nothing real is touched.
     pub simulated: bool,
+    /// What its calls can do.
+    #[serde(default, skip_serializing_if = "Features::are_usual")]
+    pub features: Features,
 }
 
 /// A fleet of the plan.

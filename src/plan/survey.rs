@@ -3,8 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    Action, AgencyState, Answer, Backup, BackupState, CloudCode, Fault, FaultClass, ImageId,
-    Server, ServerId, Snapshot, Volume, VolumeId, WayBack,
+    Action, AgencyState, Answer, Backup, BackupState, CloudCode, Fault, FaultClass, ImageId, More,
+    Page, Server, ServerId, Snapshot, Volume, VolumeId, WayBack,
 };
 use crate::fleet::Refusal;
 use crate::playbook::Playbook;
@@ -82,7 +82,7 @@ impl<'p> Survey<'p> {
         Self {
             purpose,
             stage: Stage::Servers,
-            due: vec![Action::ListServers { page: 1, limit: PAGE }],
+            due: vec![Action::ListServers { page: Page::FIRST, limit: PAGE }],
             open: Vec::new(),
             servers: IndexMap::new(),
             total: 0,
@@ -108,8 +108,8 @@ impl<'p> Survey<'p> {
             return Ok(());
         }
         match (action, answer) {
-            (Action::ListServers { .. }, Answer::Servers { total, servers }) => {
-                self.take_servers(total, servers)?;
+            (Action::ListServers { .. }, Answer::Servers { more, servers }) => {
+                self.take_servers(more, servers)?;
             }
             (Action::ShowServer { .. }, Answer::Server(server)) => {
                 self.servers.insert(server.id.clone(), *server);
@@ -218,15 +218,30 @@ impl<'p> Survey<'p> {
         }
     }
 
-    fn take_servers(&mut self, total: u32, servers: Vec<Server>) -> Result<(), Refusal> {
-        self.total = total;
+    fn take_servers(&mut self, more: More, servers: Vec<Server>) -> Result<(), Refusal> {
         // Pages shift when servers come and go between two requests: the id decides, not the page.
         self.servers.extend(servers.into_iter().map(|server| (server.id.clone(), server)));
+        match more {
+            More::Total(total) => self.take_total(total),
+            // Each page names the next, so none is left out: what there is, is what was seen.
+            More::After(_) if self.pages >= MAX_PAGES => Err(too_many(self.servers.len())),
+            More::After(server) => {
+                self.pages += 1;
+                self.due.push(Action::ListServers { page: Page::After(server), limit: PAGE });
+                Ok(())
+            }
+            More::Nothing => {
+                self.total = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+                Ok(())
+            }
+        }
+    }
+
+    fn take_total(&mut self, total: u32) -> Result<(), Refusal> {
+        self.total = total;
         let pages = total.div_ceil(PAGE);
         if pages > MAX_PAGES {
-            let message = format!("the cloud says that the project has {total} servers");
-            let help = "more than a million servers in one project are not supported";
-            return Err(Refusal::new("too_many_servers", message, help));
+            return Err(too_many(total as usize));
         }
         if let Purpose::Recheck(targets) = &self.purpose
             && self.pages == 1
@@ -238,7 +253,7 @@ impl<'p> Survey<'p> {
             }
         }
         for page in self.pages + 1..=pages {
-            self.due.push(Action::ListServers { page, limit: PAGE });
+            self.due.push(Action::ListServers { page: Page::Number(page), limit: PAGE });
         }
         self.pages = self.pages.max(pages);
         Ok(())
@@ -322,7 +337,7 @@ impl<'p> Survey<'p> {
                 }
                 self.round += 1;
                 self.pages = 1;
-                self.due.push(Action::ListServers { page: 1, limit: PAGE });
+                self.due.push(Action::ListServers { page: Page::FIRST, limit: PAGE });
                 Stage::Servers
             }
             Purpose::Draw(..) | Purpose::Wave | Purpose::Propose => self.begin_parts(),
@@ -421,6 +436,12 @@ impl Survey<'static> {
 /// else is an alias, which only a list can resolve.
 pub(super) fn is_key_id(text: &str) -> bool {
     text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+fn too_many(servers: usize) -> Refusal {
+    let message = format!("the project has {servers} servers or more");
+    let help = "more than a million servers in one project are not supported";
+    Refusal::new("too_many_servers", message, help)
 }
 
 fn odd_answer(action: &Action, answer: &Answer) -> Refusal {

@@ -149,7 +149,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use crate::domain::{FaultClass, Moment, Server, Time, Timestamp};
+    use crate::domain::{FaultClass, Moment, More, Page, Server, Time, Timestamp};
 
     use super::*;
 
@@ -186,7 +186,9 @@ mod tests {
         fn next(&mut self) -> Vec<Action> {
             let pages = if self.asked { 0 } else { self.left };
             self.asked = true;
-            (1..=pages).map(|page| Action::ListServers { page, limit: 1 }).collect()
+            (1..=pages)
+                .map(|page| Action::ListServers { page: Page::Number(page), limit: 1 })
+                .collect()
         }
 
         fn take(&mut self, _: &Action, _: Answer) -> Result<(), String> {
@@ -216,7 +218,9 @@ mod tests {
 
     impl Cloud for Refusing {
         async fn call(&self, action: Action) -> Reply {
-            let Action::ListServers { page, .. } = action else { panic!("not asked for") };
+            let Action::ListServers { page: Page::Number(page), .. } = action else {
+                panic!("not asked for")
+            };
             let tries = {
                 let mut seen = self.seen.lock().unwrap();
                 seen.flying += 1;
@@ -233,7 +237,7 @@ mod tests {
                     request_id: None,
                     retry_after: None,
                 }),
-                _ => Ok(Answer::Servers { total: 0, servers: Vec::<Server>::new() }),
+                _ => Ok(Answer::Servers { more: More::Nothing, servers: Vec::<Server>::new() }),
             }
         }
     }

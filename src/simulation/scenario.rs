@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{Action, Fault, FaultClass, Millis, ServerId, Time};
+use crate::domain::{Action, Fault, FaultClass, Features, Millis, ServerId, Time};
 use crate::fleet::Refusal;
 use crate::plan::{
     CheckedPlan, CloudIdentity, Narrowing, Plan, Provider, Survey, Violation, check, draw,
@@ -225,5 +225,6 @@ fn identity(playbook: &Playbook, world: &World) -> CloudIdentity {
         user_id: account.user_id.as_str().into(),
         user_name: account.username.clone(),
         simulated: true,
+        features: Features::default(),
     }
 }

@@ -353,7 +353,7 @@ mod tests {
     use super::super::trial::{answer, calm, ids, job, reinstall_of, shown, status, stop_of};
     use super::super::{Faults, Knobs, Span, WorldSpec};
     use super::*;
-    use crate::domain::{Action, Answer, JobStatus};
+    use crate::domain::{Action, Answer, JobStatus, More, Page};
 
     fn world(spec: WorldSpec, faults: Faults) -> World {
         World::new(&WorldSpec { knobs: calm(), ..spec }, faults, 1)
@@ -388,9 +388,9 @@ mod tests {
         let busy = ("SHUTOFF".to_owned(), Some("rebuilding".to_owned()));
         assert_eq!(shown(&mut world, 40, &server), busy);
         assert_eq!(world.server(&server).and_then(|it| it.system_volume()), None);
-        let list = Action::ListServers { page: 1, limit: 10 };
+        let list = Action::ListServers { page: Page::FIRST, limit: 10 };
         let total = |world: &mut World, at| match answer(world, at, &list) {
-            Ok(Answer::Servers { total, servers }) => (total, servers.len()),
+            Ok(Answer::Servers { more: More::Total(total), servers }) => (total, servers.len()),
             other => panic!("no list: {other:?}"),
         };
         assert_eq!(total(&mut world, 40), (3, 3), "the temporary server is in the list");
@@ -583,7 +583,7 @@ mod tests {
             let faults = Faults::named("chaos").expect("a name");
             let mut world = World::new(&WorldSpec::healthy(5), faults, seed);
             let servers = ids(&world);
-            let list = Action::ListServers { page: 1, limit: 1_000 };
+            let list = Action::ListServers { page: Page::FIRST, limit: 1_000 };
             let mut trail = Vec::new();
             for (second, server) in (0..200).zip(servers.iter().cycle()) {
                 let wipe = reinstall_of(&world, server);

@@ -10,8 +10,8 @@ use super::vaults::{Backup as TheBackup, BackupOrder, Vault as TheVault};
 use super::world::World;
 use crate::domain::{
     Action, AgencyState, Answer, Backup, BackupState, Encryption, Fault, FaultClass, Job, JobId,
-    JobStatus, Login, Millis, PasswordLook, ProbeReport, ReinstallRequest, Reply, ServerId,
-    Snapshot, SubJob, Vault,
+    JobStatus, Login, Millis, More, Page, PasswordLook, ProbeReport, ReinstallRequest, Reply,
+    ServerId, Snapshot, SubJob, Vault,
 };
 
 /// Id of the agency through which EVS uses KMS.
@@ -91,9 +91,12 @@ impl World {
     fn look(&self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
         Ok(match action {
             Action::ListServers { page, limit } => {
+                let Page::Number(page) = page else {
+                    return Err(ApiError::new(400, "Ecs.0005", "Pages have numbers here."));
+                };
                 let (total, servers) = self.list_servers(now, *page, *limit)?;
-                let total = u32::try_from(total).unwrap_or(u32::MAX);
-                Answer::Servers { total, servers: servers.cloned().collect() }
+                let more = More::Total(u32::try_from(total).unwrap_or(u32::MAX));
+                Answer::Servers { more, servers: servers.cloned().collect() }
             }
             Action::ShowServer { server } => {
                 Answer::Server(Box::new(self.show_server(now, server)?.clone()))
@@ -250,7 +253,7 @@ fn page<T>(all: impl Iterator<Item = T>, offset: u32, limit: u32) -> Vec<T> {
 fn wipe(request: &ReinstallRequest) -> Wipe {
     let key_pair = match &request.login {
         Login::KeyPair { name, owner } => Some((name.clone(), owner.as_str().to_owned())),
-        Login::Password(_) | Login::UserData => None,
+        Login::Password(_) | Login::UserData | Login::Kept => None,
     };
     Wipe {
         call: request.call,

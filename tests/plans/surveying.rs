@@ -1,6 +1,6 @@
 //! What is read of a cloud, in which order, and what happens when it cannot be.
 
-use refleet::domain::{Action, AgencyState, Answer, Fault, FaultClass, Server};
+use refleet::domain::{Action, AgencyState, Answer, Fault, FaultClass, More, Page, Server};
 use refleet::plan::{Inventory, Narrowing, Refusal, Survey, Unread, check};
 use refleet::playbook::{EncryptionSpec, Playbook};
 
@@ -24,7 +24,7 @@ fn read<'p>(mut survey: Survey<'p>, cloud: &Inventory) -> (Survey<'p>, Vec<Strin
 
 fn short(action: &Action) -> String {
     match action {
-        Action::ListServers { page, .. } => format!("servers {page}"),
+        Action::ListServers { page, .. } => format!("servers {page:?}"),
         Action::ListVolumes { offset, .. } => format!("volumes {offset}"),
         Action::ListSnapshots { offset, .. } => format!("snapshots {offset}"),
         Action::ListAgencyRoles { .. } => "roles".to_owned(),
@@ -99,7 +99,7 @@ fn a_list_that_shifts_while_it_is_read_is_read_again() {
     let mut survey = Survey::new(&playbook, &narrowing);
     let servers: Vec<Server> = (1..=1_500).map(|n| server(n, &format!("web-{n:04}"))).collect();
     let page = |from: usize, to: usize| Answer::Servers {
-        total: 1_500,
+        more: More::Total(1_500),
         servers: servers[from..to].to_vec(),
     };
     let first = survey.next();
@@ -107,7 +107,11 @@ fn a_list_that_shifts_while_it_is_read_is_read_again() {
     let second = survey.next();
     survey.take(&second[0], page(1_100, 1_500)).unwrap();
     let again = survey.next();
-    assert_eq!(again, [Action::ListServers { page: 1, limit: 1_000 }], "100 were not seen");
+    assert_eq!(
+        again,
+        [Action::ListServers { page: Page::FIRST, limit: 1_000 }],
+        "100 were not seen"
+    );
     survey.take(&again[0], page(100, 1_100)).unwrap();
     let last = survey.next();
     survey.take(&last[0], page(1_100, 1_500)).unwrap();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use refleet::domain::{
-    Action, Address, AddressKind, AgencyState, Answer, Attachment, Backup, BackupState, Image,
-    KeyPair, KeyState, KmsKey, Origin, Place, Quota, QuotaLine, Server, ServerId, Snapshot,
-    Timestamp, Volume, WayBack,
+    Action, Address, AddressKind, AgencyState, Answer, Attachment, Backup, BackupState, Features,
+    Image, KeyPair, KeyState, KmsKey, More, Origin, Page, Place, Quota, QuotaLine, Server,
+    ServerId, Snapshot, Timestamp, Volume, WayBack,
 };
 use refleet::fleet::Selector;
 use refleet::plan::{CloudIdentity, Inventory, Narrowing, Plan, Provider, Refusal, draw};
@@ -156,6 +156,7 @@ pub(crate) fn cloud(provider: Provider) -> CloudIdentity {
         user_id: "u-1".into(),
         user_name: "ops-bot".to_owned(),
         simulated: false,
+        features: Features::default(),
     }
 }
 
@@ -203,10 +204,11 @@ pub(crate) fn drawn(playbook: &Playbook, inventory: &Inventory) -> Result<Plan, 
 /// What a cloud with this inventory answers.
 pub(crate) fn answer(inventory: &Inventory, action: &Action) -> Answer {
     match action {
-        Action::ListServers { page, limit } => Answer::Servers {
-            total: u32::try_from(inventory.servers.len()).unwrap(),
+        Action::ListServers { page: Page::Number(page), limit } => Answer::Servers {
+            more: More::Total(u32::try_from(inventory.servers.len()).unwrap()),
             servers: page_of(&inventory.servers, (page - 1) * limit, *limit),
         },
+        Action::ListServers { page: Page::After(_), .. } => panic!("pages have numbers here"),
         Action::ListVolumes { offset, limit } => {
             let volumes: Vec<Volume> = inventory.volumes.values().cloned().collect();
             Answer::Volumes(page_of(&volumes, *offset, *limit))

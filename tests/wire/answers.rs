@@ -10,7 +10,8 @@ use http::Response;
 use refleet::cloud::huawei::answer;
 use refleet::domain::{
     Action, Address, AddressKind, AgencyState, Answer, BackupState, FaultClass, ImageId, JobId,
-    JobStatus, KeyState, PasswordLook, QuotaLine, Reply, ServerId, StopMode, Timestamp, VolumeId,
+    JobStatus, KeyState, More, Page, PasswordLook, QuotaLine, Reply, ServerId, StopMode, Timestamp,
+    VolumeId,
 };
 use serde_json::{Map, Value, json};
 
@@ -23,7 +24,7 @@ pub(crate) fn show(id: &str) -> Action {
     Action::ShowServer { server: id.into() }
 }
 
-const LISTING: Action = Action::ListServers { page: 1, limit: 1000 };
+const LISTING: Action = Action::ListServers { page: Page::FIRST, limit: 1000 };
 const VOLUMES: Action = Action::ListVolumes { offset: 0, limit: 1000 };
 
 #[test]
@@ -86,10 +87,10 @@ fn another_server_than_the_one_asked_for_is_no_answer() {
 #[test]
 fn half_a_list_is_no_list() {
     let good = r#"{"count":"2","servers":[{"id":"a","status":"ACTIVE"}]}"#;
-    let Ok(Answer::Servers { total, servers }) = reply(&LISTING, 200, good) else {
+    let Ok(Answer::Servers { more, servers }) = reply(&LISTING, 200, good) else {
         panic!("no list")
     };
-    assert_eq!((total, servers.len()), (2, 1));
+    assert_eq!((more, servers.len()), (More::Total(2), 1));
     for bad in [
         r#"{"count":2,"servers":[{"name":"no id","status":"ACTIVE"}]}"#,
         r#"{"count":2,"servers":[{"id":"no status"}]}"#,

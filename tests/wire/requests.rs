@@ -5,10 +5,9 @@
 
 use std::path::Path;
 
-use refleet::cloud::config::Provider;
-use refleet::cloud::huawei::{Base, Draft, Endpoints, Payload, Site, request};
+use refleet::cloud::huawei::{Base, Draft, Endpoints, Family, Payload, Site, request};
 use refleet::domain::{
-    Action, Encryption, FaultClass, ImageId, InstallCall, JobId, Login, PinnedFile,
+    Action, Encryption, FaultClass, ImageId, InstallCall, JobId, Login, Page, PinnedFile,
     ReinstallRequest, SecretRef, SecretSource, ServerId, StopMode, Timestamp, UserId,
 };
 use serde_json::{Value, json};
@@ -26,10 +25,10 @@ fn recorded(call: &str) -> Vec<Value> {
     all["requests"].as_array().expect("a list").clone()
 }
 
-fn site(provider: Provider) -> Site {
+fn site(family: Family) -> Site {
     let base = Base::parse("https://one.example.test/v3").expect("an address");
     Site {
-        provider,
+        family,
         endpoints: Endpoints::single(&base),
         project_id: PROJECT.to_owned(),
         domain_id: Some("d1".to_owned()),
@@ -37,7 +36,7 @@ fn site(provider: Provider) -> Site {
 }
 
 fn ours(action: &Action, payload: &Payload) -> Draft {
-    request(action, &site(Provider::Huawei), payload, NOW).expect("a request")
+    request(action, &site(Family::Huawei), payload, NOW).expect("a request")
 }
 
 fn body(draft: &Draft) -> Value {
@@ -78,11 +77,16 @@ fn server() -> ServerId {
 
 #[test]
 fn servers_are_asked_for_as_the_sdk_does() {
-    check("ecs.ListServersDetails", &Action::ListServers { page: 2, limit: 7 }, &["not-tags"]);
+    check(
+        "ecs.ListServersDetails",
+        &Action::ListServers { page: Page::Number(2), limit: 7 },
+        &["not-tags"],
+    );
     check("ecs.ShowServer", &Action::ShowServer { server: server() }, &[]);
     let job = JobId::from("ff808082000000000000000000000001");
     check("ecs.ShowJob", &Action::ShowJob { job }, &[]);
-    let listing = ours(&Action::ListServers { page: 1, limit: 1000 }, &Payload::default());
+    let listing =
+        ours(&Action::ListServers { page: Page::FIRST, limit: 1000 }, &Payload::default());
     assert!(listing.query.contains(&("not-tags".to_owned(), "__type_baremetal".to_owned())));
 }
 
@@ -255,8 +259,7 @@ fn a_request_can_be_printed_without_its_password() {
 fn a_reinstall_that_cannot_be_right_is_not_sent() {
     let check = |body: ReinstallRequest, payload: &Payload, code: &str| {
         let action = Action::Reinstall { server: server(), request: Box::new(body) };
-        let fault =
-            request(&action, &site(Provider::Otc), payload, NOW).expect_err("it is refused");
+        let fault = request(&action, &site(Family::Otc), payload, NOW).expect_err("it is refused");
         assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Invalid, code), "{fault}");
     };
     let none = Payload::default();
@@ -281,9 +284,8 @@ fn names_and_ids_cannot_leave_their_segment_of_the_path() {
 
 #[test]
 fn open_telekom_cloud_is_asked_in_the_forms_that_it_documents() {
-    let draft = |action| {
-        request(&action, &site(Provider::Otc), &Payload::default(), NOW).expect("a request")
-    };
+    let draft =
+        |action| request(&action, &site(Family::Otc), &Payload::default(), NOW).expect("a request");
     let volumes = draft(Action::ListVolumes { offset: 0, limit: 1000 });
     assert_eq!(volumes.path, format!("/v2/{PROJECT}/os-vendor-volumes/detail"));
     let quota = draft(Action::ShowQuota);
@@ -309,6 +311,6 @@ fn open_telekom_cloud_is_asked_in_the_forms_that_it_documents() {
 fn a_probe_is_no_request_to_the_cloud() {
     let spec = refleet::domain::ProbeSpec::Tcp { addr: "10.0.0.5".to_owned(), port: 22 };
     let action = Action::Probe { server: server(), spec };
-    let fault = request(&action, &site(Provider::Otc), &Payload::default(), NOW);
+    let fault = request(&action, &site(Family::Otc), &Payload::default(), NOW);
     assert_eq!(fault.expect_err("it is refused").class, FaultClass::Invalid);
 }

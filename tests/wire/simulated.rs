@@ -10,7 +10,8 @@ use refleet::cloud::huawei::{ConnectError, HuaweiCloud, Secrets};
 use refleet::cloud::{Cloud, Sent};
 use refleet::domain::{
     Action, AgencyState, Answer, Encryption, FaultClass, InstallCall, JobId, JobStatus, Login,
-    PasswordLook, PinnedFile, ReinstallRequest, SecretRef, Server, StopMode, Timestamp, UserId,
+    Page, PasswordLook, PinnedFile, ReinstallRequest, SecretRef, Server, StopMode, Timestamp,
+    UserId,
 };
 use refleet::simulator::http::{Options, Running, serve};
 use refleet::simulator::{Faults, WorldSpec};
@@ -88,7 +89,7 @@ async fn connect(text: &str, hands: &Hands) -> Result<HuaweiCloud, ConnectError>
 }
 
 async fn servers(cloud: &HuaweiCloud) -> Vec<Server> {
-    match cloud.call(Action::ListServers { page: 1, limit: 1000 }).await {
+    match cloud.call(Action::ListServers { page: Page::FIRST, limit: 1000 }).await {
         Ok(Answer::Servers { servers, .. }) => servers,
         other => panic!("{other:?}"),
     }

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use super::super::{Sent, fault};
 use super::{wire, wire_backup};
 use crate::domain::{
-    Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, Reply, ServerId,
+    Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, More, Reply,
+    ServerId,
 };
 
 /// What `response` says to `action`.
@@ -25,7 +26,7 @@ pub fn answer(action: &Action, response: &Response<Bytes>) -> Reply {
             let page: wire::Servers = read(response)?;
             let total = page.count.number().and_then(|n| u32::try_from(n).ok());
             Ok(Answer::Servers {
-                total: total.ok_or_else(|| missing("no count of servers"))?,
+                more: More::Total(total.ok_or_else(|| missing("no count of servers"))?),
                 servers: all(page.servers, wire::Server::into_domain, "a server without an id")?,
             })
         }

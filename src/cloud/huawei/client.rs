@@ -13,13 +13,13 @@ use super::super::http::Transport;
 use super::super::{Cloud, Sent};
 use super::connect_error::ConnectError;
 use super::door::Door;
-use super::endpoints::{Base, Endpoints};
+use super::endpoints::{Base, Endpoints, Family};
 use super::line::Line;
 use super::request::{Draft, Payload, Site, invalid, request};
 use super::session::Session;
 use crate::domain::{
-    Action, AgencyState, Answer, Fault, FaultClass, Login, Millis, PinnedFile, ReinstallRequest,
-    Reply, SecretRef, SecretSource, Template, Timestamp, UserId,
+    Action, AgencyState, Answer, Fault, FaultClass, Features, Login, Millis, PinnedFile,
+    ReinstallRequest, Reply, SecretRef, SecretSource, Template, Timestamp, UserId,
 };
 
 /// A wipe leaves within this time of being asked for, or not at all: it was compared with its plan
@@ -52,6 +52,8 @@ pub struct Identity {
     pub user_id: UserId,
     /// Name of the acting user, or the end of its access key.
     pub user_name: String,
+    /// What the cloud's calls can do.
+    pub features: Features,
 }
 
 /// A cloud of this family, logged in.
@@ -91,9 +93,10 @@ impl HuaweiCloud {
                 project_name: entered.project.name,
                 user_id: UserId::new(entered.user.id),
                 user_name: entered.user.name,
+                features: Features::default(),
             },
             site: Site {
-                provider: config.provider,
+                family: Family::of(config.provider),
                 endpoints,
                 project_id: entered.project.id,
                 domain_id: entered.domain_id,
@@ -118,7 +121,8 @@ impl HuaweiCloud {
             match &request.login {
                 Login::Password(SecretRef(SecretSource::Command(_)))
                 | Login::KeyPair { .. }
-                | Login::UserData => {}
+                | Login::UserData
+                | Login::Kept => {}
                 Login::Password(place) => _ = places.insert(place),
             }
             files.extend(request.user_data.iter().map(|file| (file, request.inserts.is_some())));
@@ -156,7 +160,7 @@ impl HuaweiCloud {
         let Action::Reinstall { request, .. } = action else { return Ok(Payload::default()) };
         let password = match &request.login {
             Login::Password(place) => Some(self.secrets.secret(place)),
-            Login::KeyPair { .. } | Login::UserData => None,
+            Login::KeyPair { .. } | Login::UserData | Login::Kept => None,
         };
         let user_data = request.user_data.as_ref().map(|file| self.user_data(file, request));
         let payload = Payload {

@@ -8,6 +8,22 @@ use serde::Deserialize;
 use super::super::config::{CloudConfig, Overrides, Provider};
 use super::super::lenient::{Text, or_default};
 
+/// Which of the two: they document different calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Open Telekom Cloud.
+    Otc,
+    /// Huawei Cloud, and everything that speaks like it.
+    Huawei,
+}
+
+impl Family {
+    /// Whatever is not said to be Open Telekom Cloud is taken for Huawei Cloud.
+    pub(super) fn of(provider: Provider) -> Self {
+        if provider == Provider::Otc { Self::Otc } else { Self::Huawei }
+    }
+}
+
 /// The root of a service: paths with version and project are put behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
@@ -116,7 +132,7 @@ impl Endpoints {
         let place = |told: &Option<String>, kinds: &[&str], label: &str| {
             let told = told.as_deref().and_then(Base::parse);
             told.or_else(|| from_catalog(catalog, kinds, (region, &config.interface), iam))
-                .unwrap_or_else(|| guess(iam, config.provider, label, region))
+                .unwrap_or_else(|| guess(iam, Family::of(config.provider), label, region))
         };
         Self {
             iam: iam.clone(),
@@ -152,13 +168,13 @@ fn from_catalog(
 
 /// `iam.<rest>`, or `iam-pub.<rest>` in Switzerland, becomes `<label>.<rest>`; Huawei's IAM without a region gets one; a host that has
 /// no such name serves everything itself.
-fn guess(iam: &Base, provider: Provider, label: &str, region: &str) -> Base {
+fn guess(iam: &Base, family: Family, label: &str, region: &str) -> Base {
     let guessed =
         iam.host().strip_prefix("iam.").or_else(|| iam.host().strip_prefix("iam-pub.")).and_then(
             |rest| {
-                let rest = match provider {
-                    Provider::Huawei if rest == "myhuaweicloud.com" => format!("{region}.{rest}"),
-                    Provider::Huawei | Provider::Otc => rest.to_owned(),
+                let rest = match family {
+                    Family::Huawei if rest == "myhuaweicloud.com" => format!("{region}.{rest}"),
+                    Family::Huawei | Family::Otc => rest.to_owned(),
                 };
                 Base::parse(&format!("{}{label}.{rest}", &iam.root[..iam.host_at]))
             },

@@ -21,5 +21,5 @@ mod wire_backup;
 pub use answer::answer;
 pub use client::{HuaweiCloud, Identity, Secrets, WallClock};
 pub use connect_error::{ConnectError, Visible};
-pub use endpoints::{Base, Endpoints};
+pub use endpoints::{Base, Endpoints, Family};
 pub use request::{Draft, Payload, Scope, Site, request};

@@ -11,13 +11,12 @@ use http::{Method, Request};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::super::config::Provider;
 use super::super::fault;
 use super::super::sign;
-use super::endpoints::{Base, Endpoints};
+use super::endpoints::{Base, Endpoints, Family};
 use crate::domain::{
-    Action, Encryption, Fault, FaultClass, InstallCall, Login, MAX_USER_DATA, ReinstallRequest,
-    ServerId, StopMode, Timestamp,
+    Action, Encryption, Fault, FaultClass, InstallCall, Login, MAX_USER_DATA, Page,
+    ReinstallRequest, ServerId, StopMode, Timestamp,
 };
 
 /// What a POST is sent as.
@@ -28,7 +27,7 @@ const JSON: &str = "application/json";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// The family of the cloud.
-    pub provider: Provider,
+    pub family: Family,
     /// Its services.
     pub endpoints: Endpoints,
     /// The project.
@@ -176,7 +175,10 @@ pub fn request(
         Action::Backup { .. } | Action::ListVaults { .. } | Action::ListBackups { .. } => {
             backups(action, site)?
         }
-        Action::ListServers { page, limit } => Draft::get(
+        Action::ListServers { page: Page::After(_), .. } => {
+            return Err(invalid("refleet.request", "pages have numbers here".to_owned()));
+        }
+        Action::ListServers { page: Page::Number(page), limit } => Draft::get(
             &at.ecs,
             ecs("cloudservers/detail"),
             &[
@@ -195,9 +197,9 @@ pub fn request(
             Draft::get(&at.ecs, format!("/v2.1/{p}/os-keypairs/{}", segment(name)), &[])
         }
         Action::ShowPassword { server } => {
-            let servers = match site.provider {
-                Provider::Otc => format!("/v2.1/{p}/servers"),
-                Provider::Huawei => ecs("cloudservers"),
+            let servers = match site.family {
+                Family::Otc => format!("/v2.1/{p}/servers"),
+                Family::Huawei => ecs("cloudservers"),
             };
             let server = segment(server.as_str());
             Draft::get(&at.ecs, format!("{servers}/{server}/os-server-password"), &[])
@@ -226,9 +228,9 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
     let (at, p) = (&site.endpoints, &site.project_id);
     Ok(match action {
         Action::ListVolumes { offset, limit } => {
-            let kind = match site.provider {
-                Provider::Otc => "os-vendor-volumes",
-                Provider::Huawei => "cloudvolumes",
+            let kind = match site.family {
+                Family::Otc => "os-vendor-volumes",
+                Family::Huawei => "cloudvolumes",
             };
             let (limit, offset) = (limit.to_string(), offset.to_string());
             let query = [("limit", limit.as_str()), ("offset", offset.as_str())];
@@ -240,9 +242,9 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
             Draft::get(&at.evs, format!("/v2/{p}/cloudsnapshots/detail"), &query)
         }
         Action::ShowQuota => {
-            let version = match site.provider {
-                Provider::Otc => "v3",
-                Provider::Huawei => "v2",
+            let version = match site.family {
+                Family::Otc => "v3",
+                Family::Huawei => "v2",
             };
             Draft::get(&at.evs, format!("/{version}/{p}/os-quota-sets/{p}"), &[("usage", "True")])
         }
@@ -354,6 +356,10 @@ fn reinstall(request: &ReinstallRequest, payload: &Payload) -> Result<Value, Fau
             return Err(invalid("refleet.request", "nobody could log in afterwards".to_owned()));
         }
         Login::UserData => {}
+        Login::Kept => {
+            let message = "a reinstall here has to name a way in".to_owned();
+            return Err(invalid("refleet.request", message));
+        }
     }
     let mut metadata = Map::new();
     if let Some(file) = &request.user_data {
