@@ -32,6 +32,7 @@ fn playbook() -> Playbook {
         name: "test".to_owned(),
         cloud: "simulator".to_owned(),
         cloud_place: place,
+        provider: None,
         region: None,
         guards: Guards::default(),
         limits: Limits::default(),

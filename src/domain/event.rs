@@ -528,6 +528,11 @@ pub enum Event {
         /// Which.
         servers: Vec<ServerId>,
     },
+    /// Servers are not stopped: their playbook says so, and their cloud reinstalls them as they are.
+    StopSkipped {
+        /// Which.
+        servers: Vec<ServerId>,
+    },
     /// Servers were compared with their plan by a look that was asked for at `seen`, after their
     /// stop was confirmed. A reinstall is sent at most 10 s after it (`safety.md`, S13).
     Validated {

@@ -18,6 +18,19 @@ pub enum Provider {
     OpenStack,
 }
 
+impl Provider {
+    /// By the name that playbooks and clouds.yaml call it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "otc" => Some(Self::Otc),
+            "huaweicloud" => Some(Self::Huawei),
+            "openstack" => Some(Self::OpenStack),
+            _ => None,
+        }
+    }
+}
+
 /// Something that a playbook may ask for and that not every cloud can do.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -53,10 +66,14 @@ pub struct Features {
     pub keeps_disk: bool,
     /// A server that runs may be reinstalled: it need not be stopped first.
     pub reinstalls_running: bool,
+    /// Every reinstall has to name its image, also where it stays the same.
+    pub names_image: bool,
     /// A reinstall that names no way in leaves the key pair and the user data of the server as they are.
     pub keeps_login: bool,
     /// The records that say who asked for what are kept beside the server, and show a call at once.
     pub immediate_log: bool,
+    /// Who can do something about a reinstall that never ends, and how.
+    pub stuck: Option<String>,
     /// What it cannot do, with the reason as the end of a sentence.
     pub lacks: BTreeMap<Feature, String>,
 }
@@ -68,8 +85,10 @@ impl Default for Features {
             batch: 1_000,
             keeps_disk: false,
             reinstalls_running: false,
+            names_image: false,
             keeps_login: false,
             immediate_log: false,
+            stuck: None,
             lacks: BTreeMap::new(),
         }
     }

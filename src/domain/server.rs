@@ -47,6 +47,9 @@ pub struct Server {
     pub from_iso: bool,
     /// Paid by the month or the year (`charging_mode`): markets tie such servers to their image.
     pub prepaid: bool,
+    /// GiB of a system disk that is no volume, where the cloud says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_disk_gib: Option<u64>,
     /// Disks, the system disk among them unless it is detached right now.
     pub volumes: Vec<Attachment>,
     /// Addresses, sorted.

@@ -35,6 +35,7 @@ impl Engine {
             }
             self.end_if_at_rest(draft);
         } else {
+            self.skip_stops(draft);
             self.grant_slots(draft.now.at);
         }
     }
@@ -219,6 +220,20 @@ impl Engine {
     pub(super) fn reinstall_slots(&self) -> u32 {
         let room = self.pending.room.or(self.facts.preflight.flatten()).unwrap_or(u32::MAX);
         self.plan.limits.reinstalls.min(room).max(1)
+    }
+
+    /// Servers that are reinstalled as they are, once nothing comes before that any more.
+    fn skip_stops(&mut self, draft: &mut Draft) {
+        let servers: Vec<ServerId> = self
+            .pending
+            .skipping
+            .iter()
+            .filter(|index| self.stop_is_next(**index) && !self.wants_host_key(**index))
+            .map(|index| self.server_id(*index))
+            .collect();
+        if !servers.is_empty() {
+            self.record(draft, Event::StopSkipped { servers });
+        }
     }
 
     /// Gives free slots for reinstalls to servers that are off and wait.

@@ -110,7 +110,11 @@ impl Engine {
         index: usize,
         Sighting { server, asked }: Sighting<'_>,
     ) {
-        let sight = Sight::of(server, &self.before(index));
+        let seen = Sight::of(server, &self.before(index));
+        // Where the log shows a call at once, it tells what the server cannot: a server that is
+        // reinstalled as it is was running before, and its disk keeps its id.
+        let at_once = self.plan.cloud.features.immediate_log;
+        let sight = if at_once && seen == Sight::Changed { Sight::Untouched } else { seen };
         self.pending.looks[index].sight = Some((asked, sight));
         self.look_again(draft.now.at, index);
         self.judge(draft, index);

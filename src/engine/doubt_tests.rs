@@ -38,6 +38,7 @@ fn server(disk: Option<&str>, status: &str, task: Option<&str>, updated: Timesta
         os_type: None,
         from_iso: false,
         prepaid: false,
+        local_disk_gib: None,
         volumes: disk.map(boot).into_iter().collect(),
         addresses: Vec::new(),
         created: None,

@@ -333,6 +333,7 @@ impl Facts {
             | Event::Resolved { .. }
             | Event::BackedUp { .. }
             | Event::Stopped { .. }
+            | Event::StopSkipped { .. }
             | Event::Validated { .. }
             | Event::JobEnded { end: JobEnd::Failed { .. }, .. }
             | Event::Settled { .. }
@@ -513,7 +514,9 @@ impl TargetFacts {
                 self.put_off = PutOffs::default();
                 self.backed_up = true;
             }
-            Event::Stopped { .. } | Event::Settled { .. } => self.put_off = PutOffs::default(),
+            Event::Stopped { .. } | Event::StopSkipped { .. } | Event::Settled { .. } => {
+                self.put_off = PutOffs::default()
+            }
             Event::PutOff { class, deed, .. } => {
                 self.count_put_off(*class);
                 self.note_not_done(*deed);
@@ -634,6 +637,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::Refused { servers, .. }
         | Event::Lost { servers, .. }
         | Event::Stopped { servers }
+        | Event::StopSkipped { servers }
         | Event::Validated { servers, .. }
         | Event::Settled { servers }
         | Event::StepsLeft { servers, .. }

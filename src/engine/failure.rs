@@ -143,12 +143,14 @@ fn with_mend(code: &str, then: &str) -> String {
 }
 
 /// Nobody can say whether the wipe happened.
-pub(super) fn unknown(evidence: &[String]) -> Failure {
+/// `stuck`: who can do something about it in this cloud, and how.
+pub(super) fn unknown(evidence: &[String], stuck: Option<&str>) -> Failure {
+    let look = "look at the server and the audit log; it is not touched again by itself";
     failure(
         "refleet.unknown",
         "nobody can say whether the reinstall happened",
         evidence.join("; "),
-        "look at the server and the audit log; it is not touched again by itself",
+        &stuck.map_or_else(|| look.to_owned(), |stuck| format!("{look}; {stuck}")),
     )
 }
 

@@ -280,6 +280,8 @@ pub(super) struct Pending {
     pub(super) unended: Vec<BTreeSet<usize>>,
     /// Stopped servers that wait for a slot.
     pub(super) waiting: BTreeSet<usize>,
+    /// Servers that are to be stopped next, and whose playbook skips that.
+    pub(super) skipping: BTreeSet<usize>,
     /// Slots that are granted, and not yet held by a state.
     pub(super) granted: u32,
     /// The same for each availability zone.
@@ -328,6 +330,7 @@ impl Pending {
             shut_out: None,
             unended: vec![BTreeSet::new(); fleets],
             waiting: BTreeSet::new(),
+            skipping: BTreeSet::new(),
             granted: 0,
             granted_in: BTreeMap::new(),
             sweep: None,
@@ -484,6 +487,8 @@ impl Pending {
             && self.unended[fleet].contains(&index);
         put(&mut self.startable[fleet], index, startable);
         put(&mut self.waiting, index, matches!(target.state, State::Stopped { .. }));
+        let stops_next = target.state.is_stop_due() && facts.closing.is_none();
+        put(&mut self.skipping, index, stops_next && plan.stop_of(index).skip);
         if facts.closing.is_some() {
             let open = target.is_owed_back() || target.state.is_in_flight();
             put(&mut self.to_close, index, open && !self.owed.contains(&index));

@@ -215,7 +215,8 @@ impl Engine {
         evidence: Vec<String>,
     ) {
         let server = self.server_id(index);
-        let failure = failure::unknown(&evidence);
+        let stuck = self.plan.cloud.features.stuck.as_deref();
+        let failure = failure::unknown(&evidence, stuck);
         let verdict = Verdict::Unknown;
         self.record(draft, Event::Resolved { server: server.clone(), deed, verdict, evidence });
         self.end(draft, server, Ending::Unknown, Some(failure));

@@ -93,7 +93,7 @@ pub(crate) enum State {
     Backup(Sent),
     /// Its power is being changed.
     Power(Purpose, Power),
-    /// It is off, seen by a look.
+    /// It is off, seen by a look, or its playbook wants it reinstalled as it is.
     Stopped {
         /// Since when.
         since: Time,
@@ -149,6 +149,11 @@ impl State {
     /// Holds one of the slots for reinstalls in flight.
     pub(crate) fn holds_reinstall(&self) -> bool {
         matches!(self, Self::Validated { .. } | Self::Reinstalling(_))
+    }
+
+    /// To be stopped, and nothing was sent yet.
+    pub(crate) fn is_stop_due(&self) -> bool {
+        matches!(self, Self::Power(Purpose::Stop, Power::Due(_)))
     }
 
     /// The request that is on its way, if there is one.
@@ -211,6 +216,10 @@ impl State {
             Event::BackedUp { .. } => {
                 let Self::Backup(Sent::Running { .. }) = self else { return None };
                 Self::Power(Purpose::Stop, Power::Due(at))
+            }
+            Event::StopSkipped { .. } => {
+                let Self::Power(Purpose::Stop, Power::Due(_)) = self else { return None };
+                Self::Stopped { since: at, not_before: at }
             }
             Event::Stopped { .. } => {
                 let Self::Power(Purpose::Stop, _) = self else { return None };

@@ -71,10 +71,11 @@ impl Engine {
         }
         let same = *disk == target.found.system_volume;
         let encrypted = target.reinstall.encryption != Encryption::None;
+        let keeps_disk = self.plan.cloud.features.keeps_disk;
         let disk = disk.clone();
         let look = &mut self.pending.looks[index];
         look.warnings = odd;
-        look.wants_volumes = same || encrypted;
+        look.wants_volumes = (same && !keeps_disk) || encrypted;
         look.volume = Some(disk);
         Ok(())
     }

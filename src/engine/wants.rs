@@ -165,6 +165,7 @@ impl Engine {
             Some(SeenPower::On) if self.wants_host_key(index) => {
                 Wants { probe: Some(look.probe_at.unwrap_or(at).max(at)), ..Wants::default() }
             }
+            Some(SeenPower::On) if self.treatment(index).stop.skip => Wants::default(),
             Some(SeenPower::On) => {
                 Wants { change: Some((self.stop_deed(index), at)), ..Wants::default() }
             }

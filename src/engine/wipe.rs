@@ -45,6 +45,10 @@ impl Engine {
             if self.is_as_left(index, server) {
                 found.retain(|difference| !difference.starts_with("system disk"));
             }
+            // A cloud may show the new image from the request on, whatever came of it.
+            if server.image == *target.image() {
+                found.retain(|difference| !difference.starts_with("image "));
+            }
             if server.system_volume().is_none() {
                 let failure =
                     failure::needs_support("Ecs.0105", "the server has no system disk", 1);
@@ -52,7 +56,8 @@ impl Engine {
             }
         }
         let failed = again && server.status == "ERROR" && server.task_state.is_none();
-        if found.is_empty() && !server.is_stopped() && !failed && server.task_state.is_none() {
+        let ready = server.is_stopped() || self.skips_stop(index) && server.is_running();
+        if found.is_empty() && !ready && !failed && is_at_rest(server) {
             found.push(format!("it was stopped, and is {} now", server.status));
         }
         if !found.is_empty() && wiped {
@@ -60,7 +65,7 @@ impl Engine {
         } else if !found.is_empty() {
             let failure = failure::drifted(&found);
             self.end(draft, server.id.clone(), Ending::Drifted, Some(failure));
-        } else if server.is_stopped() || failed {
+        } else if ready || failed {
             let servers = vec![server.id.clone()];
             self.record(draft, Event::Validated { servers, seen: asked });
             let (disk, updated) = (server.system_volume().cloned(), server.updated);
@@ -68,6 +73,11 @@ impl Engine {
         } else {
             self.look_again(draft.now.at, index);
         }
+    }
+
+    /// Whether it is reinstalled as it is.
+    fn skips_stop(&self, index: usize) -> bool {
+        self.treatment(index).stop.skip
     }
 
     /// Whether the system disk is the one that the failed attempt left behind, as far as the journal
@@ -96,6 +106,7 @@ impl Engine {
             return;
         }
         let old = &self.plan.targets[index].found.system_volume;
+        let keeps_disk = self.plan.cloud.features.keeps_disk;
         match sent {
             Sent::Submitting { .. } => {}
             Sent::Running { job: Some(_), .. } => {
@@ -103,14 +114,16 @@ impl Engine {
                 if let Some(failed) = failed.filter(|failed| asked >= failed.seen) {
                     // The old disk in its place proves that nothing was wiped. Anything else may
                     // be a look that came too early, so it counts only after a while.
-                    let intact = server.system_volume() == Some(old) && is_at_rest(server);
-                    if intact || asked.since(failed.seen) >= SHOWN_BY {
+                    let same = server.system_volume() == Some(old) && is_at_rest(server);
+                    // A disk that keeps its id proves nothing, however long one looks at it.
+                    let intact = same && !keeps_disk;
+                    if same || asked.since(failed.seen) >= SHOWN_BY {
                         self.job_failed(draft, index, failed, (server, !intact));
                     } else {
                         self.look_again(draft.now.at, index);
                     }
-                } else if server.is_running()
-                    && server.system_volume().is_some_and(|new| new != old)
+                } else if keeps_disk && is_at_rest(server)
+                    || server.is_running() && server.system_volume().is_some_and(|new| new != old)
                 {
                     self.look_later(index, |look| look.job_at = Some(asked));
                 }

@@ -460,6 +460,7 @@ mod tests {
             os_type: None,
             from_iso: false,
             prepaid: false,
+            local_disk_gib: None,
             volumes: Vec::new(),
             addresses: Vec::new(),
             created: None,

@@ -119,7 +119,9 @@ impl Open {
                 }
             }
             Event::Resolved { server, deed, verdict, .. } => self.resolve(server, *deed, verdict),
-            Event::Stopped { servers } => self.close(servers, &STOPS),
+            Event::Stopped { servers } | Event::StopSkipped { servers } => {
+                self.close(servers, &STOPS);
+            }
             // A successful job is not the end: the guest is being set up, and only reads may
             // touch it until it has settled.
             Event::JobEnded { server, end: JobEnd::Failed { .. }, .. } => {

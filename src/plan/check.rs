@@ -111,10 +111,12 @@ impl Checker<'_> {
                     format!("server {id} gets image {}", target.image()),
                 );
             }
-            let changes = target.reinstall.image.as_ref() != Some(&target.found.image);
+            let named = target.reinstall.image.as_ref();
+            let changes = plan.cloud.features.names_image == named.is_some()
+                || named.is_some_and(|image| *image != target.found.image);
             let grows = target
                 .grows_to
-                .is_none_or(|gib| gib > target.wiped.size_gib && target.reinstall.image.is_some());
+                .is_none_or(|gib| gib > target.wiped.size_gib && target.changes_os());
             if !(changes && grows) {
                 self.broken(
                     "a change of OS changes the image",

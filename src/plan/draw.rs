@@ -171,7 +171,9 @@ impl<'a> Draft<'a> {
         planned: &mut Vec<ServerId>,
     ) -> Option<()> {
         let server = chosen.server;
-        let judged = with_holes(self.judge.judge(server, treatment), holes(&fleet.steps, server));
+        let mut more = holes(&fleet.steps, server);
+        more.extend(self.judge.stop(&fleet.steps));
+        let judged = with_holes(self.judge.judge(server, treatment), more);
         match judged {
             Ok(judged) => {
                 self.note_image(judged.image);
@@ -270,6 +272,7 @@ impl<'a> Draft<'a> {
         }
         let mut limits = self.playbook.limits.clone();
         room.tighten(&mut limits);
+        limits.stop_batch = limits.stop_batch.min(self.judge.cloud.features.batch);
         let fleets = self.planned_fleets(steps);
         self.in_order_of(&fleets);
         let warnings = self.warnings(&room, narrowing, &fleets);

@@ -88,7 +88,7 @@ fn damage(plan: &Plan, text: &mut Text) {
     let servers = thousands(plan.targets.len() as u64);
     let noun = if plan.targets.len() == 1 { "server" } else { "servers" };
     let gib: u64 = plan.targets.values().map(|target| target.wiped.size_gib).sum();
-    let changed = plan.targets.values().filter(|it| it.reinstall.image.is_some()).count();
+    let changed = plan.targets.values().filter(|it| it.changes_os()).count();
     let image = match changed {
         0 => " with the image that they have now".to_owned(),
         all if all == plan.targets.len() => " with another image: a change of OS".to_owned(),

@@ -6,8 +6,8 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Address, AgencyState, Encryption, HostFacts, Image, ImageId, InstallCall, KeyState, KmsKey,
-    Login, ReinstallRequest, Server, VolumeId, list_some,
+    Address, AgencyState, Encryption, Feature, HostFacts, Image, ImageId, InstallCall, KeyState,
+    KmsKey, Login, ReinstallRequest, Server, VolumeId, list_some,
 };
 use crate::playbook::{
     Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, StepSpec,
@@ -84,7 +84,9 @@ impl<'a> Judge<'a> {
             keep(look(server), &mut wrong);
         }
         if let Some(backup) = &treatment.backup {
-            keep(vault::takes(self.inventory, backup, server), &mut wrong);
+            let can = self.can(Feature::Backup, "`backup`");
+            let takes = can.and_then(|()| vault::takes(self.inventory, backup, server));
+            keep(takes, &mut wrong);
         }
         let disk = keep(self.system_disk(server), &mut wrong);
         let spec = &treatment.reinstall;
@@ -93,8 +95,10 @@ impl<'a> Judge<'a> {
         let changed = image.filter(|image| image.id != server.image);
         keep(changed.map_or(Ok(()), |image| self.other_image(server, image)), &mut wrong);
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
+        let named = if self.cloud.features.names_image { image } else { changed };
         let login = request.as_ref().map(|request| &request.login);
-        keep(password_comes(treatment, image, login), &mut wrong);
+        let comes = self.can_fetch_password(treatment);
+        keep(comes.and_then(|()| password_comes(treatment, image, login)), &mut wrong);
         keep(checks_can_be_made(treatment, server), &mut wrong);
         let old = disk.as_ref().map(|disk| disk.key.as_deref());
         let sealed = image.and_then(|image| image.key.as_deref());
@@ -104,7 +108,7 @@ impl<'a> Judge<'a> {
                 Ok(Judged {
                     found: fingerprint(server, disk.id.clone()),
                     reinstall: ReinstallRequest {
-                        image: changed.map(|image| image.id.clone()),
+                        image: named.map(|image| image.id.clone()),
                         encryption,
                         ..request
                     },
@@ -123,11 +127,31 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What a playbook asks for and this cloud cannot do.
+    fn can(&self, feature: Feature, asked: &str) -> Finding<()> {
+        match self.cloud.features.lack(feature) {
+            None => Ok(()),
+            Some(why) => obstacle(
+                "refleet.feature",
+                format!("{asked} cannot be done here: {why}"),
+                format!("take {asked} out of the playbook for this server"),
+            ),
+        }
+    }
+
     /// C2: attached, and nothing is being done to it.
     fn system_disk(&self, server: &Server) -> Finding<Disk> {
         let Some(id) = server.system_volume() else {
             return obstacle("Ecs.0105", "it has no system disk attached", "attach one");
         };
+        if id.is_local() {
+            let size_gib = server.local_disk_gib.unwrap_or(0);
+            return Ok(Disk { id: id.clone(), size_gib, kind: "local".to_owned(), key: None });
+        }
+        if let Some(why) = self.cloud.features.lack(Feature::SystemVolume) {
+            let help = "take it out with `exclude`, or make it anew";
+            return obstacle("refleet.feature", format!("it boots from a volume: {why}"), help);
+        }
         let Some(volume) = self.inventory.volumes.get(id) else {
             let cause = format!("its system disk {id} is not in the list of disks");
             return obstacle("Ecs.0101", cause, "look at the disk in the console, then plan again");
@@ -282,9 +306,13 @@ impl<'a> Judge<'a> {
         let call = if image.cloud_init { InstallCall::V2 } else { InstallCall::V1 };
         keep(self.call(call, spec, image), wrong);
         let login = keep(self.login(server, spec), wrong);
-        let byol = keep(byol(spec, image), wrong);
+        let byol = keep(self.byol(spec, image), wrong);
         let login = login?;
         let user_data = spec.user_data.as_ref();
+        keep(
+            user_data.map_or(Ok(()), |_| self.can(Feature::UserData, "`reinstall.user_data`")),
+            wrong,
+        );
         keep(self.login_fits(&login, call, user_data.is_some(), image), wrong);
         let addresses = sorted_addresses(server);
         let inserts = keep(inserts::frozen(user_data, &host(server, &addresses)), wrong);
@@ -319,8 +347,17 @@ impl<'a> Judge<'a> {
     fn login(&mut self, server: &Server, spec: &ReinstallSpec) -> Finding<Login> {
         let me = &self.cloud.user_id;
         match (&spec.login, &server.key_name) {
-            (LoginSpec::Password(secret), _) => Ok(Login::Password(secret.clone())),
+            (LoginSpec::Password(secret), _) => {
+                self.can(Feature::AdminPass, "`reinstall.admin_pass`")?;
+                Ok(Login::Password(secret.clone()))
+            }
+            (LoginSpec::ServerKey, _)
+                if spec.user_data.is_none() && self.cloud.features.keeps_login =>
+            {
+                Ok(Login::Kept)
+            }
             (LoginSpec::KeyPair { name, owner }, _) => {
+                self.can(Feature::KeyPair, "`reinstall.key_name`")?;
                 let owner = owner.as_ref().unwrap_or(me).clone();
                 if owner == *me {
                     self.visible(name)?;
@@ -331,6 +368,10 @@ impl<'a> Judge<'a> {
                     ));
                 }
                 Ok(Login::KeyPair { name: name.clone(), owner })
+            }
+            // Its key pair may be somebody else's here, and it stays anyhow.
+            (LoginSpec::ServerKey, Some(_)) if self.cloud.features.keeps_login => {
+                Ok(Login::UserData)
             }
             (LoginSpec::ServerKey, Some(name)) => {
                 self.visible(name)?;
@@ -410,6 +451,9 @@ impl<'a> Judge<'a> {
         sealed: Option<&str>,
         spec: &ReinstallSpec,
     ) -> Finding<Encryption> {
+        if let EncryptionSpec::KmsKey(_) = spec.encryption {
+            self.can(Feature::Encryption, "`reinstall.encryption`")?;
+        }
         let wanted = match (&spec.encryption, old.or(sealed)) {
             (EncryptionSpec::Keep, None) => return Ok(Encryption::None),
             (EncryptionSpec::None, _) if sealed.is_some() => {
@@ -486,6 +530,32 @@ impl<'a> Judge<'a> {
         let help = "create it (evs/default appears with the first encrypted disk), correct its \
                     name, or grant the acting user the right to read KMS keys";
         obstacle("Ecs.0912", cause, help)
+    }
+
+    /// A server that is not stopped can be reinstalled in some clouds only.
+    pub(super) fn stop(&self, steps: &[StepSpec]) -> Option<Obstacle> {
+        let skips = steps.iter().any(|step| step.stop.skip);
+        (skips && !self.cloud.features.reinstalls_running).then(|| Obstacle {
+            code: "refleet.feature",
+            cause: "`stop: skip` cannot be done here: this cloud reinstalls stopped servers only"
+                .to_owned(),
+            help: "take `skip` out of the step `stop`".to_owned(),
+        })
+    }
+
+    fn can_fetch_password(&self, treatment: &Treatment) -> Finding<()> {
+        let asked = |check: &Check| matches!(check, Check::PasswordReady { .. });
+        if treatment.verify.iter().any(asked) {
+            return self.can(Feature::FetchedPassword, "`verify: password_ready`");
+        }
+        Ok(())
+    }
+
+    fn byol(&self, spec: &ReinstallSpec, image: &Image) -> Finding<bool> {
+        if spec.license.is_some() {
+            self.can(Feature::License, "`reinstall.license`")?;
+        }
+        byol(spec, image)
     }
 
     fn note(&mut self, text: String) {

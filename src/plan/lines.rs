@@ -83,9 +83,11 @@ fn image(plan: &Plan, target: &Target) -> String {
     let name = |id| plan.images.get(id).map_or("?", |image| image.name.as_str());
     let old = &target.found.image;
     let old_name = target.image_before.as_deref().unwrap_or_else(|| name(old));
-    match &target.reinstall.image {
-        None => format!("{old_name} ({old}) → the same"),
-        Some(new) => format!("{old_name} ({old}) → {} ({new}): a change of OS", name(new)),
+    let new = target.image();
+    if target.changes_os() {
+        format!("{old_name} ({old}) → {} ({new}): a change of OS", name(new))
+    } else {
+        format!("{old_name} ({old}) → the same")
     }
 }
 

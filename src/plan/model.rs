@@ -57,6 +57,15 @@ pub struct Plan {
     pub forecast: Forecast,
 }
 
+impl Plan {
+    /// How the server of that index is stopped.
+    pub(crate) fn stop_of(&self, index: usize) -> StopSpec {
+        let treatment = self.targets.get_index(index).map(|(_, target)| target.treatment);
+        let planned = treatment.and_then(|number| self.treatments.get(number as usize));
+        planned.map_or_else(StopSpec::default, |planned| planned.stop)
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -246,6 +255,12 @@ impl Target {
     #[must_use]
     pub fn image(&self) -> &ImageId {
         self.reinstall.image.as_ref().unwrap_or(&self.found.image)
+    }
+
+    /// Whether it gets another image than it has.
+    #[must_use]
+    pub fn changes_os(&self) -> bool {
+        *self.image() != self.found.image
     }
 
     /// GiB of the new system disk.

@@ -356,10 +356,15 @@ impl<'p> Survey<'p> {
         if matches!(self.purpose, Purpose::Propose) {
             self.wants = Wants::of_servers(&self.inventory.servers);
         } else {
-            self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
-            self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
-            self.due.push(Action::ShowQuota);
-            self.begin_backups();
+            if !self.wants.volumes.is_empty() {
+                self.due.push(Action::ListVolumes { offset: 0, limit: PAGE });
+            }
+            // Where no volume is wiped, there is none to lose and none to make.
+            if !self.wants.wiped.is_empty() {
+                self.due.push(Action::ListSnapshots { offset: 0, limit: PAGE });
+                self.due.push(Action::ShowQuota);
+                self.begin_backups();
+            }
         }
         let images = self.wants.images.iter().cloned();
         self.due.extend(images.map(|image: ImageId| Action::ShowImage { image }));
@@ -421,11 +426,12 @@ impl Survey<'static> {
     /// [`recheck_image`](super::recheck_image).
     #[must_use]
     pub fn for_wave<'s>(plan: &Plan, servers: impl Iterator<Item = &'s ServerId>) -> Self {
-        let targets = servers.filter_map(|server| plan.targets.get(server));
-        let images: IndexSet<&ImageId> = targets.map(super::Target::image).collect();
+        let targets: Vec<_> = servers.filter_map(|server| plan.targets.get(server)).collect();
+        let volumes = targets.iter().any(|target| !target.found.system_volume.is_local());
+        let images: IndexSet<&ImageId> = targets.into_iter().map(super::Target::image).collect();
         let mut survey = Self::begin(Purpose::Wave, Wants::default());
         survey.stage = Stage::Parts;
-        survey.due = vec![Action::ShowQuota];
+        survey.due = if volumes { vec![Action::ShowQuota] } else { Vec::new() };
         let show = |image: &ImageId| Action::ShowImage { image: image.clone() };
         survey.due.extend(images.into_iter().map(show));
         survey

@@ -62,8 +62,10 @@ impl Wants {
         let mut wants = Self { images: plan.images.keys().cloned().collect(), ..Self::default() };
         wants.backups = plan.treatments.iter().any(|treatment| treatment.backup.is_some());
         for target in plan.targets.values() {
-            wants.volumes.insert(target.found.system_volume.clone());
-            wants.wiped.insert(target.found.system_volume.clone());
+            if !target.found.system_volume.is_local() {
+                wants.volumes.insert(target.found.system_volume.clone());
+                wants.wiped.insert(target.found.system_volume.clone());
+            }
             if let Login::KeyPair { name, owner } = &target.reinstall.login
                 && *owner == plan.cloud.user_id
                 && !wants.key_pairs.contains(name)
@@ -88,8 +90,10 @@ impl Wants {
     fn add(&mut self, server: &Server, treatment: &Treatment) {
         self.servers.insert(server.id.clone());
         self.backups |= treatment.backup.is_some();
-        self.volumes.extend(server.volumes.iter().map(|volume| volume.id.clone()));
-        self.wiped.extend(server.system_volume().cloned());
+        let volumes = server.volumes.iter().map(|volume| &volume.id);
+        self.volumes.extend(volumes.filter(|id| !id.is_local()).cloned());
+        let system = server.system_volume().filter(|id| !id.is_local());
+        self.wiped.extend(system.cloned());
         match &treatment.reinstall.image {
             ImageChoice::Named(name) if !is_image_id(name) => {
                 if !self.image_names.contains(name) {
@@ -108,7 +112,7 @@ impl Wants {
             self.key_pairs.insert(name.clone());
         }
         match &treatment.reinstall.encryption {
-            EncryptionSpec::Keep => self.kept.extend(server.system_volume().cloned()),
+            EncryptionSpec::Keep => self.kept.extend(system.cloned()),
             EncryptionSpec::None => {}
             EncryptionSpec::KmsKey(key) => {
                 self.keys.insert(key.clone());

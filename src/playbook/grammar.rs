@@ -34,6 +34,11 @@ pub(super) static PLAYBOOK: Table = Table {
             Shape::Text,
             "An entry of clouds.yaml, or `simulator`: the cloud inside refleet.",
         ),
+        key(
+            "provider",
+            Shape::Word(&["otc", "huaweicloud", "openstack"]),
+            "The family of the cloud; found out from its catalog where nobody says it.",
+        ),
         key("region", Shape::Id, "The region, where the cloud's entry does not say it."),
         VARS_KEY,
         INCLUDE_KEY,
@@ -595,7 +600,11 @@ static STEP: Table = Table {
     what: "a step",
     rule: Rule::OneAction,
     keys: &[
-        key("stop", Shape::Map(&STOP), "Stops the server, in this way."),
+        key(
+            "stop",
+            Shape::WordOr(&["skip"], &STOP),
+            "Stops the server, in this way; skip: it is reinstalled as it is, where the cloud allows that.",
+        ),
         key("validate", Shape::Map(&PLAIN_STEP), "Compares the server with its plan."),
         key("reinstall", Shape::Map(&PLAIN_STEP), "Wipes and reinstalls it."),
         key("wait", Shape::Map(&PLAIN_STEP), "Watches the job, then lets the guest settle."),

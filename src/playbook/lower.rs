@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::domain::{FleetName, Origin, PinnedFile, Place};
+use crate::domain::{FleetName, Origin, PinnedFile, Place, Provider};
 use crate::yaml::{Node, Span};
 
 use super::include::Sheet;
@@ -244,6 +244,7 @@ pub(super) fn lower(desk: &mut Desk<'_>, own: &Sheet, included: &[Sheet]) -> Opt
         name: root.get("name").and_then(owned).unwrap_or_else(|| stem(&desk.seat.source.name)),
         cloud: cloud_name,
         cloud_place: desk.place(cloud?.key.span),
+        provider: root.get("provider").and_then(text).and_then(Provider::named),
         region: root.get("region").and_then(owned),
         guards,
         limits,

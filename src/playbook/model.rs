@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{FleetName, Millis, Origin, PinnedFile, Place};
+use crate::domain::{FleetName, Millis, Origin, PinnedFile, Place, Provider};
 use crate::fleet::Selector;
 
 use super::merge::Patch;
@@ -20,6 +20,8 @@ pub struct Playbook {
     pub cloud: String,
     /// Where `cloud` is written.
     pub cloud_place: Place,
+    /// The family of that cloud, where it says one.
+    pub provider: Option<Provider>,
     /// The region, where it says one.
     pub region: Option<String>,
     /// Safety.

@@ -452,4 +452,7 @@ pub struct StopSpec {
     pub mode: StopMode,
     /// The power is cut after so long.
     pub force_after: Option<Millis>,
+    /// There is none: the server is reinstalled as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip: bool,
 }

@@ -313,7 +313,7 @@ fn every_place_is_a_line_of_the_file() {
     );
     assert_eq!(
         web.steps[0].stop,
-        StopSpec { mode: StopMode::Hard, force_after: Some(Millis::mins(5)) }
+        StopSpec { mode: StopMode::Hard, force_after: Some(Millis::mins(5)), skip: false }
     );
     assert_eq!((web.steps[4].id.as_str(), web.steps[4].after[0].0.as_str()), ("v", "stop"));
 }

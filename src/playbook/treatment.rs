@@ -205,6 +205,7 @@ pub(super) fn strategy(layer: &Node) -> StrategyPatch {
 pub(super) fn stop(node: &Node) -> StopSpec {
     let hard = node.get("mode").and_then(text) == Some("hard");
     StopSpec {
+        skip: text(node) == Some("skip"),
         mode: if hard { StopMode::Hard } else { StopMode::Soft },
         force_after: node.get("force_after").and_then(|node| scalars::duration(text(node)?)),
     }

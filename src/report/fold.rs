@@ -194,7 +194,9 @@ impl Fold {
                 let note = format!("the answer to the {deed} was lost ({detail}): looking");
                 self.each(servers, |server, _| server.note = Some(note.clone()));
             }
-            Event::Stopped { servers } => self.go(servers, Phase::Stopped),
+            Event::Stopped { servers } | Event::StopSkipped { servers } => {
+                self.go(servers, Phase::Stopped);
+            }
             Event::Validated { servers, .. } => self.go(servers, Phase::Validated),
             Event::Settled { servers } | Event::StepsLeft { servers, .. } => {
                 self.go(servers, Phase::Verifying);

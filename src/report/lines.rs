@@ -84,6 +84,7 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         | Event::Intended { .. }
         | Event::Accepted { .. }
         | Event::Stopped { .. }
+        | Event::StopSkipped { .. }
         | Event::Validated { .. }
         | Event::Settled { .. }
         | Event::HostKeySeen { .. }

@@ -49,6 +49,7 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         | Event::Refused { servers, .. }
         | Event::Lost { servers, .. }
         | Event::Stopped { servers }
+        | Event::StopSkipped { servers }
         | Event::Validated { servers, .. }
         | Event::Settled { servers }
         | Event::StepsLeft { servers, .. }

@@ -104,6 +104,7 @@ fn text(event: &Event) -> Option<String> {
         }
         Event::BackedUp { backup, took, .. } => format!("backed up after {took}: backup {backup}"),
         Event::Stopped { .. } => "seen stopped".to_owned(),
+        Event::StopSkipped { .. } => "not stopped: the playbook skips it".to_owned(),
         Event::Validated { .. } => "compared with its plan: still the same server".to_owned(),
         Event::JobEnded { end, took, .. } => end_text(end, *took),
         Event::Settled { .. } => "its first boot was waited for".to_owned(),

@@ -291,6 +291,7 @@ impl Watchers {
             | Event::Resolved { .. }
             | Event::BackedUp { .. }
             | Event::Stopped { .. }
+            | Event::StopSkipped { .. }
             | Event::JobEnded { .. }
             | Event::Settled { .. }
             | Event::HostKeySeen { .. }
@@ -630,8 +631,11 @@ impl Watchers {
                 let detail = format!("{id} is called verified with image {}", server.image);
                 self.find(Checker::Honest, detail);
             }
+            // A disk that keeps its id does not show whether a failed attempt has touched it.
+            let shown = count.failed == 0 || !plan.cloud.features.keeps_disk;
             let owed = self.touched.contains(id)
                 && count.completed == 0
+                && shown
                 && server.system_volume() == Some(&target.found.system_volume)
                 && ending != Some(Ending::Unknown)
                 && !self.not_given_back.contains(id);

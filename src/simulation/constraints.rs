@@ -47,6 +47,7 @@ pub(super) fn playbook() -> Playbook {
         name: "test".to_owned(),
         cloud: "simulator".to_owned(),
         cloud_place: place(),
+        provider: None,
         region: None,
         guards: Guards::default(),
         limits: Limits::default(),

@@ -309,6 +309,7 @@ impl<'p> Fitting<'p> {
             os_type: None,
             from_iso: false,
             prepaid: false,
+            local_disk_gib: None,
             volumes: Vec::new(),
             addresses: Vec::new(),
             created: None,

@@ -93,6 +93,7 @@ impl Drawing {
         fleet.steps[0].stop = StopSpec {
             mode: self.one_of(&[StopMode::Soft, StopMode::Soft, StopMode::Hard]),
             force_after: self.one_of(&[None, None, Some(Millis::secs(20))]),
+            skip: false,
         };
         fleet
     }

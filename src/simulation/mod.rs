@@ -17,6 +17,8 @@ mod fit;
 mod forecast_tests;
 mod gates;
 #[cfg(test)]
+mod nova_tests;
+#[cfg(test)]
 mod probe_tests;
 #[cfg(test)]
 mod safety_tests;

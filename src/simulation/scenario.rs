@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{Action, Fault, FaultClass, Features, Millis, ServerId, Time};
+use crate::domain::{Action, Fault, FaultClass, Millis, ServerId, Time};
 use crate::fleet::Refusal;
 use crate::plan::{
     CheckedPlan, CloudIdentity, Narrowing, Plan, Provider, Survey, Violation, check, draw,
@@ -80,7 +80,9 @@ impl Scenario {
         seed: u64,
     ) -> Result<Self, ScenarioError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let spec = WorldSpec { knobs: Knobs::draw(&mut rng), ..spec.clone() };
+        let drawn = Knobs::draw(&mut rng);
+        let knobs = if spec.knobs.reinstalls_running { drawn.like_nova() } else { drawn };
+        let spec = WorldSpec { knobs, ..spec.clone() };
         let calm = Self::calm(playbook, &spec, seed)?;
         let faults = faults.cloned().unwrap_or_else(|| Faults::draw(&mut rng));
         let deaths = if rng.random_bool(0.6) { rng.random_range(1..=5) } else { 0 };
@@ -225,6 +227,6 @@ fn identity(playbook: &Playbook, world: &World) -> CloudIdentity {
         user_id: account.user_id.as_str().into(),
         user_name: account.username.clone(),
         simulated: true,
-        features: Features::default(),
+        features: world.features(),
     }
 }

@@ -82,7 +82,7 @@ impl StepWatch {
     /// A record was made durable.
     pub(super) fn note(&mut self, record: &Record) -> Found {
         self.note_wipe(&record.event);
-        if let Event::Stopped { servers } = &record.event {
+        if let Event::Stopped { servers } | Event::StopSkipped { servers } = &record.event {
             self.word_done(servers, StepWord::Stop);
         } else if let Event::JobEnded { server, end: JobEnd::Succeeded { .. }, .. } = &record.event
         {

@@ -32,6 +32,7 @@ pub(super) fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
         name: "test".to_owned(),
         cloud: "simulator".to_owned(),
         cloud_place: place(1),
+        provider: None,
         region: None,
         guards: Guards::default(),
         limits: Limits::default(),

@@ -156,6 +156,7 @@ impl Drawing {
         fleet.steps[0].stop = StopSpec {
             mode: self.one_of(&[StopMode::Soft, StopMode::Soft, StopMode::Hard]),
             force_after: self.one_of(&[None, Some(Millis::secs(20)), Some(Millis::mins(4))]),
+            skip: false,
         };
         fleet
     }
@@ -242,6 +243,7 @@ impl Drawing {
             name: "drawn".to_owned(),
             cloud: "simulator".to_owned(),
             cloud_place: place(1),
+            provider: None,
             region: None,
             guards: Guards::default(),
             limits: self.limits(),

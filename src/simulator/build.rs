@@ -117,6 +117,7 @@ impl World {
                 os_type: Some(group.os_type.clone()),
                 from_iso: group.from_iso,
                 prepaid: group.prepaid,
+                local_disk_gib: None,
                 volumes: Vec::new(),
                 addresses: self.addresses(index, group),
                 created: Some(created),

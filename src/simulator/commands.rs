@@ -189,6 +189,8 @@ impl World {
         };
         let fitting = self.check_wipe(index, wipe)?;
         let machine = &self.machines[index];
+        let on = machine.server.status == "ACTIVE" || machine.last_failed;
+        let runs_on = self.knobs.reinstalls_running && on;
         if machine.count.accepted > 0 && !machine.last_failed {
             self.violated(now, "second_reinstall", ("reinstall", id));
         }
@@ -200,6 +202,7 @@ impl World {
             helper: None,
             reserved_gib: if self.knobs.reinstall_reserves { fitting.gib } else { 0 },
             holds_quota: true,
+            runs_on,
         };
         let kind = if system.image.is_some() { JobKind::ChangeOs } else { JobKind::Reinstall };
         let job = self.new_job(now, kind, std::slice::from_ref(id));
@@ -220,7 +223,7 @@ impl World {
         machine.count.accepted += 1;
         machine.injecting_until = None;
         machine.task = Some(Task { number, parts: vec![place], kind });
-        let runs = machine.server.status == "ACTIVE";
+        let runs = machine.server.status == "ACTIVE" && !self.knobs.reinstalls_running;
         let at = |step| Event { machine: index, task: number, step };
         let begin = if runs {
             self.change(now, index).task_state = Some("powering-off".to_owned());

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answers::KnownCode;
-use crate::domain::Millis;
+use crate::domain::{Features, Millis};
 
 /// A range of seconds, written as `[60, 120]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -197,6 +197,8 @@ pub struct Knobs {
     pub mixed_batch: MixedBatch,
     /// Jobs of a single server have a sub-job too.
     pub single_job_parts: bool,
+    /// A running server can be reinstalled too; each is left as it was, on or off, as by Nova.
+    pub reinstalls_running: bool,
     /// The server is started at the end of a reinstall.
     pub starts_after_reinstall: bool,
     /// Until the new Windows password is there, the old one is still shown.
@@ -273,6 +275,7 @@ impl Default for Knobs {
             idle_call: IdleCall::Succeeds,
             mixed_batch: MixedBatch::Fails,
             single_job_parts: false,
+            reinstalls_running: false,
             starts_after_reinstall: true,
             password_stays: false,
             job_types: JobTypes::default(),
@@ -325,6 +328,41 @@ impl Knobs {
         knobs.reinstall = Span(60.0, rng.random_range(90.0..240.0));
         knobs.draw_more(rng.clone());
         knobs
+    }
+
+    /// The manners of Nova where they are others: a disk that keeps its id, a record of each call at once,
+    /// nothing that is set up behind the reinstall.
+    #[must_use]
+    pub fn like_nova(self) -> Self {
+        Self {
+            reinstalls_running: true,
+            starts_after_reinstall: false,
+            new_volume_id: false,
+            boot_volume_missing: false,
+            traces: true,
+            trace_visible: Span::exactly(0.0),
+            trace_holds_job: true,
+            injection: Span::exactly(0.0),
+            reinstall: Span(2.0, 60.0),
+            server_lag: Span::exactly(0.0),
+            reinstall_status: "REBUILD".to_owned(),
+            failed_status: "ERROR".to_owned(),
+            ..self
+        }
+    }
+
+    /// What the calls of a cloud with these manners can do.
+    pub(super) fn features(&self) -> Features {
+        if !self.reinstalls_running {
+            return Features::default();
+        }
+        Features {
+            batch: 1,
+            keeps_disk: !self.new_volume_id,
+            reinstalls_running: true,
+            immediate_log: self.traces && self.trace_holds_job && self.trace_visible.most().0 == 0,
+            ..Features::default()
+        }
     }
 
     /// The rest is drawn from a stream of its own, so that what is drawn behind the knobs stays the

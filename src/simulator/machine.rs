@@ -119,4 +119,6 @@ pub(super) struct NewSystem {
     pub(super) reserved_gib: u64,
     /// Still held back.
     pub(super) holds_quota: bool,
+    /// It was not stopped, and runs again afterwards.
+    pub(super) runs_on: bool,
 }

@@ -35,7 +35,8 @@ impl World {
         if machine.task.is_some() {
             return refuse(self.busy().code);
         }
-        let may_run = wipe.stop_first == StopFirst::Yes && server.status == "ACTIVE";
+        let may_run = (wipe.stop_first == StopFirst::Yes || self.knobs.reinstalls_running)
+            && server.status == "ACTIVE";
         let failed = machine.last_failed && server.status != "ACTIVE";
         if !(server.status == "SHUTOFF" || may_run || failed) {
             return refuse("Ecs.0100");

@@ -181,12 +181,30 @@ impl World {
         let volumes = &mut self.change(at, index).volumes;
         volumes.retain(|volume| !volume.boot);
         volumes.insert(0, boot);
+        self.show_as_done(at, index);
+    }
+
+    /// A server that was off is shown as running and at rest before its reinstall is through, as in
+    /// Nova; there for a moment, here for as long as it may be.
+    fn show_as_done(&mut self, at: Millis, index: usize) {
+        let task = self.machines[index].task.as_ref();
+        let off = task.is_some_and(|task| match &task.kind {
+            TaskKind::Reinstall(system) => !system.runs_on,
+            TaskKind::SoftStop | TaskKind::HardStop | TaskKind::Start | TaskKind::Reboot(_) => {
+                false
+            }
+        });
+        if self.knobs.reinstalls_running && off {
+            let server = self.change(at, index);
+            "ACTIVE".clone_into(&mut server.status);
+            server.task_state = None;
+        }
     }
 
     fn reinstalled(&mut self, at: Millis, index: usize) {
         let Some(task) = self.machines[index].task.take() else { return };
         let TaskKind::Reinstall(system) = task.kind else { return };
-        let starts = self.knobs.starts_after_reinstall;
+        let starts = self.knobs.starts_after_reinstall || system.runs_on;
         let key_name_changes = self.knobs.key_name_changes;
         let until = add(at, self.dice.length(self.knobs.injection));
         let wall = self.wall(at);

@@ -18,8 +18,8 @@ use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
 use super::vaults::{Backup, Checkpoint, Vault};
 use crate::domain::{
-    AgencyState, Deed, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId, Timestamp,
-    Trace, Volume, VolumeId,
+    AgencyState, Deed, Features, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId,
+    Timestamp, Trace, Volume, VolumeId,
 };
 
 /// When every simulated world begins, unless it is told otherwise: 2026-01-01T00:00:00Z.
@@ -148,6 +148,12 @@ impl World {
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What the calls of this cloud can do.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.knobs.features()
     }
 
     /// Everything that was counted.

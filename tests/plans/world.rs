@@ -40,6 +40,7 @@ pub(crate) fn server(number: usize, name: &str) -> Server {
         os_type: Some("Linux".to_owned()),
         from_iso: false,
         prepaid: false,
+        local_disk_gib: None,
         volumes: vec![attachment(number, "sys"), attachment(number, "data")],
         addresses: vec![Address {
             addr: format!("10.0.{}.{}", number / 250, number % 250),
@@ -180,6 +181,7 @@ pub(crate) fn playbook(fleets: Vec<FleetSpec>) -> Playbook {
         name: "web".to_owned(),
         cloud: "prod".to_owned(),
         cloud_place: line(2),
+        provider: None,
         region: Some("eu-de".to_owned()),
         guards: Guards::default(),
         limits: Limits::default(),

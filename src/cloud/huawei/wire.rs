@@ -147,6 +147,7 @@ impl Server {
             os_type: self.metadata.os_type.some(),
             from_iso: self.metadata.virtual_env_type.as_str() == "IsoImage",
             prepaid: self.metadata.charging_mode.as_str() == "1",
+            local_disk_gib: None,
             volumes: self.volumes.into_iter().filter_map(AttachedVolume::into_domain).collect(),
             addresses,
             created: self.created.moment(),

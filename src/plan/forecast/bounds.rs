@@ -15,6 +15,7 @@ pub(in super::super) fn forecast(plan: &Plan, inventory: &Inventory, room: &Room
     let outcome = Course::new(plan, inventory).run();
     let binds = binds(plan, room, &outcome);
     let Outcome { requests, duration, .. } = outcome;
+    let requests = requests + starts(plan);
     Forecast { requests, duration, binds, peak: peak(plan) }
 }
 
@@ -102,4 +103,14 @@ fn binds(plan: &Plan, room: &Room, outcome: &Outcome) -> String {
     ];
     let tightest = limits.into_iter().min_by_key(|(limit, _)| *limit);
     tightest.map_or_else(String::new, |(limit, what)| format!("{what}: {limit} at once"))
+}
+
+/// Where a reinstall leaves off what was off, each server that was stopped for it is started.
+fn starts(plan: &Plan) -> u64 {
+    if !plan.cloud.features.reinstalls_running {
+        return 0;
+    }
+    let started = (0..plan.targets.len())
+        .filter(|index| plan.targets[*index].leave_running && !plan.stop_of(*index).skip);
+    started.count() as u64
 }

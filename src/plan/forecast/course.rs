@@ -114,7 +114,7 @@ impl<'p> Course<'p> {
             let fleet = plan.fleets.get_index_of(&target.fleet).unwrap_or_default();
             let mut server = Server::pending(fleet, target.treatment as usize);
             (server.zone, _) = zones.insert_full(&target.found.az);
-            server.changes_os = target.reinstall.image.is_some();
+            server.changes_os = target.changes_os();
             server.running = target.found.running;
             server.leave_running = target.leave_running;
             server.encrypted = target.reinstall.encryption != Encryption::None;

@@ -36,7 +36,9 @@ impl Reading {
         let wants = Wants::of_plan(plan);
         // The last page of disks is not read if all that matter were on those before.
         let vaults = u32::from(wants.backups);
-        let parts = disk_pages + 2 + vaults + count(wants.images.len() + wants.key_pairs.len());
+        let disks = if wants.volumes.is_empty() { 0 } else { disk_pages };
+        let around = if wants.wiped.is_empty() { 0 } else { 2 + vaults };
+        let parts = disks + around + count(wants.images.len() + wants.key_pairs.len());
         let preflight = vec![1, beyond.min(pages - 1), parts, keys(&wants, inventory)];
         Self { pages, page_of, disk_pages, preflight }
     }
@@ -47,11 +49,13 @@ impl Reading {
     }
 }
 
-/// Requests of the look before a wave: the quota, and each image once.
+/// Requests of the look before a wave: the quota, if volumes are made, and each image once.
 pub(super) fn look_before(plan: &Plan, wave: &Wave) -> u32 {
     let targets = wave.servers.iter().filter_map(|server| plan.targets.get(server));
     let images: BTreeSet<&ImageId> = targets.map(Target::image).collect();
-    count(1 + images.len())
+    let volumes = wave.servers.iter().filter_map(|server| plan.targets.get(server));
+    let quota = volumes.into_iter().any(|target| !target.found.system_volume.is_local());
+    count(usize::from(quota) + images.len())
 }
 
 fn pages_of(plan: &Plan, inventory: &Inventory) -> Vec<u32> {

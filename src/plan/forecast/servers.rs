@@ -74,6 +74,7 @@ pub(super) enum Probe {
 #[derive(Debug)]
 pub(super) struct Kind {
     backup: bool,
+    skips_stop: bool,
     pub(super) hard: bool,
     force_after: Option<Millis>,
     settle: Millis,
@@ -93,6 +94,7 @@ impl Kind {
         };
         Self {
             backup: treatment.backup.is_some(),
+            skips_stop: treatment.stop.skip,
             hard: treatment.stop.mode == StopMode::Hard,
             force_after: treatment.stop.force_after,
             settle: treatment.wait.settle,
@@ -204,6 +206,9 @@ impl Course<'_> {
     }
 
     fn begin_stop(&mut self, target: usize) {
+        if self.kinds[self.servers[target].kind].skips_stop {
+            return self.is_off(target);
+        }
         self.enter(target, Stage::Stop);
         if self.servers[target].running {
             self.wants_stop(target);
