@@ -16,6 +16,9 @@ mod differing;
 #[path = "plans/drawing.rs"]
 mod drawing;
 #[cfg(test)]
+#[path = "plans/features.rs"]
+mod features;
+#[cfg(test)]
 #[path = "plans/seed.rs"]
 mod seed;
 #[cfg(test)]

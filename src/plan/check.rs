@@ -3,7 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    FleetName, HostValue, InstallCall, Login, ReinstallRequest, ServerId, tag_matches,
+    Encryption, Feature, Features, FleetName, HostValue, InstallCall, Login, ReinstallRequest,
+    ServerId, tag_matches,
 };
 use crate::playbook::{Check, Program, Spread, StepWord};
 
@@ -145,7 +146,11 @@ impl Checker<'_> {
             if let Some(missing) = missing.find_map(|text| text.fill(&host).err()) {
                 self.broken("checks can be made", format!("server {id}: {missing}"));
             }
-            if let Some(odd) = odd_request(&target.reinstall, plan.cloud.provider) {
+            let skips =
+                plan.treatments.get(target.treatment as usize).is_some_and(|it| it.stop.skip);
+            let odd = odd_request(&target.reinstall, plan.cloud.provider)
+                .or_else(|| odd_here(&target.reinstall, &plan.cloud.features, skips));
+            if let Some(odd) = odd {
                 self.broken("a request that the cloud takes", format!("server {id}: {odd}"));
             }
         }
@@ -437,6 +442,32 @@ fn odd_step(plan: &Plan, step: &Step) -> Option<&'static str> {
         None
     } else {
         Some("a program that is not pinned")
+    }
+}
+
+/// What is wrong with a request to a cloud that can do no more than this.
+fn odd_here(
+    request: &ReinstallRequest,
+    features: &Features,
+    skips_stop: bool,
+) -> Option<&'static str> {
+    let lacks = |feature| features.lack(feature).is_some();
+    let encrypts = request.encryption != Encryption::None;
+    let key_pair = matches!(request.login, Login::KeyPair { .. });
+    if skips_stop && !features.reinstalls_running {
+        Some("a running server, and the cloud wants it stopped")
+    } else if request.login == Login::Kept && !features.keeps_login {
+        Some("no way in, and the cloud keeps none")
+    } else if features.names_image && request.image.is_none() {
+        Some("no image, and the cloud wants it named")
+    } else if request.byol && lacks(Feature::License)
+        || encrypts && lacks(Feature::Encryption)
+        || key_pair && lacks(Feature::KeyPair)
+        || request.user_data.is_some() && lacks(Feature::UserData)
+    {
+        Some("something that the cloud cannot do")
+    } else {
+        None
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is read of a cloud, in which order, and what happens when it cannot be.
 
-use refleet::domain::{Action, AgencyState, Answer, Fault, FaultClass, More, Page, Server};
+use refleet::domain::{
+    Action, AgencyState, Answer, Fault, FaultClass, More, Page, Server, VolumeId,
+};
 use refleet::plan::{Inventory, Narrowing, Refusal, Survey, Unread, check};
 use refleet::playbook::{EncryptionSpec, Playbook};
 
@@ -24,7 +26,8 @@ fn read<'p>(mut survey: Survey<'p>, cloud: &Inventory) -> (Survey<'p>, Vec<Strin
 
 fn short(action: &Action) -> String {
     match action {
-        Action::ListServers { page, .. } => format!("servers {page:?}"),
+        Action::ListServers { page: Page::Number(page), .. } => format!("servers {page}"),
+        Action::ListServers { page: Page::After(server), .. } => format!("servers after {server}"),
         Action::ListVolumes { offset, .. } => format!("volumes {offset}"),
         Action::ListSnapshots { offset, .. } => format!("snapshots {offset}"),
         Action::ListAgencyRoles { .. } => "roles".to_owned(),
@@ -90,6 +93,30 @@ fn long_lists_are_read_page_by_page_until_all_is_known() {
     assert_eq!(asked.iter().filter(|asked| asked.starts_with("volumes")).count(), 5);
     assert_eq!(asked.iter().filter(|asked| asked.starts_with("snapshots")).count(), 3);
     assert_eq!((read.servers.len(), read.volumes.len()), (2_500, 5_000));
+}
+
+#[test]
+fn pages_that_name_the_next_are_read_one_after_another() {
+    let playbook = playbook(vec![fleet("web", 4, &["web-*"])]);
+    let narrowing = Narrowing::default();
+    let mut survey = Survey::new(&playbook, &narrowing);
+    let page = |n: usize, more: More| {
+        let mut local = server(n, &format!("web-{n:04}"));
+        local.volumes.truncate(1);
+        local.volumes[0].id = VolumeId::LOCAL.into();
+        Answer::Servers { more, servers: vec![local] }
+    };
+    let first = survey.next();
+    survey.take(&first[0], page(1, More::After("s-0001".into()))).unwrap();
+    let second = survey.next();
+    let after = Action::ListServers { page: Page::After("s-0001".into()), limit: 1_000 };
+    assert_eq!(second, [after], "one at a time, as each names the next");
+    survey.take(&second[0], page(2, More::Nothing)).unwrap();
+    let parts: Vec<String> = survey.next().iter().map(short).collect();
+    // Servers without volumes: there is none to list, to lose or to make.
+    assert!(parts.iter().all(|asked| !asked.starts_with("volumes") && asked != "ShowQuota"));
+    assert!(parts.iter().all(|asked| !asked.starts_with("snapshots")), "{parts:?}");
+    assert!(parts.iter().any(|asked| asked.starts_with("image")), "{parts:?}");
 }
 
 #[test]
