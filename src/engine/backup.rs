@@ -94,7 +94,13 @@ impl Engine {
     ) {
         let server = self.server_id(index);
         let state = ours.map(|backup| (backup.state, backup.id.clone()));
+        let whole = ours.is_some_and(|backup| backup.has_system_disk);
         match state {
+            // The disk that will be wiped is not in it: there would be no way back.
+            Some((BackupState::Available, backup)) if !whole => {
+                let failure = failure::backup_without_system_disk(&backup);
+                self.end(draft, server, Ending::Failed, Some(failure));
+            }
             Some((BackupState::Available, backup)) => {
                 let took = draft.now.at.since(since);
                 self.record(draft, Event::BackedUp { server, backup, took });

@@ -12,16 +12,17 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Action, Answer, CallId, Deed, Ending, Event, Failure, Fault, FaultClass, JobStatus, Millis,
-    Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId, Server, ServerId, Time,
+    Action, Answer, Backup, CallId, Deed, Ending, Event, Failure, Fault, FaultClass, JobStatus,
+    Millis, Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId, Server,
+    ServerId, Time,
 };
 use crate::engine::{Engine, Input, Start};
 use crate::fleet::Selector;
 use crate::plan::Consent;
 use crate::playbook::{
-    Check, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
+    BackupSpec, Check, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
 };
-use crate::simulator::{Faults, Served, ServerGroup, World, WorldSpec};
+use crate::simulator::{Faults, Served, ServerGroup, VaultSpec, World, WorldSpec};
 
 use super::Scenario;
 
@@ -599,6 +600,38 @@ fn n11_after_two_failures_a_server_needs_support_and_says_what_support_needs() {
             .collect();
         assert_eq!(jobs.len(), 2, "both job ids are in the journal");
     }
+}
+
+// N2 — the way back
+
+/// Servers that are backed up before they are stopped; `change` has a hand in each list of backups.
+fn backed_up(servers: u32, mut change: impl FnMut(&mut [Backup])) -> Told {
+    let mut playbook = playbook();
+    let backup = BackupSpec { vault: "daily".to_owned(), timeout: Millis::mins(60) };
+    playbook.fleets["web"].treatment.backup = Some(backup);
+    let mut spec = WorldSpec::healthy(servers);
+    spec.vaults.push(VaultSpec { name: "daily".to_owned(), ..VaultSpec::default() });
+    run(scenario(&playbook, &spec, 1), |world, at, action| {
+        let mut served = world.serve(at, action);
+        if let Some(Ok(Answer::Backups(backups))) = &mut served.reply {
+            change(backups);
+        }
+        served
+    })
+}
+
+#[test]
+fn n2_a_backup_that_leaves_the_system_disk_out_is_no_way_back() {
+    let told = backed_up(2, |backups| {
+        for backup in backups {
+            backup.has_system_disk = false;
+        }
+    });
+    let failure = told.all_ended(Ending::Failed).unwrap();
+    assert_eq!(failure.code, "refleet.backup");
+    assert!(failure.cause.contains("leaves its system disk out"), "{failure:?}");
+    assert_eq!((told.sent(is_stop), told.wipes()), (0, 0), "not even stopped");
+    backed_up(2, |_| ()).all_ended(Ending::Verified);
 }
 
 // N2 (what the run does) — nothing is stopped that is not going to be wiped
