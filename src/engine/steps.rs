@@ -4,7 +4,7 @@
 //! Level-triggered like everything else: what is due follows from the facts alone. A step is due
 //! once everything that it comes after is done; the moves of the engine itself wait for the steps
 //! that come before them. A step that failed ends its server at the next moment at which nothing is
-//! on its way.
+//! on its way; until then nothing more is taken from its users.
 //!
 //! When a run ends, the steps of servers that were not wiped are taken back, the last one first. The
 //! start of the server is the undoing of its stop, so it stands among them in that order: what came
@@ -82,6 +82,11 @@ impl Engine {
         if self.flaw == Some(super::Flaw::StepsIgnored) {
             return true;
         }
+        // Another branch may still run, so it has not ended yet; what cannot be taken back has to wait.
+        let takes = matches!(word, StepWord::Stop | StepWord::Validate | StepWord::Reinstall);
+        if takes && self.has_trouble(index) {
+            return false;
+        }
         let steps = self.steps(index);
         let step = steps.iter().find(|step| step.word == word && !own.is_empty());
         let is_done = |id: &String| {
@@ -117,16 +122,21 @@ impl Engine {
         let begun = target.state.is_in_flight();
         // When a run ends, only servers that are wiped already go on to their end.
         let goes_on = self.facts.closing.is_none() || is_past(&target.state, StepWord::Reinstall);
-        let failed = target.own.iter().any(|own| matches!(own.at, At::Failed(..)));
-        if !begun || !goes_on || failed {
+        if !begun || !goes_on || self.has_trouble(index) {
             return None;
         }
         self.own_steps(index).find(|number| {
             let after = &self.steps(index)[*number].after;
-            let (own, lost) = (&target.own[*number], self.is_lost(index, *number));
-            matches!(own.at, At::Open | At::Interrupted)
-                && !lost
+            matches!(target.own[*number].at, At::Open | At::Interrupted)
                 && after.iter().all(|id| self.is_satisfied(index, id))
+        })
+    }
+
+    /// Whether a step failed, or was interrupted and must not be run again: its server only ends.
+    fn has_trouble(&self, index: usize) -> bool {
+        let target = &self.facts.targets[index];
+        self.own_steps(index).any(|number| {
+            matches!(target.own[number].at, At::Failed(..)) || self.is_lost(index, number)
         })
     }
 

@@ -120,7 +120,9 @@ impl Engine {
                 again: Some(*not_before),
                 ..Wants::default()
             },
-            State::Validated { seen } if !closing => Self::wants_wipe(look, *seen, now),
+            State::Validated { seen } if !closing && self.is_open(index, StepWord::Reinstall) => {
+                Self::wants_wipe(look, *seen, now)
+            }
             State::Reinstalling(sent) => Self::wants_watch(look, sent),
             State::Settling { until } if self.is_open(index, StepWord::Wait) => {
                 Self::wants_settled(look, *until)

@@ -1,0 +1,133 @@
+//! Steps of a playbook's own that go wrong: what is not begun any more, and how what was is taken
+//! back. Programs are scripted here; `variety` draws them.
+
+#![expect(clippy::similar_names, reason = "what a server is served with")]
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    Action, Answer, Deed, Ending, Event, Millis, Place, StepCall, StepEnd, StepReport, Template,
+    Time,
+};
+use crate::playbook::{Playbook, Program, RunSpec, StepSpec, StepWord};
+use crate::simulator::{Served, WorldSpec};
+
+use super::constraints::{Told, playbook, run, scenario};
+use super::tests::{clean, trace};
+use super::{Scenario, rehearse};
+
+/// A step that can be taken back; with `after` it is a branch.
+fn step(id: &str, after: &[&str]) -> StepSpec {
+    let program = |word: &str| Program { argv: vec![Template::new(word)], file: None };
+    let run = RunSpec {
+        run: program("do"),
+        undo: Some(program("undo")),
+        timeout: Millis::mins(60),
+        cwd: ".".to_owned(),
+        env: BTreeMap::new(),
+        once: false,
+    };
+    let place = Place { file: "test.yaml".into(), line: 3 };
+    StepSpec {
+        id: id.to_owned(),
+        after: after.iter().map(|id| ((*id).to_owned(), place.clone())).collect(),
+        run: Some(Box::new(run)),
+        ..StepSpec::by_default(StepWord::Run)
+    }
+}
+
+/// The loop behind these steps.
+fn after_steps(steps: Vec<StepSpec>) -> Playbook {
+    let mut playbook = playbook();
+    playbook.fleets["web"].steps.splice(0..0, steps);
+    playbook
+}
+
+/// A run of so many servers whose programs end as `ends` says.
+fn scripted(
+    playbook: &Playbook,
+    servers: u32,
+    ends: impl Fn(&StepCall) -> (StepEnd, Millis),
+) -> Told {
+    run(scenario(playbook, &WorldSpec::healthy(servers), 1), |world, at, action| match action {
+        Action::Run { call, .. } => ran(ends(call)),
+        _ => world.serve(at, action),
+    })
+}
+
+fn ran((end, after): (StepEnd, Millis)) -> Served {
+    let report = StepReport { end, detail: "said the program".to_owned() };
+    Served { reply: Some(Ok(Answer::Ran(report))), after }
+}
+
+/// Requests of the kinds that take a server away, and programs, in the order they were sent.
+fn done(told: &Told) -> Vec<String> {
+    let words = told.sent.iter().filter_map(|(_, action)| {
+        if let Action::Run { call, .. } = action {
+            return Some(format!("{}{}", if call.undo { "undo " } else { "" }, call.step));
+        }
+        let deed = [
+            (matches!(action, Action::Stop { .. }), "stop"),
+            (matches!(action, Action::Start { .. }), "start"),
+            (matches!(action, Action::Reinstall { .. }), "reinstall"),
+        ];
+        deed.iter().find(|(is, _)| *is).map(|(_, word)| (*word).to_owned())
+    });
+    words.collect()
+}
+
+#[test]
+fn a_step_that_failed_keeps_its_server_from_being_stopped_while_another_branch_runs_on() {
+    let branches = [step("export", &["drain"]), step("slow", &["drain"]), step("fence", &[])];
+    let steps = [vec![step("drain", &[])], branches.to_vec()].concat();
+    let told = scripted(&after_steps(steps), 1, |call| match call.step.as_str() {
+        "export" if !call.undo => (StepEnd::Failed, Millis::secs(1)),
+        "slow" if !call.undo => (StepEnd::Done, Millis::mins(30)),
+        _ => (StepEnd::Done, Millis::secs(10)),
+    });
+    let failure = told.all_ended(Ending::Failed).unwrap();
+    assert_eq!(failure.code, "step:export");
+    let undone = ["undo fence", "undo slow", "undo export", "undo drain"];
+    assert_eq!(done(&told), [&["drain", "export", "slow", "fence"][..], &undone].concat());
+}
+
+#[test]
+fn a_step_that_failed_keeps_its_server_from_being_wiped_while_another_branch_runs_on() {
+    for fails_after in (0..60).map(Millis::secs) {
+        let branches =
+            vec![step("drain", &[]), step("export", &["drain"]), step("slow", &["drain"])];
+        let told = scripted(&after_steps(branches), 1, |call| match call.step.as_str() {
+            "export" if !call.undo => (StepEnd::Failed, fails_after),
+            "slow" if !call.undo => (StepEnd::Done, Millis::mins(30)),
+            _ => (StepEnd::Done, Millis::secs(1)),
+        });
+        let failed = told.records.iter().position(|record| {
+            matches!(record.event, Event::StepEnded { end: StepEnd::Failed, .. })
+        });
+        let after = &told.records[failed.expect("a step that failed")..];
+        let wiped = after
+            .iter()
+            .find(|record| matches!(record.event, Event::Intended { deed: Deed::Reinstall, .. }));
+        assert!(wiped.is_none(), "{fails_after}: {wiped:?}");
+    }
+}
+
+#[test]
+fn a_step_that_was_interrupted_and_must_not_run_twice_keeps_its_server_from_being_wiped() {
+    let mut lost = 0;
+    for number in 0..20 {
+        let mut export = step("export", &["drain"]);
+        export.run.as_mut().unwrap().once = true;
+        let branches = vec![step("drain", &[]), export, step("slow", &["drain"])];
+        let mut playbook = after_steps(branches);
+        let drain = playbook.fleets["web"].steps[0].run.as_mut().unwrap();
+        drain.timeout = Millis::secs(1);
+        let mut scenario = Scenario::calm(&playbook, &WorldSpec::healthy(3), number).unwrap();
+        scenario.crashes = vec![Time(2_000)];
+        let rehearsal = rehearse(scenario);
+        clean(&rehearsal);
+        assert_eq!(rehearsal.counts.of(Ending::Verified), 0, "{}", trace(&rehearsal));
+        lost += rehearsal.counts.of(Ending::Unknown);
+    }
+    assert!(lost > 40, "{lost} of 60 servers have a step that nobody knows the end of");
+}
