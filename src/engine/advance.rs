@@ -298,7 +298,8 @@ impl Engine {
 
     fn end_if_at_rest(&mut self, draft: &mut Draft) {
         let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
-        let steps = self.facts.running > 0 || !self.pending.stepping.is_empty();
+        let waiting = !self.pending.stepping.is_empty() || !self.pending.to_run.is_empty();
+        let steps = self.facts.running > 0 || waiting;
         if busy || steps || !self.pending.owed.is_empty() || !self.pending.to_close.is_empty() {
             return;
         }
