@@ -24,6 +24,10 @@ impl Engine {
         if server.is_running() {
             let servers = vec![server.id.clone()];
             self.record(draft, Event::StartedBack { servers });
+        } else if server.is_stopped() && !self.treatment(index).start_back {
+            let (server, detail) =
+                (server.id.clone(), "start_back is off in the playbook".to_owned());
+            self.record(draft, Event::NotStartedBack { server, detail });
         } else if server.is_stopped() {
             self.note_power(index, Some(SeenPower::Off));
         } else {

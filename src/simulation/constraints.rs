@@ -151,7 +151,7 @@ pub(super) fn run(
     }
 }
 
-fn fault(class: FaultClass, code: &str) -> Fault {
+pub(super) fn fault(class: FaultClass, code: &str) -> Fault {
     let (code, message) = (code.to_owned(), "said the cloud".to_owned());
     Fault { class, code, message, request_id: Some("req-7".to_owned()), retry_after: None }
 }

@@ -1,16 +1,19 @@
 //! Steps of a playbook's own that go wrong: what is not begun any more, and how what was is taken
 //! back. Programs are scripted here; `variety` draws them.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Action, Answer, Deed, Ending, Event, Millis, StepCall, StepEnd, StepReport, Template, Time,
+    Action, Answer, Deed, Ending, Event, FaultClass, Millis, StepCall, StepEnd, StepReport,
+    Template, Time,
 };
 use crate::playbook::{DependsOn, Playbook, Program, RunSpec, Share, StepSpec, StepWord, Strategy};
 use crate::simulator::{Served, WorldSpec};
 
-use super::constraints::{Told, playbook, run, scenario};
+use super::constraints::{Told, at_once, fault, playbook, run, scenario};
 use super::tests::{clean, fleet, place, trace};
 use super::{Scenario, rehearse};
 
@@ -169,4 +172,63 @@ fn a_step_that_failed_spends_the_budget_at_once_however_many_programs_wait_for_t
     let starts = |event: &Event| matches!(event, Event::StepStarted { .. });
     let waited = told.records.iter().filter(|record| starts(&record.event) && record.at > failed);
     assert!(waited.count() > 4, "programs waited, and were started one after another");
+}
+
+/// The step of one server fails while the stop of the other is on its way, and then the stop is
+/// refused: what was done, from then on.
+fn stop_refused_while_the_run_ends(start_back: bool) -> (Told, Vec<String>) {
+    let mut playbook = after_steps(vec![step("drain", &[])]);
+    playbook.fleets["web"].strategy.max_failures = 0;
+    playbook.fleets["web"].treatment.start_back = start_back;
+    let mut failing = None;
+    let scenario = scenario(&playbook, &WorldSpec::healthy(2), 1);
+    let told = run(scenario, |world, at, action| {
+        if let Action::Run { server, call } = action {
+            let fails = failing.get_or_insert_with(|| server.clone()) == server && !call.undo;
+            let end = if fails { StepEnd::Failed } else { StepEnd::Done };
+            ran((end, Millis::secs(if fails { 5 } else { 1 })))
+        } else if let Action::Stop { .. } = action {
+            let refused = Err(fault(FaultClass::Invalid, "Ecs.0005"));
+            Served { reply: Some(refused), after: Millis::secs(20) }
+        } else {
+            world.serve(at, action)
+        }
+    });
+    let words = done(&told);
+    (told, words)
+}
+
+#[test]
+fn a_server_whose_stop_is_refused_while_the_run_ends_is_seen_running_and_its_steps_are_undone() {
+    for start_back in [true, false] {
+        let (told, words) = stop_refused_while_the_run_ends(start_back);
+        assert_eq!(words, ["drain", "drain", "stop", "undo drain", "undo drain"], "{start_back}");
+        let off = told.records.iter().find(|record| {
+            matches!(record.event, Event::NotStartedBack { .. } | Event::NotUndone { .. })
+        });
+        assert_eq!(off.map(|record| &record.event), None, "{start_back}");
+    }
+}
+
+#[test]
+fn a_server_that_a_look_shows_off_is_left_off_where_the_playbook_says_so() {
+    let mut playbook = after_steps(vec![step("drain", &[])]);
+    playbook.fleets["web"].treatment.start_back = false;
+    let told = run(scenario(&playbook, &WorldSpec::healthy(1), 1), |world, at, action| {
+        if let Action::Run { .. } = action {
+            ran((StepEnd::Done, Millis::secs(1)))
+        } else if let Action::Reinstall { .. } = action {
+            at_once(Err(fault(FaultClass::Forbidden, "Pdp.0001")))
+        } else {
+            world.serve(at, action)
+        }
+    });
+    told.all_ended(Ending::Failed);
+    assert_eq!(done(&told), ["drain", "stop", "reinstall"]);
+    let off = |event: &Event| match event {
+        Event::NotStartedBack { detail, .. } => detail.contains("start_back is off"),
+        Event::NotUndone { detail, .. } => detail.contains("not started back"),
+        _ => false,
+    };
+    assert_eq!(told.records.iter().filter(|record| off(&record.event)).count(), 2);
 }
