@@ -12,9 +12,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Action, Answer, Backup, CallId, Deed, Ending, Event, Failure, Fault, FaultClass, JobStatus,
-    Millis, Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId, Server,
-    ServerId, Time,
+    Action, Answer, Backup, BackupState, CallId, Deed, Ending, Event, Failure, Fault, FaultClass,
+    JobStatus, Millis, Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId,
+    Server, ServerId, Time,
 };
 use crate::engine::{Engine, Input, Start};
 use crate::fleet::Selector;
@@ -604,14 +604,19 @@ fn n11_after_two_failures_a_server_needs_support_and_says_what_support_needs() {
 
 // N2 — the way back
 
-/// Servers that are backed up before they are stopped; `change` has a hand in each list of backups.
-fn backed_up(servers: u32, mut change: impl FnMut(&mut [Backup])) -> Told {
+/// So many servers that are backed up before they are stopped.
+fn backing_up(servers: u32) -> Scenario {
     let mut playbook = playbook();
     let backup = BackupSpec { vault: "daily".to_owned(), timeout: Millis::mins(60) };
     playbook.fleets["web"].treatment.backup = Some(backup);
     let mut spec = WorldSpec::healthy(servers);
     spec.vaults.push(VaultSpec { name: "daily".to_owned(), ..VaultSpec::default() });
-    run(scenario(&playbook, &spec, 1), |world, at, action| {
+    scenario(&playbook, &spec, 1)
+}
+
+/// The same; `change` has a hand in each list of backups.
+fn backed_up(servers: u32, mut change: impl FnMut(&mut Vec<Backup>)) -> Told {
+    run(backing_up(servers), |world, at, action| {
         let mut served = world.serve(at, action);
         if let Some(Ok(Answer::Backups(backups))) = &mut served.reply {
             change(backups);
@@ -632,6 +637,61 @@ fn n2_a_backup_that_leaves_the_system_disk_out_is_no_way_back() {
     assert!(failure.cause.contains("leaves its system disk out"), "{failure:?}");
     assert_eq!((told.sent(is_stop), told.wipes()), (0, 0), "not even stopped");
     backed_up(2, |_| ()).all_ended(Ending::Verified);
+}
+
+#[test]
+fn n2_the_backup_of_another_server_is_never_taken_for_a_lost_one() {
+    let mut asked = 0;
+    let told = run(backing_up(2), |world, at, action| match action {
+        Action::Backup { .. } => {
+            asked += 1;
+            let lost = asked == 2;
+            if lost {
+                Served { reply: None, after: Millis::secs(30) }
+            } else {
+                world.serve(at, action)
+            }
+        }
+        // A list that is not narrowed to the server that was asked for.
+        Action::ListBackups { offset, limit, .. } => {
+            let all = Action::ListBackups { server: None, offset: *offset, limit: *limit };
+            world.serve(at, &all)
+        }
+        _ => world.serve(at, action),
+    });
+    told.all_ended(Ending::Verified);
+    let backups = told.records.iter().filter_map(|record| match &record.event {
+        Event::BackedUp { backup, .. } => Some(backup),
+        _ => None,
+    });
+    assert_eq!(backups.collect::<BTreeSet<_>>().len(), 2, "each has one of its own");
+}
+
+#[test]
+fn n2_a_backup_without_a_checkpoint_is_nobodys() {
+    let told = run(backing_up(1), |world, at, action| {
+        let mut served = world.serve(at, action);
+        if let Action::Backup { .. } = action {
+            // It arrives, and its answer does not.
+            return Served { reply: None, after: Millis::secs(30) };
+        }
+        if let Some(Ok(Answer::Backups(backups))) = &mut served.reply {
+            let mut old = backups.clone();
+            for backup in &mut old {
+                "of yesterday".clone_into(&mut backup.name);
+            }
+            for backup in backups.iter_mut() {
+                backup.state = BackupState::UnderWay;
+            }
+            backups.splice(0..0, old);
+            for backup in backups {
+                backup.checkpoint = "".into();
+            }
+        }
+        served
+    });
+    assert_eq!(told.all_ended(Ending::Failed).unwrap().code, "refleet.backup");
+    assert_eq!((told.sent(is_stop), told.wipes()), (0, 0));
 }
 
 // N2 (what the run does) — nothing is stopped that is not going to be wiped
