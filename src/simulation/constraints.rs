@@ -12,9 +12,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Action, Answer, Backup, BackupState, CallId, Deed, Ending, Event, Failure, Fault, FaultClass,
-    JobStatus, Millis, Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId,
-    Server, ServerId, Time,
+    Action, Answer, Asker, Backup, BackupState, Deed, Ending, Event, Failure, Fault, FaultClass,
+    JobStatus, Millis, Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, Request,
+    RunId, Server, ServerId, Steering, Time,
 };
 use crate::engine::{Engine, Input, Start};
 use crate::fleet::Selector;
@@ -107,21 +107,26 @@ fn healthy(servers: u32, seed: u64) -> Scenario {
 }
 
 pub(super) fn scenario(playbook: &Playbook, spec: &WorldSpec, seed: u64) -> Scenario {
-    Scenario::draw(playbook, spec, Some(&Faults::default()), seed).unwrap()
+    let drawn = Scenario::draw(playbook, spec, Some(&Faults::default()), seed).unwrap();
+    Scenario { pause_at: None, ..drawn }
 }
 
-/// Runs to the end, and lets `serve` stand between the engine and the world.
+/// Runs to the end, or to a pause, and lets `serve` stand between the engine and the world.
 pub(super) fn run(
     scenario: Scenario,
     mut serve: impl FnMut(&mut World, Millis, &Action) -> Served,
 ) -> Told {
-    let Scenario { plan, mut world, begins, seed, .. } = scenario;
+    let Scenario { plan, mut world, begins, seed, pause_at, .. } = scenario;
     let consent = Consent::try_new(&plan, plan.targets.len()).unwrap();
     let start = Start { run: RunId::from("trial"), seed };
     let begun = Moment { at: Time(0), wall: world.wall(begins) };
     let (mut engine, first) = Engine::new(Arc::clone(&plan), &consent, start, begun);
     let (mut records, mut sent) = (vec![first], Vec::new());
-    let mut queue: BTreeMap<(Time, u64), Option<(CallId, Reply)>> = BTreeMap::new();
+    let mut queue: BTreeMap<(Time, u64), Input> = BTreeMap::new();
+    if let Some(at) = pause_at {
+        let by = Asker { name: "ann".to_owned(), at: begun.wall, number: 1, seen: 1 };
+        queue.insert((at, 0), Input::Asked(Request { steering: Steering::Pause, by }));
+    }
     let (mut number, mut input, mut now) = (0, Input::Begin, Time(0));
     loop {
         let wall = world.wall(Millis(begins.0 + now.0));
@@ -132,22 +137,20 @@ pub(super) fn run(
             let reply = served.reply.unwrap_or_else(|| Err(fault(FaultClass::Lost, "timeout")));
             sent.push((now, command.action));
             number += 1;
-            queue.insert((now + served.after, number), Some((command.call, reply)));
+            let replied = Input::Replied { call: command.call, reply };
+            queue.insert((now + served.after, number), replied);
         }
         if let Some(at) = turn.wake_at {
             number += 1;
-            queue.insert((at.max(now), number), None);
+            queue.insert((at.max(now), number), Input::Woke);
         }
-        if engine.is_finished() {
+        if engine.is_finished() || engine.is_paused() {
             return Told { world, sent, records };
         }
         let ((at, _), next) = queue.pop_first().expect("the run is not over and nobody waits");
         assert!(number < 200_000, "the run does not come to its end");
         now = now.max(at);
-        input = match next {
-            Some((call, reply)) => Input::Replied { call, reply },
-            None => Input::Woke,
-        };
+        input = next;
     }
 }
 
@@ -605,7 +608,7 @@ fn n11_after_two_failures_a_server_needs_support_and_says_what_support_needs() {
 // N2 — the way back
 
 /// So many servers that are backed up before they are stopped.
-fn backing_up(servers: u32) -> Scenario {
+pub(super) fn backing_up(servers: u32) -> Scenario {
     let mut playbook = playbook();
     let backup = BackupSpec { vault: "daily".to_owned(), timeout: Millis::mins(60) };
     playbook.fleets["web"].treatment.backup = Some(backup);

@@ -13,12 +13,12 @@ use crate::domain::{
 use crate::playbook::{DependsOn, Playbook, Program, RunSpec, Share, StepSpec, StepWord, Strategy};
 use crate::simulator::{Served, WorldSpec};
 
-use super::constraints::{Told, at_once, fault, playbook, run, scenario};
+use super::constraints::{Told, fault, playbook, run, scenario};
 use super::tests::{clean, fleet, place, trace};
 use super::{Scenario, rehearse};
 
 /// A step that can be taken back; with `after` it is a branch.
-fn step(id: &str, after: &[&str]) -> StepSpec {
+pub(super) fn step(id: &str, after: &[&str]) -> StepSpec {
     let program = |word: &str| Program { argv: vec![Template::new(word)], file: None };
     let run = RunSpec {
         run: program("do"),
@@ -210,19 +210,25 @@ fn a_server_whose_stop_is_refused_while_the_run_ends_is_seen_running_and_its_ste
     }
 }
 
+/// One server is stopped, and its wipe refused.
+fn refused_wipe(playbook: &Playbook) -> Told {
+    run(scenario(playbook, &WorldSpec::healthy(1), 1), |world, at, action| {
+        if let Action::Run { .. } = action {
+            ran((StepEnd::Done, Millis::secs(1)))
+        } else if let Action::Reinstall { .. } = action {
+            let refused = Err(fault(FaultClass::Forbidden, "Pdp.0001"));
+            Served { reply: Some(refused), after: Millis::secs(10) }
+        } else {
+            world.serve(at, action)
+        }
+    })
+}
+
 #[test]
 fn a_server_that_a_look_shows_off_is_left_off_where_the_playbook_says_so() {
     let mut playbook = after_steps(vec![step("drain", &[])]);
     playbook.fleets["web"].treatment.start_back = false;
-    let told = run(scenario(&playbook, &WorldSpec::healthy(1), 1), |world, at, action| {
-        if let Action::Run { .. } = action {
-            ran((StepEnd::Done, Millis::secs(1)))
-        } else if let Action::Reinstall { .. } = action {
-            at_once(Err(fault(FaultClass::Forbidden, "Pdp.0001")))
-        } else {
-            world.serve(at, action)
-        }
-    });
+    let told = refused_wipe(&playbook);
     told.all_ended(Ending::Failed);
     assert_eq!(done(&told), ["drain", "stop", "reinstall"]);
     let off = |event: &Event| match event {
