@@ -7,8 +7,8 @@
 //! on its way; until then nothing more is taken from its users.
 //!
 //! When a run ends, the steps of servers that were not wiped are taken back, the last one first. The
-//! start of the server is the undoing of its stop, so it stands among them in that order: what came
-//! before the stop is taken back once the server runs again.
+//! start of the server is the undoing of its stop, so it stands among them in that order: what began
+//! before the stop, wherever it is written, is taken back once the server runs again.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::playbook::{Program, RunSpec, StepWord};
 
 use super::core::{Draft, Engine};
 use super::failure;
-use super::own::At;
+use super::own::{At, is_past};
 use super::pending::{Purpose, SeenPower};
 use super::state::{Power, Purpose as For, State};
 
@@ -257,7 +257,7 @@ impl Engine {
     fn due_undo(&self, index: usize) -> Option<Undo> {
         let number = self.next_undo(index)?;
         let target = &self.facts.targets[index];
-        if self.is_late(index, number) {
+        if target.own[number].late {
             return Some(Undo::Due(number));
         }
         // The stop comes before it in this order. One that was put off before its stop does not begin
@@ -275,7 +275,7 @@ impl Engine {
 
     /// Whether something is to be taken back before a server is started back.
     pub(super) fn has_late_undo(&self, index: usize) -> bool {
-        self.next_undo(index).is_some_and(|number| self.is_late(index, number))
+        self.next_undo(index).is_some_and(|number| self.facts.targets[index].own[number].late)
     }
 
     /// The last step that is left behind on a server that was not wiped.
@@ -292,16 +292,11 @@ impl Engine {
         if self.flaw == Some(super::Flaw::UndoForgotten) {
             return None;
         }
-        self.own_steps(index).rev().find(|number| {
+        let left = self.own_steps(index).filter(|number| {
             let undo = self.steps(index)[*number].run.as_ref().is_some_and(|it| it.undo.is_some());
             undo && target.own[*number].at.is_left()
-        })
-    }
-
-    /// Whether a step comes after the stop.
-    fn is_late(&self, index: usize, number: usize) -> bool {
-        let stop = self.steps(index).iter().position(|step| step.word == StepWord::Stop);
-        stop.is_some_and(|stop| number > stop)
+        });
+        left.max_by_key(|number| (target.own[*number].late, *number))
     }
 
     fn start_step(&mut self, draft: &mut Draft, (index, number): (usize, usize), undo: bool) {
@@ -381,21 +376,4 @@ impl Engine {
 
 fn broken(detail: String) -> StepReport {
     StepReport { end: StepEnd::Failed, detail }
-}
-
-/// Whether a server is past that word.
-fn is_past(state: &State, word: StepWord) -> bool {
-    let reached = match state {
-        State::Pending { .. }
-        | State::Backup(_)
-        | State::Power(For::Stop | For::Return, _)
-        | State::Ended => None,
-        State::Stopped { .. } | State::Validated { .. } | State::Reinstalling(_) => {
-            Some(StepWord::Stop)
-        }
-        State::Settling { .. } | State::Power(For::Boot, _) => Some(StepWord::Reinstall),
-        State::StepsLeft(Ahead::Checks) | State::Verifying { .. } => Some(StepWord::Wait),
-        State::StepsLeft(Ahead::End) | State::Power(For::Leave, _) => Some(StepWord::Verify),
-    };
-    reached.is_some_and(|reached| word <= reached)
 }

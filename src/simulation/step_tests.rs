@@ -238,3 +238,23 @@ fn a_server_that_a_look_shows_off_is_left_off_where_the_playbook_says_so() {
     };
     assert_eq!(told.records.iter().filter(|record| off(&record.event)).count(), 2);
 }
+
+#[test]
+fn what_began_before_the_stop_is_undone_after_the_start_wherever_it_is_written() {
+    let mut playbook = after_steps(vec![step("drain", &[])]);
+    playbook.fleets["web"].steps.push(step("export", &["drain"]));
+    let told = refused_wipe(&playbook);
+    told.all_ended(Ending::Failed);
+    let began = ["drain", "export", "stop", "reinstall"];
+    assert_eq!(done(&told), [&began[..], &["start", "undo export", "undo drain"]].concat());
+}
+
+#[test]
+fn what_began_after_the_stop_is_undone_before_the_start() {
+    let mut playbook = after_steps(vec![step("drain", &[])]);
+    playbook.fleets["web"].steps.push(step("detach", &["stop"]));
+    let told = refused_wipe(&playbook);
+    told.all_ended(Ending::Failed);
+    let began = ["drain", "stop", "detach", "reinstall"];
+    assert_eq!(done(&told), [&began[..], &["undo detach", "start", "undo drain"]].concat());
+}

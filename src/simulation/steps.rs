@@ -26,6 +26,8 @@ struct Seen {
     done: BTreeSet<String>,
     /// Programs that were started, by step and without those that take a step back.
     started: BTreeMap<String, u32>,
+    /// Steps that were started after the server was stopped.
+    late: BTreeSet<String>,
     /// Programs of steps that were started, and have not ended.
     running: BTreeSet<String>,
     /// Steps that did not end well, or that must not be run again and were interrupted: nothing is
@@ -87,7 +89,15 @@ impl StepWatch {
     /// Whether a step went wrong that nothing may be built on.
     fn note_trouble(&mut self, event: &Event) {
         if let Event::StepStarted { server, step, undo: false, .. } = event {
-            self.servers.entry(server.clone()).or_default().running.insert(step.clone());
+            let fleet = self.fleet(server);
+            let stop = fleet.and_then(|it| Some(it.steps[it.word(StepWord::Stop)?].id.clone()));
+            let seen = self.servers.entry(server.clone()).or_default();
+            seen.running.insert(step.clone());
+            if stop.is_some_and(|stop| seen.done.contains(&stop)) {
+                seen.late.insert(step.clone());
+            } else {
+                seen.late.remove(step);
+            }
         } else if let Event::StepEnded { server, step, undo: false, end, .. } = event {
             let seen = self.servers.entry(server.clone()).or_default();
             seen.running.remove(step);
@@ -223,9 +233,9 @@ impl StepWatch {
         let (Some(fleet), Some(seen)) = (self.fleet(server), self.servers.get(server)) else {
             return found;
         };
-        let at = fleet.step(&step.id);
-        let later = fleet.own_steps().find(|(number, later, run)| {
-            Some(*number) > at
+        let order = |step: &Step| (seen.late.contains(&step.id), fleet.step(&step.id));
+        let later = fleet.own_steps().find(|(_, later, run)| {
+            order(later) > order(step)
                 && run.undo.is_some()
                 && seen.started.contains_key(&later.id)
                 && !seen.undone.contains(&later.id)
