@@ -282,7 +282,7 @@ impl Engine {
                     | State::Stopped { .. }
                     | State::Validated { .. }
             );
-            let Some((server, planned)) = self.plan.targets.get_index(index) else { continue };
+            let Some((server, _)) = self.plan.targets.get_index(index) else { continue };
             // Thought about again when its program ends, or when a step is taken back.
             if target.running() > 0 || self.has_late_undo(index) {
                 continue;
@@ -293,15 +293,10 @@ impl Engine {
                 self.end(draft, server, Ending::Failed, failure);
                 continue;
             }
-            let wanted = self.plan.treatments[planned.treatment as usize].start_back;
-            if target.is_owed_back() && wanted {
+            // Also where it is left off if it is: only a look can tell whether a stop that was put off
+            // or refused, or whose answer was lost, has taken it from its users.
+            if target.is_owed_back() {
                 self.pending.owe(index, draft.now.at);
-            } else if target.is_owed_back() && target.state.sent().is_some() {
-                // What is on its way comes to its end first; it is thought about again then.
-            } else if target.is_owed_back() {
-                let detail = "start_back is off in the playbook".to_owned();
-                let server = server.clone();
-                self.record(draft, Event::NotStartedBack { server, detail });
             } else if limbo {
                 idle.push(server.clone());
             }
@@ -313,7 +308,8 @@ impl Engine {
 
     fn end_if_at_rest(&mut self, draft: &mut Draft) {
         let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
-        let steps = self.facts.running > 0 || !self.pending.stepping.is_empty();
+        let waiting = !self.pending.stepping.is_empty() || !self.pending.to_run.is_empty();
+        let steps = self.facts.running > 0 || waiting;
         if busy || steps || !self.pending.owed.is_empty() || !self.pending.to_close.is_empty() {
             return;
         }

@@ -1,7 +1,7 @@
 //! The backup before the stop: asked for once, looked up where its answer was lost, and waited for.
 //!
-//! Backups of a run have a name of their own. So a list of a server's backups says whether a request
-//! arrived, and another one is never asked for on a guess. A backup does no harm, so what nobody can
+//! Backups of a run have a name of their own. So a list of one server's backups says whether a request
+//! for it arrived, and another one is never asked for on a guess. A backup does no harm, so what nobody can
 //! say of one ends its server before anything was done to it.
 
 use crate::domain::{Action, Backup, BackupState, Deed, Ending, Event, Millis, Time, Verdict};
@@ -43,15 +43,21 @@ impl Engine {
         if asked < sent.since() {
             return;
         }
+        // All servers of a run share the name of their backups, and a cloud that does not say what a
+        // backup was made by says the same of each: neither may stand for another's.
+        let server = self.server_id(index);
+        let mut own = backups
+            .iter()
+            .filter(|backup| backup.server == server && !backup.checkpoint.as_str().is_empty());
         match sent.clone() {
             Sent::Submitting { .. } => {}
             Sent::InDoubt { look_at, .. } => {
                 let name = self.backup_name();
-                let ours = backups.iter().find(|backup| backup.name == name);
+                let ours = own.find(|backup| backup.name == name);
                 self.backup_in_doubt(draft, index, ours, asked >= look_at);
             }
             Sent::Running { job, since } => {
-                let ours = backups.iter().find(|it| Some(&it.checkpoint) == job.as_ref());
+                let ours = own.find(|it| Some(&it.checkpoint) == job.as_ref());
                 self.backup_under_way(draft, index, ours, (asked, since));
             }
         }
@@ -94,7 +100,13 @@ impl Engine {
     ) {
         let server = self.server_id(index);
         let state = ours.map(|backup| (backup.state, backup.id.clone()));
+        let whole = ours.is_some_and(|backup| backup.has_system_disk);
         match state {
+            // The disk that will be wiped is not in it: there would be no way back.
+            Some((BackupState::Available, backup)) if !whole => {
+                let failure = failure::backup_without_system_disk(&backup);
+                self.end(draft, server, Ending::Failed, Some(failure));
+            }
             Some((BackupState::Available, backup)) => {
                 let took = draft.now.at.since(since);
                 self.record(draft, Event::BackedUp { server, backup, took });

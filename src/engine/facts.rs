@@ -98,6 +98,9 @@ pub(crate) struct TargetFacts {
     pub(crate) zone: usize,
     /// The backup that its plan asks for can be restored.
     pub(crate) backed_up: bool,
+    /// Something was asked for it: a program of the playbook's, a backup, its stop. A pause waits for
+    /// its end, since what is half done stays so while nobody watches.
+    pub(crate) begun: bool,
     /// We stopped it, or perhaps did.
     pub(crate) touched: bool,
     /// The last stop that was sent to it cut the power: nothing stronger is left.
@@ -198,6 +201,7 @@ impl Facts {
             fleet: plan.fleets.get_index_of(&target.fleet).unwrap_or_default(),
             zone: zones.get(target.found.az.as_str()).copied().unwrap_or_default(),
             backed_up: false,
+            begun: false,
             touched: false,
             forced: false,
             wiped: false,
@@ -504,12 +508,15 @@ impl TargetFacts {
         match &record.event {
             Event::Intended { deed, before, .. } => match deed {
                 Deed::Stop | Deed::ForceStop => {
+                    self.begun = true;
                     self.touched = true;
                     self.forced = *deed == Deed::ForceStop;
                 }
                 Deed::Reinstall => self.note_wipe(record.wall, before.as_ref()),
-                Deed::Start | Deed::Backup => {}
+                Deed::Backup => self.begun = true,
+                Deed::Start => {}
             },
+            Event::StepStarted { .. } => self.begun = true,
             Event::BackedUp { .. } => {
                 self.put_off = PutOffs::default();
                 self.backed_up = true;
@@ -563,7 +570,6 @@ impl TargetFacts {
             | Event::Validated { .. }
             | Event::Probed { .. }
             | Event::StepsLeft { .. }
-            | Event::StepStarted { .. }
             | Event::StepEnded { .. }
             | Event::NotUndone { .. }
             | Event::Passed { .. }

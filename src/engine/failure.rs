@@ -102,7 +102,17 @@ pub(super) fn backup_failed(backup: &str) -> Failure {
     )
 }
 
-/// The same, because it took too long.
+/// The backup can be restored, and does not hold what would be wiped.
+pub(super) fn backup_without_system_disk(backup: &str) -> Failure {
+    failure(
+        "refleet.backup",
+        "its backup leaves its system disk out; it was not touched",
+        format!("backup {backup}"),
+        "take the disk into the vault's backups in the console of CBR, then plan again",
+    )
+}
+
+/// It took too long until the backup could be restored.
 pub(super) fn backup_too_slow(timeout: Millis) -> Failure {
     failure(
         "refleet.backup",

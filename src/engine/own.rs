@@ -1,9 +1,11 @@
 //! How far the playbook's own steps are with one server, as facts. What they lead to is `steps`.
 
-use crate::domain::{Event, Record, StepEnd};
+use crate::domain::{Ahead, Event, Record, StepEnd};
 use crate::plan::CheckedPlan;
+use crate::playbook::StepWord;
 
 use super::facts::TargetFacts;
+use super::state::{Purpose, State};
 
 /// One of the playbook's own steps, for one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(crate) struct Own {
     pub(crate) at: At,
     /// How often it was begun.
     pub(crate) attempts: u32,
+    /// It was begun when the server was stopped already: it is taken back before that starts again.
+    pub(crate) late: bool,
     /// How often taking it back was begun.
     pub(crate) undos: u32,
 }
@@ -57,13 +61,13 @@ impl At {
 
 impl Own {
     /// Its program is started. `None`, here as below: that cannot happen where it is.
-    fn started(&self, attempt: u32, undo: bool) -> Option<Self> {
+    fn started(&self, attempt: u32, undo: bool, late: bool) -> Option<Self> {
         if undo {
             let fits = self.at.is_left() && attempt == self.undos + 1;
             return fits.then_some(Self { at: At::Undoing, undos: attempt, ..*self });
         }
         let fits = matches!(self.at, At::Open | At::Interrupted) && attempt == self.attempts + 1;
-        fits.then_some(Self { at: At::Running, attempts: attempt, ..*self })
+        fits.then_some(Self { at: At::Running, attempts: attempt, late, ..*self })
     }
 
     fn ended(&self, end: StepEnd, detail: &str, undo: bool) -> Option<Self> {
@@ -107,7 +111,8 @@ impl TargetFacts {
         if let Event::Resumed = &record.event {
             self.own.iter_mut().for_each(Own::resumed);
         } else if let Event::StepStarted { step, attempt, undo, .. } = &record.event {
-            self.change(plan, (step, *undo), |own| own.started(*attempt, *undo))?;
+            let late = is_past(&self.state, StepWord::Stop);
+            self.change(plan, (step, *undo), |own| own.started(*attempt, *undo, late))?;
         } else if let Event::StepEnded { step, end, detail, undo, .. } = &record.event {
             self.change(plan, (step, *undo), |own| own.ended(*end, detail, *undo))?;
         } else if let Event::NotUndone { step, .. } = &record.event {
@@ -137,4 +142,21 @@ impl TargetFacts {
         let running = self.own.iter().filter(|own| own.at.is_running()).count();
         u32::try_from(running).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether a server is past that word.
+pub(super) fn is_past(state: &State, word: StepWord) -> bool {
+    let reached = match state {
+        State::Pending { .. }
+        | State::Backup(_)
+        | State::Power(Purpose::Stop | Purpose::Return, _)
+        | State::Ended => None,
+        State::Stopped { .. } | State::Validated { .. } | State::Reinstalling(_) => {
+            Some(StepWord::Stop)
+        }
+        State::Settling { .. } | State::Power(Purpose::Boot, _) => Some(StepWord::Reinstall),
+        State::StepsLeft(Ahead::Checks) | State::Verifying { .. } => Some(StepWord::Wait),
+        State::StepsLeft(Ahead::End) | State::Power(Purpose::Leave, _) => Some(StepWord::Verify),
+    };
+    reached.is_some_and(|reached| word <= reached)
 }

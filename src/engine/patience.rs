@@ -54,12 +54,11 @@ impl Engine {
     fn waits_for_steps(&self, index: usize) -> bool {
         let word = match &self.facts.targets[index].state {
             State::Power(Purpose::Stop, Power::Due(_)) => StepWord::Stop,
+            State::Stopped { .. } | State::Validated { .. } => StepWord::Reinstall,
             State::Settling { .. } => StepWord::Wait,
             State::Pending { .. }
             | State::Backup(_)
             | State::Power(..)
-            | State::Stopped { .. }
-            | State::Validated { .. }
             | State::Reinstalling(_)
             | State::Verifying { .. }
             | State::StepsLeft(_)

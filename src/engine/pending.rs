@@ -312,6 +312,8 @@ pub(super) struct Pending {
     pub(super) to_close: BTreeSet<usize>,
     /// Servers whose own steps are to be thought about.
     pub(super) stepping: BTreeSet<usize>,
+    /// Servers that a program is to be started for, once fewer of them run.
+    pub(super) to_run: BTreeSet<usize>,
 }
 
 impl Pending {
@@ -349,6 +351,7 @@ impl Pending {
             owed: BTreeSet::new(),
             to_close: BTreeSet::new(),
             stepping: BTreeSet::new(),
+            to_run: BTreeSet::new(),
         }
     }
 

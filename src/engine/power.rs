@@ -1,7 +1,7 @@
 //! Looks at servers that are being stopped or started, and what they mean.
 
 use crate::domain::{Ahead, Ending, Event, Verdict};
-use crate::playbook::StepWord;
+use crate::playbook::{Check, StepWord};
 
 use super::core::{Draft, Engine};
 use super::failure;
@@ -24,6 +24,10 @@ impl Engine {
         if server.is_running() {
             let servers = vec![server.id.clone()];
             self.record(draft, Event::StartedBack { servers });
+        } else if server.is_stopped() && !self.treatment(index).start_back {
+            let (server, detail) =
+                (server.id.clone(), "start_back is off in the playbook".to_owned());
+            self.record(draft, Event::NotStartedBack { server, detail });
         } else if server.is_stopped() {
             self.note_power(index, Some(SeenPower::Off));
         } else {
@@ -116,8 +120,11 @@ impl Engine {
         index: usize,
         server: &crate::domain::Server,
     ) {
-        let probes = self.next_probe(index).is_some();
-        let off_is_well = !self.plan.targets[index].leave_running && !probes;
+        // Whichever check is the next one: one of those behind it may need the server on.
+        let mut checks = self.treatment(index).verify.iter();
+        let needs_it_on = checks
+            .any(|check| check.is_from_outside() || matches!(check, Check::PasswordReady { .. }));
+        let off_is_well = !self.plan.targets[index].leave_running && !needs_it_on;
         if server.is_running() || (server.is_stopped() && off_is_well) {
             self.settled(draft, index);
         } else if server.is_stopped() {

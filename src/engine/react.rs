@@ -165,7 +165,10 @@ impl Engine {
     fn end_refused(&mut self, draft: &mut Draft, server: ServerId, deed: Deed, fault: &Fault) {
         let index = self.plan.targets.get_index_of(&server);
         let leaving = State::Power(state::Purpose::Leave, state::Power::Due(draft.now.at));
-        if index.is_some_and(|index| self.is_returning(index)) {
+        let stops = matches!(deed, Deed::Stop | Deed::ForceStop);
+        if stops && index.is_some_and(|index| self.pending.owed.contains(&index)) {
+            // It may run on as if nothing had been sent: the next look says what it is owed.
+        } else if index.is_some_and(|index| self.is_returning(index)) {
             let detail = failure::told(fault);
             self.record(draft, Event::NotStartedBack { server, detail });
         } else if index.is_some_and(|index| self.facts.targets[index].state == leaving) {

@@ -71,7 +71,7 @@ impl Engine {
 
     /// While the run is about to pause, only who was begun goes on.
     pub(super) fn may_begin(&self, index: usize) -> bool {
-        self.facts.pausing.is_none() || self.facts.targets[index].touched
+        self.facts.pausing.is_none() || self.facts.targets[index].begun
     }
 
     /// Failures alike in several zones are not about the servers: the run pauses while there is
@@ -121,8 +121,8 @@ impl Engine {
             return;
         }
         if let Some((_, cause)) = &self.facts.pausing {
-            let begun = self.pending.startable.iter().flatten();
-            let drained = begun.copied().all(|index| !self.facts.targets[index].touched);
+            let mut startable = self.pending.startable.iter().flatten();
+            let drained = startable.all(|index| !self.facts.targets[*index].begun);
             let cause = cause.clone();
             if drained {
                 self.record(draft, Event::Paused { cause });

@@ -4,11 +4,11 @@
 //! Level-triggered like everything else: what is due follows from the facts alone. A step is due
 //! once everything that it comes after is done; the moves of the engine itself wait for the steps
 //! that come before them. A step that failed ends its server at the next moment at which nothing is
-//! on its way.
+//! on its way; until then nothing more is taken from its users.
 //!
 //! When a run ends, the steps of servers that were not wiped are taken back, the last one first. The
-//! start of the server is the undoing of its stop, so it stands among them in that order: what came
-//! before the stop is taken back once the server runs again.
+//! start of the server is the undoing of its stop, so it stands among them in that order: what began
+//! before the stop, wherever it is written, is taken back once the server runs again.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +21,13 @@ use crate::playbook::{Program, RunSpec, StepWord};
 
 use super::core::{Draft, Engine};
 use super::failure;
-use super::own::At;
+use super::own::{At, is_past};
 use super::pending::{Purpose, SeenPower};
 use super::state::{Power, Purpose as For, State};
 
-/// Programs that run at once: more would be a storm on the machine that we run on.
-const AT_ONCE: u32 = 64;
+/// Programs that run at once: more would be a storm on the machine that we run on. In tests so few
+/// that they are waited for.
+const AT_ONCE: u32 = if cfg!(test) { 4 } else { 64 };
 
 /// Taking back a step.
 enum Undo {
@@ -39,13 +40,20 @@ enum Undo {
 impl Engine {
     /// Moves the playbook's own steps on as far as they go.
     pub(super) fn advance_steps(&mut self, draft: &mut Draft) {
-        while let Some(index) = self.pending.stepping.first().copied() {
-            if self.facts.running >= AT_ONCE {
-                return;
-            }
-            self.pending.stepping.remove(&index);
+        while let Some(index) = self.next_stepping() {
             self.advance_steps_of(draft, index);
         }
+    }
+
+    /// A server whose steps are to be thought about. Those that only want to start a program come
+    /// last, and as there are places: a failure must not wait behind them until it is told.
+    fn next_stepping(&mut self) -> Option<usize> {
+        let pending = &mut self.pending;
+        let has_place = self.facts.running < AT_ONCE;
+        pending
+            .stepping
+            .pop_first()
+            .or_else(|| if has_place { pending.to_run.pop_first() } else { None })
     }
 
     fn advance_steps_of(&mut self, draft: &mut Draft, index: usize) {
@@ -57,15 +65,24 @@ impl Engine {
             return;
         }
         if let Some(step) = self.due_step(index) {
-            return self.start_step(draft, (index, step), false);
+            return self.start_in_turn(draft, (index, step), false);
         }
         match self.due_undo(index) {
-            Some(Undo::Due(step)) => self.start_step(draft, (index, step), true),
+            Some(Undo::Due(step)) => self.start_in_turn(draft, (index, step), true),
             Some(Undo::Never(step, why)) => {
                 let (server, step) = (self.server_id(index), self.steps(index)[step].id.clone());
                 self.record(draft, Event::NotUndone { server, step, detail: why.to_owned() });
             }
             None => {}
+        }
+    }
+
+    /// Starts a program, or lets its server wait until there is a place for it.
+    fn start_in_turn(&mut self, draft: &mut Draft, step: (usize, usize), undo: bool) {
+        if self.facts.running < AT_ONCE {
+            self.start_step(draft, step, undo);
+        } else {
+            self.pending.to_run.insert(step.0);
         }
     }
 
@@ -81,6 +98,11 @@ impl Engine {
         #[cfg(test)]
         if self.flaw == Some(super::Flaw::StepsIgnored) {
             return true;
+        }
+        // Another branch may still run, so it has not ended yet; what cannot be taken back has to wait.
+        let takes = matches!(word, StepWord::Stop | StepWord::Validate | StepWord::Reinstall);
+        if takes && self.has_trouble(index) {
+            return false;
         }
         let steps = self.steps(index);
         let step = steps.iter().find(|step| step.word == word && !own.is_empty());
@@ -117,16 +139,21 @@ impl Engine {
         let begun = target.state.is_in_flight();
         // When a run ends, only servers that are wiped already go on to their end.
         let goes_on = self.facts.closing.is_none() || is_past(&target.state, StepWord::Reinstall);
-        let failed = target.own.iter().any(|own| matches!(own.at, At::Failed(..)));
-        if !begun || !goes_on || failed {
+        if !begun || !goes_on || self.has_trouble(index) {
             return None;
         }
         self.own_steps(index).find(|number| {
             let after = &self.steps(index)[*number].after;
-            let (own, lost) = (&target.own[*number], self.is_lost(index, *number));
-            matches!(own.at, At::Open | At::Interrupted)
-                && !lost
+            matches!(target.own[*number].at, At::Open | At::Interrupted)
                 && after.iter().all(|id| self.is_satisfied(index, id))
+        })
+    }
+
+    /// Whether a step failed, or was interrupted and must not be run again: its server only ends.
+    fn has_trouble(&self, index: usize) -> bool {
+        let target = &self.facts.targets[index];
+        self.own_steps(index).any(|number| {
+            matches!(target.own[number].at, At::Failed(..)) || self.is_lost(index, number)
         })
     }
 
@@ -230,7 +257,7 @@ impl Engine {
     fn due_undo(&self, index: usize) -> Option<Undo> {
         let number = self.next_undo(index)?;
         let target = &self.facts.targets[index];
-        if self.is_late(index, number) {
+        if target.own[number].late {
             return Some(Undo::Due(number));
         }
         // The stop comes before it in this order. One that was put off before its stop does not begin
@@ -248,7 +275,7 @@ impl Engine {
 
     /// Whether something is to be taken back before a server is started back.
     pub(super) fn has_late_undo(&self, index: usize) -> bool {
-        self.next_undo(index).is_some_and(|number| self.is_late(index, number))
+        self.next_undo(index).is_some_and(|number| self.facts.targets[index].own[number].late)
     }
 
     /// The last step that is left behind on a server that was not wiped.
@@ -265,16 +292,11 @@ impl Engine {
         if self.flaw == Some(super::Flaw::UndoForgotten) {
             return None;
         }
-        self.own_steps(index).rev().find(|number| {
+        let left = self.own_steps(index).filter(|number| {
             let undo = self.steps(index)[*number].run.as_ref().is_some_and(|it| it.undo.is_some());
             undo && target.own[*number].at.is_left()
-        })
-    }
-
-    /// Whether a step comes after the stop.
-    fn is_late(&self, index: usize, number: usize) -> bool {
-        let stop = self.steps(index).iter().position(|step| step.word == StepWord::Stop);
-        stop.is_some_and(|stop| number > stop)
+        });
+        left.max_by_key(|number| (target.own[*number].late, *number))
     }
 
     fn start_step(&mut self, draft: &mut Draft, (index, number): (usize, usize), undo: bool) {
@@ -354,21 +376,4 @@ impl Engine {
 
 fn broken(detail: String) -> StepReport {
     StepReport { end: StepEnd::Failed, detail }
-}
-
-/// Whether a server is past that word.
-fn is_past(state: &State, word: StepWord) -> bool {
-    let reached = match state {
-        State::Pending { .. }
-        | State::Backup(_)
-        | State::Power(For::Stop | For::Return, _)
-        | State::Ended => None,
-        State::Stopped { .. } | State::Validated { .. } | State::Reinstalling(_) => {
-            Some(StepWord::Stop)
-        }
-        State::Settling { .. } | State::Power(For::Boot, _) => Some(StepWord::Reinstall),
-        State::StepsLeft(Ahead::Checks) | State::Verifying { .. } => Some(StepWord::Wait),
-        State::StepsLeft(Ahead::End) | State::Power(For::Leave, _) => Some(StepWord::Verify),
-    };
-    reached.is_some_and(|reached| word <= reached)
 }

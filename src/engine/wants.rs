@@ -120,7 +120,9 @@ impl Engine {
                 again: Some(*not_before),
                 ..Wants::default()
             },
-            State::Validated { seen } if !closing => Self::wants_wipe(look, *seen, now),
+            State::Validated { seen } if !closing && self.is_open(index, StepWord::Reinstall) => {
+                Self::wants_wipe(look, *seen, now)
+            }
             State::Reinstalling(sent) => Self::wants_watch(look, sent),
             State::Settling { until } if self.is_open(index, StepWord::Wait) => {
                 Self::wants_settled(look, *until)
@@ -230,7 +232,7 @@ impl Engine {
         }
     }
 
-    /// A server that is owed to its users: look, then start it.
+    /// A server that is owed to its users: look, then start it, if the playbook wants that.
     fn wants_back(&self, index: usize, look: &Look) -> Wants {
         let due = match &self.facts.targets[index].state {
             State::Power(Purpose::Return, Power::Due(at)) => *at,
@@ -246,7 +248,7 @@ impl Engine {
             | State::StepsLeft(_)
             | State::Ended => Time(0),
         };
-        if look.power == Some(SeenPower::Off) {
+        if look.power == Some(SeenPower::Off) && self.treatment(index).start_back {
             Wants { change: Some((Deed::Start, due)), ..Wants::default() }
         } else {
             Wants { server: look.server_at.map(|at| at.max(due)), ..Wants::default() }

@@ -7,8 +7,8 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Address, AgencyState, Encryption, ImageId, KeyState, Login, Server, ServerId, Timestamp,
-    VolumeId, count, tag_matches,
+    Address, AgencyState, Encryption, ImageId, KeyState, Login, Server, ServerId, Timestamp, Vault,
+    VolumeId, count, list_some, tag_matches,
 };
 
 use super::{CheckedPlan, Fingerprint, Inventory, PlannedBackup, Target, Unread};
@@ -265,7 +265,8 @@ fn refuse_keys(keys: &IndexMap<&str, usize>, inventory: &Inventory, refused: &mu
     }
 }
 
-/// Vaults that went, were shut or filled up since, and servers that were taken out of them.
+/// Vaults that went, were shut or filled up since, and servers or their system disks that were taken
+/// out of them.
 fn refuse_vaults(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>) {
     if inventory.unread.contains(&Unread::Vaults) {
         return;
@@ -282,20 +283,39 @@ fn refuse_vaults(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<St
             continue;
         };
         refused.extend(super::vault::shut(vault).map(|(code, why)| format!("{code}: {why}")));
-        let out = plan.targets.iter().filter(|(server, target)| {
-            let treatment = plan.treatments.get(target.treatment as usize);
-            let asked = treatment.and_then(|treatment| treatment.backup.as_ref());
-            asked.is_some_and(|asked| asked.vault == id) && !vault.servers.contains(*server)
-        });
-        let out: Vec<&str> = out.map(|(_, target)| target.found.name.as_str()).collect();
-        if !out.is_empty() {
-            refused.push(format!(
-                "BackupService.0001: {} no longer associated with vault {}: {}",
-                count(out.len(), "server"),
-                vault.name,
-                crate::domain::list_some(&out, 5)
-            ));
+        refuse_left_out(plan, vault, refused);
+    }
+}
+
+fn refuse_left_out(plan: &CheckedPlan, vault: &Vault, refused: &mut Vec<String>) {
+    let backed_up = plan.targets.iter().filter(|(_, target)| {
+        let treatment = plan.treatments.get(target.treatment as usize);
+        let asked = treatment.and_then(|treatment| treatment.backup.as_ref());
+        asked.is_some_and(|asked| asked.vault == vault.id)
+    });
+    let (mut out, mut diskless) = (Vec::new(), Vec::new());
+    for (server, target) in backed_up {
+        if !vault.servers.contains(server) {
+            out.push(target.found.name.as_str());
+        } else if vault.left_out.contains(&target.found.system_volume) {
+            diskless.push(target.found.name.as_str());
         }
+    }
+    if !out.is_empty() {
+        refused.push(format!(
+            "BackupService.0001: {} no longer associated with vault {}: {}",
+            count(out.len(), "server"),
+            vault.name,
+            list_some(&out, 5)
+        ));
+    }
+    if !diskless.is_empty() {
+        refused.push(format!(
+            "N2: vault {} leaves the system disks of {} out: {}",
+            vault.name,
+            count(diskless.len(), "server"),
+            list_some(&diskless, 5)
+        ));
     }
 }
 

@@ -12,16 +12,17 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Action, Answer, CallId, Deed, Ending, Event, Failure, Fault, FaultClass, JobStatus, Millis,
-    Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, RunId, Server, ServerId, Time,
+    Action, Answer, Asker, Backup, BackupState, Deed, Ending, Event, Failure, Fault, FaultClass,
+    JobStatus, Millis, Moment, Origin, PasswordLook, Place, ProbeReport, Record, Reply, Request,
+    RunId, Server, ServerId, Steering, Time,
 };
 use crate::engine::{Engine, Input, Start};
 use crate::fleet::Selector;
 use crate::plan::Consent;
 use crate::playbook::{
-    Check, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
+    BackupSpec, Check, FleetSpec, Guards, HostEntry, Hosts, Limits, Playbook, Share, Size, Strategy,
 };
-use crate::simulator::{Faults, Served, ServerGroup, World, WorldSpec};
+use crate::simulator::{Faults, Served, ServerGroup, VaultSpec, World, WorldSpec};
 
 use super::Scenario;
 
@@ -107,21 +108,26 @@ fn healthy(servers: u32, seed: u64) -> Scenario {
 }
 
 pub(super) fn scenario(playbook: &Playbook, spec: &WorldSpec, seed: u64) -> Scenario {
-    Scenario::draw(playbook, spec, Some(&Faults::default()), seed).unwrap()
+    let drawn = Scenario::draw(playbook, spec, Some(&Faults::default()), seed).unwrap();
+    Scenario { pause_at: None, ..drawn }
 }
 
-/// Runs to the end, and lets `serve` stand between the engine and the world.
+/// Runs to the end, or to a pause, and lets `serve` stand between the engine and the world.
 pub(super) fn run(
     scenario: Scenario,
     mut serve: impl FnMut(&mut World, Millis, &Action) -> Served,
 ) -> Told {
-    let Scenario { plan, mut world, begins, seed, .. } = scenario;
+    let Scenario { plan, mut world, begins, seed, pause_at, .. } = scenario;
     let consent = Consent::try_new(&plan, plan.targets.len()).unwrap();
     let start = Start { run: RunId::from("trial"), seed };
     let begun = Moment { at: Time(0), wall: world.wall(begins) };
     let (mut engine, first) = Engine::new(Arc::clone(&plan), &consent, start, begun);
     let (mut records, mut sent) = (vec![first], Vec::new());
-    let mut queue: BTreeMap<(Time, u64), Option<(CallId, Reply)>> = BTreeMap::new();
+    let mut queue: BTreeMap<(Time, u64), Input> = BTreeMap::new();
+    if let Some(at) = pause_at {
+        let by = Asker { name: "ann".to_owned(), at: begun.wall, number: 1, seen: 1 };
+        queue.insert((at, 0), Input::Asked(Request { steering: Steering::Pause, by }));
+    }
     let (mut number, mut input, mut now) = (0, Input::Begin, Time(0));
     loop {
         let wall = world.wall(Millis(begins.0 + now.0));
@@ -132,26 +138,24 @@ pub(super) fn run(
             let reply = served.reply.unwrap_or_else(|| Err(fault(FaultClass::Lost, "timeout")));
             sent.push((now, command.action));
             number += 1;
-            queue.insert((now + served.after, number), Some((command.call, reply)));
+            let replied = Input::Replied { call: command.call, reply };
+            queue.insert((now + served.after, number), replied);
         }
         if let Some(at) = turn.wake_at {
             number += 1;
-            queue.insert((at.max(now), number), None);
+            queue.insert((at.max(now), number), Input::Woke);
         }
-        if engine.is_finished() {
+        if engine.is_finished() || engine.is_paused() {
             return Told { world, sent, records };
         }
         let ((at, _), next) = queue.pop_first().expect("the run is not over and nobody waits");
         assert!(number < 200_000, "the run does not come to its end");
         now = now.max(at);
-        input = match next {
-            Some((call, reply)) => Input::Replied { call, reply },
-            None => Input::Woke,
-        };
+        input = next;
     }
 }
 
-fn fault(class: FaultClass, code: &str) -> Fault {
+pub(super) fn fault(class: FaultClass, code: &str) -> Fault {
     let (code, message) = (code.to_owned(), "said the cloud".to_owned());
     Fault { class, code, message, request_id: Some("req-7".to_owned()), retry_after: None }
 }
@@ -600,6 +604,98 @@ fn n11_after_two_failures_a_server_needs_support_and_says_what_support_needs() {
             .collect();
         assert_eq!(jobs.len(), 2, "both job ids are in the journal");
     }
+}
+
+// N2 — the way back
+
+/// So many servers that are backed up before they are stopped.
+pub(super) fn backing_up(servers: u32) -> Scenario {
+    let mut playbook = playbook();
+    let backup = BackupSpec { vault: "daily".to_owned(), timeout: Millis::mins(60) };
+    playbook.fleets["web"].treatment.backup = Some(backup);
+    let mut spec = WorldSpec::healthy(servers);
+    spec.vaults.push(VaultSpec { name: "daily".to_owned(), ..VaultSpec::default() });
+    scenario(&playbook, &spec, 1)
+}
+
+/// The same; `change` has a hand in each list of backups.
+fn backed_up(servers: u32, mut change: impl FnMut(&mut Vec<Backup>)) -> Told {
+    run(backing_up(servers), |world, at, action| {
+        let mut served = world.serve(at, action);
+        if let Some(Ok(Answer::Backups(backups))) = &mut served.reply {
+            change(backups);
+        }
+        served
+    })
+}
+
+#[test]
+fn n2_a_backup_that_leaves_the_system_disk_out_is_no_way_back() {
+    let told = backed_up(2, |backups| {
+        for backup in backups {
+            backup.has_system_disk = false;
+        }
+    });
+    let failure = told.all_ended(Ending::Failed).unwrap();
+    assert_eq!(failure.code, "refleet.backup");
+    assert!(failure.cause.contains("leaves its system disk out"), "{failure:?}");
+    assert_eq!((told.sent(is_stop), told.wipes()), (0, 0), "not even stopped");
+    backed_up(2, |_| ()).all_ended(Ending::Verified);
+}
+
+#[test]
+fn n2_the_backup_of_another_server_is_never_taken_for_a_lost_one() {
+    let mut asked = 0;
+    let told = run(backing_up(2), |world, at, action| match action {
+        Action::Backup { .. } => {
+            asked += 1;
+            let lost = asked == 2;
+            if lost {
+                Served { reply: None, after: Millis::secs(30) }
+            } else {
+                world.serve(at, action)
+            }
+        }
+        // A list that is not narrowed to the server that was asked for.
+        Action::ListBackups { offset, limit, .. } => {
+            let all = Action::ListBackups { server: None, offset: *offset, limit: *limit };
+            world.serve(at, &all)
+        }
+        _ => world.serve(at, action),
+    });
+    told.all_ended(Ending::Verified);
+    let backups = told.records.iter().filter_map(|record| match &record.event {
+        Event::BackedUp { backup, .. } => Some(backup),
+        _ => None,
+    });
+    assert_eq!(backups.collect::<BTreeSet<_>>().len(), 2, "each has one of its own");
+}
+
+#[test]
+fn n2_a_backup_without_a_checkpoint_is_nobodys() {
+    let told = run(backing_up(1), |world, at, action| {
+        let mut served = world.serve(at, action);
+        if let Action::Backup { .. } = action {
+            // It arrives, and its answer does not.
+            return Served { reply: None, after: Millis::secs(30) };
+        }
+        if let Some(Ok(Answer::Backups(backups))) = &mut served.reply {
+            let mut old = backups.clone();
+            for backup in &mut old {
+                "of yesterday".clone_into(&mut backup.name);
+            }
+            for backup in backups.iter_mut() {
+                backup.state = BackupState::UnderWay;
+            }
+            backups.splice(0..0, old);
+            for backup in backups {
+                backup.checkpoint = "".into();
+            }
+        }
+        served
+    });
+    assert_eq!(told.all_ended(Ending::Failed).unwrap().code, "refleet.backup");
+    assert_eq!((told.sent(is_stop), told.wipes()), (0, 0));
 }
 
 // N2 (what the run does) — nothing is stopped that is not going to be wiped

@@ -47,20 +47,30 @@ impl Gates {
             return self.opened(fleet, *wave);
         } else if let Event::WaveClosed { fleet, .. } = event {
             self.closed.insert(fleet.clone(), record.seq);
-        } else if let Event::Intended { deed: Deed::Stop | Deed::ForceStop, servers, .. } = event {
+        } else if let Event::Intended {
+            deed: Deed::Stop | Deed::ForceStop | Deed::Backup,
+            servers,
+            ..
+        } = event
+        {
             self.begun.extend(servers.iter().cloned());
+        } else if let Event::StepStarted { server, undo: false, .. } = event {
+            self.begun.insert(server.clone());
         } else if let Event::Steered { steering: Steering::Approve, by: Some(by) } = event {
             self.approved = self.approved.max(by.seen);
             self.pausing = self.pausing.filter(|(since, hard)| !hard || *since > by.seen);
         } else if let Event::Pausing { cause } = event {
             self.pausing = Some((record.seq, matches!(cause, PauseCause::SharedCause { .. })));
-        } else if let Event::Paused { .. } = event {
+        } else if let Event::Paused { cause } = event {
             self.paused = true;
+            return self.half_done(cause);
         } else if let Event::Resumed = event {
             let settled = std::mem::take(&mut self.paused);
             self.pausing = self.pausing.filter(|(_, hard)| *hard || !settled);
         } else if let Event::Closing { .. } = event {
             self.pausing = None;
+        } else if let Event::Abandoned { server, .. } = event {
+            self.ended.insert(server.clone());
         } else if let Event::Ended { server, ending, failure, .. } = event {
             self.ended.insert(server.clone());
             if let Some(failure) = failure.as_ref().filter(|_| ending.is_failure()) {
@@ -69,6 +79,15 @@ impl Gates {
             }
         }
         None
+    }
+
+    /// A server that something was done to, and that waits while nobody watches. Who is shut out can
+    /// bring none to its end.
+    fn half_done(&self, cause: &PauseCause) -> Option<String> {
+        let shut_out = matches!(cause, PauseCause::LockedOut { .. });
+        let left = self.begun.iter().find(|server| !self.ended.contains(*server));
+        let told = left.map(|server| format!("the run is paused, and {server} was begun"));
+        told.filter(|_| !shut_out)
     }
 
     fn started(&self, server: &ServerId) -> Option<String> {

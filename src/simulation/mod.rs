@@ -26,6 +26,8 @@ mod scenario;
 mod sim;
 #[cfg(test)]
 mod steering_tests;
+#[cfg(test)]
+mod step_tests;
 mod steps;
 mod tally;
 #[cfg(test)]

@@ -171,6 +171,22 @@ fn a_server_that_is_left_off_is_looked_at_before_it_is_stopped() {
     assert_eq!(looks(&told), [0, 5, 10]);
 }
 
+/// Where the cloud leaves a server off, whatever looks from outside needs it on: also behind a check
+/// that has to hold first.
+#[test]
+fn a_server_that_the_cloud_leaves_off_is_started_for_a_check_that_stands_behind_stable_for() {
+    let mut playbook =
+        checked(&[Check::StableFor { time: Millis::secs(10) }, http(Millis::mins(1))]);
+    playbook.fleets["web"].treatment.reinstall.leave = crate::playbook::Leave::Stopped;
+    let knobs = Knobs { starts_after_reinstall: false, ..Knobs::default() };
+    let spec = WorldSpec { knobs, ..WorldSpec::healthy(1) };
+    let mut scenario = scenario(&playbook, &spec, 3);
+    scenario.world = World::new(&spec, Faults::default(), 3);
+    let told = run(scenario, World::serve);
+    told.all_ended(Ending::Verified);
+    assert!(told.sent.iter().any(|(_, action)| matches!(action, Action::Start { .. })));
+}
+
 /// Services that take two minutes to come up, and now and then do not answer.
 fn wavering() -> WorldSpec {
     let knobs = Knobs { service: Span(60.0, 120.0), service_fails: 0.1, ..Knobs::default() };

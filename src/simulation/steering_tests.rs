@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{CloseCause, Ending, Event, Millis, PauseCause, Record, Time};
+use crate::domain::{
+    Action, Answer, CloseCause, Ending, Event, Fault, FaultClass, Millis, PauseCause, Record,
+    StepEnd, StepReport, Time,
+};
 use crate::engine::{Engine, Flaw};
-use crate::playbook::{DependsOn, Pause, Playbook, Share, Size, Strategy};
-use crate::simulator::{Faults, WorldSpec};
+use crate::playbook::{BackupSpec, DependsOn, Pause, Playbook, Share, Size, Strategy};
+use crate::simulator::{Faults, VaultSpec, WorldSpec};
 
 use super::checkers::Checker;
+use super::constraints::{Told, at_once, fault, run, scenario};
 use super::sim::rehearse_with;
+use super::step_tests::step;
 use super::tests::{calm, clean, fleet, place, playbook, trace};
 use super::{Rehearsal, Scenario, rehearse};
 
@@ -210,4 +215,63 @@ fn a_server_that_was_given_up_is_left_alone_by_the_run_that_had_it() {
         given_up += abandoned;
     }
     assert!(given_up > 20, "{given_up} servers were given up");
+}
+
+/// A pause that comes while the first of two servers waits for another try of its first request: what
+/// the run leaves behind when it is paused.
+fn paused_while_put_off(change: fn(&mut Playbook), is_first: fn(&Action) -> bool) -> Told {
+    let mut playbook = one_fleet(Pause::Never);
+    let web = &mut playbook.fleets["web"];
+    web.strategy = Strategy { canary: 0, serial: vec![Size::Count(1)], ..web.strategy.clone() };
+    change(&mut playbook);
+    let mut spec = WorldSpec::healthy(2);
+    spec.vaults.push(VaultSpec { name: "daily".to_owned(), ..VaultSpec::default() });
+    let mut scenario = scenario(&playbook, &spec, 1);
+    scenario.pause_at = Some(Time(60_000));
+    let mut put_off = false;
+    run(scenario, |world, at, action| {
+        if let Action::Run { .. } = action {
+            let report = StepReport { end: StepEnd::Done, detail: String::new() };
+            return at_once(Ok(Answer::Ran(report)));
+        }
+        if is_first(action) && !std::mem::replace(&mut put_off, true) {
+            let busy = fault(FaultClass::Busy, "busy");
+            return at_once(Err(Fault { retry_after: Some(Millis::mins(5)), ..busy }));
+        }
+        world.serve(at, action)
+    })
+}
+
+#[track_caller]
+fn came_to_its_end(told: &Told) {
+    told.all_ended(Ending::Verified);
+    assert_eq!(told.endings().len(), 1, "the second did not begin");
+    let last = told.records.last().map(|record| &record.event);
+    assert!(matches!(last, Some(Event::Paused { .. })), "{last:?}");
+}
+
+#[test]
+fn a_server_whose_own_steps_began_comes_to_its_end_before_the_run_pauses() {
+    let told = paused_while_put_off(
+        |playbook| {
+            let web = &mut playbook.fleets["web"];
+            web.steps.insert(0, step("drain", &[]));
+            web.treatment.backup = Some(daily());
+        },
+        |action| matches!(action, Action::Backup { .. }),
+    );
+    came_to_its_end(&told);
+}
+
+#[test]
+fn a_server_whose_backup_was_asked_for_comes_to_its_end_before_the_run_pauses() {
+    let told = paused_while_put_off(
+        |playbook| playbook.fleets["web"].treatment.backup = Some(daily()),
+        |action| matches!(action, Action::Backup { .. }),
+    );
+    came_to_its_end(&told);
+}
+
+fn daily() -> BackupSpec {
+    BackupSpec { vault: "daily".to_owned(), timeout: Millis::mins(60) }
 }

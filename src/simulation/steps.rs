@@ -26,6 +26,13 @@ struct Seen {
     done: BTreeSet<String>,
     /// Programs that were started, by step and without those that take a step back.
     started: BTreeMap<String, u32>,
+    /// Steps that were started after the server was stopped.
+    late: BTreeSet<String>,
+    /// Programs of steps that were started, and have not ended.
+    running: BTreeSet<String>,
+    /// Steps that did not end well, or that must not be run again and were interrupted: nothing is
+    /// taken from its users any more.
+    trouble: BTreeSet<String>,
     /// Steps that were taken back, or of which it was said that they were not.
     undone: BTreeSet<String>,
     ending: Option<Ending>,
@@ -79,9 +86,41 @@ impl StepWatch {
         }
     }
 
+    /// Whether a step went wrong that nothing may be built on.
+    fn note_trouble(&mut self, event: &Event) {
+        if let Event::StepStarted { server, step, undo: false, .. } = event {
+            let fleet = self.fleet(server);
+            let stop = fleet.and_then(|it| Some(it.steps[it.word(StepWord::Stop)?].id.clone()));
+            let seen = self.servers.entry(server.clone()).or_default();
+            seen.running.insert(step.clone());
+            if stop.is_some_and(|stop| seen.done.contains(&stop)) {
+                seen.late.insert(step.clone());
+            } else {
+                seen.late.remove(step);
+            }
+        } else if let Event::StepEnded { server, step, undo: false, end, .. } = event {
+            let seen = self.servers.entry(server.clone()).or_default();
+            seen.running.remove(step);
+            if *end != StepEnd::Done {
+                seen.trouble.insert(step.clone());
+            }
+        } else if let Event::Resumed = event {
+            let plan = Arc::clone(&self.plan);
+            for (server, seen) in &mut self.servers {
+                let fleet = plan.targets.get(server).and_then(|it| plan.fleets.get(&it.fleet));
+                let once = |id: &String| {
+                    let mut own = fleet.into_iter().flat_map(PlannedFleet::own_steps);
+                    own.any(|(_, step, run)| step.id == *id && run.once)
+                };
+                seen.trouble.extend(std::mem::take(&mut seen.running).into_iter().filter(once));
+            }
+        }
+    }
+
     /// A record was made durable.
     pub(super) fn note(&mut self, record: &Record) -> Found {
         self.note_wipe(&record.event);
+        self.note_trouble(&record.event);
         if let Event::Stopped { servers } | Event::StopSkipped { servers } = &record.event {
             self.word_done(servers, StepWord::Stop);
         } else if let Event::JobEnded { server, end: JobEnd::Succeeded { .. }, .. } = &record.event
@@ -102,9 +141,11 @@ impl StepWatch {
         | Event::NotUndone { server, step, .. } = &record.event
         {
             self.servers.entry(server.clone()).or_default().undone.insert(step.clone());
-        } else if let Event::Intended { deed: Deed::Stop | Deed::ForceStop, servers, .. } =
-            &record.event
-        {
+        } else if let Event::Intended { deed: Deed::Stop, servers, .. } = &record.event {
+            let found = |it| [self.waits(it, StepWord::Stop), self.is_spared(it, Deed::Stop)];
+            return servers.iter().flat_map(found).flatten().collect();
+        } else if let Event::Intended { deed: Deed::ForceStop, servers, .. } = &record.event {
+            // It may be the end of a stop that was sent before something went wrong.
             return servers.iter().flat_map(|it| self.waits(it, StepWord::Stop)).collect();
         } else if let Event::Abandoned { server, .. } = &record.event {
             self.servers.entry(server.clone()).or_default().given_up = true;
@@ -130,6 +171,13 @@ impl StepWatch {
         self.servers.get(server).map(|seen| seen.done.clone()).unwrap_or_default()
     }
 
+    /// Whether a server is left alone after a step of its own went wrong.
+    fn is_spared(&self, server: &ServerId, deed: Deed) -> Found {
+        let trouble = self.servers.get(server).and_then(|seen| seen.trouble.first());
+        let found = trouble.map(|step| format!("{server}: {deed} sent, and {step} went wrong"));
+        found.map(|detail| (Checker::Steps, detail)).into_iter().collect()
+    }
+
     /// Whether a move of the engine waited for the steps that come before it.
     fn waits(&self, server: &ServerId, word: StepWord) -> Found {
         let Some(fleet) = self.fleet(server) else { return Vec::new() };
@@ -146,6 +194,7 @@ impl StepWatch {
         if let Action::Reinstall { server, .. } = action {
             let mut found = self.waits(server, StepWord::Validate);
             found.extend(self.waits(server, StepWord::Reinstall));
+            found.extend(self.is_spared(server, Deed::Reinstall));
             return found;
         }
         let Action::Run { server, call } = action else { return Vec::new() };
@@ -184,9 +233,9 @@ impl StepWatch {
         let (Some(fleet), Some(seen)) = (self.fleet(server), self.servers.get(server)) else {
             return found;
         };
-        let at = fleet.step(&step.id);
-        let later = fleet.own_steps().find(|(number, later, run)| {
-            Some(*number) > at
+        let order = |step: &Step| (seen.late.contains(&step.id), fleet.step(&step.id));
+        let later = fleet.own_steps().find(|(_, later, run)| {
+            order(later) > order(step)
                 && run.undo.is_some()
                 && seen.started.contains_key(&later.id)
                 && !seen.undone.contains(&later.id)

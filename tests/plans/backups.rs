@@ -117,6 +117,13 @@ fn n2_a_vault_that_changed_after_the_plan_stops_the_run_before_its_first_stop() 
         refused[0].contains("1 server no longer associated with vault daily: web-02"),
         "{refused:?}"
     );
+    world.vaults[0] = vault("v-1");
+    world.vaults[0].left_out.insert("v-0002-sys".into());
+    let refused = recheck(&plan, &world).refused;
+    assert!(
+        refused[0].contains("vault daily leaves the system disks of 1 server out: web-02"),
+        "{refused:?}"
+    );
     world.vaults.clear();
     let refused = recheck(&plan, &world).refused;
     assert!(refused[0].contains("vault daily (v-1) is gone"), "{refused:?}");
