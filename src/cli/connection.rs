@@ -9,11 +9,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::cloud::Sent;
 use crate::cloud::config::{self, CloudConfig, Overrides, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
-use crate::cloud::huawei::{HuaweiCloud, WallClock};
 use crate::cloud::proxy::without_login;
+use crate::cloud::{self, AnyCloud, Sent, WallClock};
 use crate::domain::{SshProgram, Time, Timestamp};
 use crate::plan::{CloudIdentity, Plan};
 use crate::playbook::Playbook;
@@ -40,7 +39,7 @@ const UNVERIFIED: &str = "warning: certificates are not verified (verify: false 
 /// A cloud that we are logged in to.
 pub(super) struct Connection {
     /// The cloud.
-    pub(super) cloud: Arc<HuaweiCloud>,
+    pub(super) cloud: Arc<AnyCloud>,
     /// Where we are, and who.
     pub(super) identity: CloudIdentity,
     /// What a run of it does outside of its API.
@@ -133,7 +132,7 @@ async fn configured(
     let environment = &app.environment;
     let read = |path: &str| files::read_text(&environment.folder.join(path)).ok();
     let sources = Sources { variables: &environment.variables, clouds_file: None, read: &read };
-    let config = config::load(name, region, &sources)?;
+    let config = config::load(name, region, None, &sources)?;
     in_secret(&config)?;
     if config.access.trust == Trust::Anything {
         app.ui.say(UNVERIFIED);
@@ -160,7 +159,8 @@ async fn built_in(app: &App, asked: &Asked, folder: &Path) -> Result<Connection,
     let read = |path: &str| (path == "clouds.yaml").then(|| text.clone());
     let variables = BTreeMap::new();
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
-    let config = CloudConfig { name: BUILT_IN.to_owned(), ..config::load("sim", None, &sources)? };
+    let config =
+        CloudConfig { name: BUILT_IN.to_owned(), ..config::load("sim", None, None, &sources)? };
     let connection = connect(config, app, folder).await?;
     Ok(Connection { speed: asked.clock_speed(), _built_in: Some(running), ..connection })
 }
@@ -187,7 +187,7 @@ async fn connect(
     };
     let sent = Sent::default();
     panic::hides(&sent);
-    let cloud = HuaweiCloud::connect(config, network, Arc::new(secrets), clock, sent).await?;
+    let cloud = cloud::connect(config, network, Arc::new(secrets), clock, sent).await?;
     let identity = identity(name, &cloud, simulated);
     Ok(Connection { cloud: Arc::new(cloud), identity, outside, speed: 1, _built_in: None })
 }
@@ -225,7 +225,7 @@ fn access(config: &CloudConfig) -> Access {
     Access { trust, ..config.access.clone() }
 }
 
-fn identity(name: String, cloud: &HuaweiCloud, simulated: bool) -> CloudIdentity {
+fn identity(name: String, cloud: &AnyCloud, simulated: bool) -> CloudIdentity {
     let who = cloud.identity();
     CloudIdentity {
         name,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Sent;
-use super::config_entry::{Entry, Login, Setting};
+use super::config_entry::{Asked, Entry, Login, Setting};
 use super::credentials_file;
 use super::http::Access;
 use super::lenient::or_default;
@@ -54,8 +54,31 @@ pub enum Credentials {
         /// Sent along with temporary keys.
         security_token: Option<SecretString>,
     },
+    /// An application credential: good for the project that it was made for.
+    Application {
+        /// Which.
+        credential: ApplicationCredential,
+        /// Its secret.
+        secret: SecretString,
+    },
     /// A token that somebody else fetched; it cannot be renewed.
     Token(SecretString),
+}
+
+/// Which application credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplicationCredential {
+    /// By id.
+    Id(String),
+    /// By name: one of a user's.
+    Named {
+        /// Its name.
+        name: String,
+        /// The user.
+        user: NameOrId,
+        /// The domain that the user belongs to; an id of a user needs none.
+        domain: Option<NameOrId>,
+    },
 }
 
 /// A thing of IAM.
@@ -89,8 +112,8 @@ pub struct Overrides {
 pub struct CloudConfig {
     /// Its name in the playbook.
     pub name: String,
-    /// Its family.
-    pub provider: Provider,
+    /// Its family; `None`: nothing says it, so it is found out from the catalog.
+    pub provider: Option<Provider>,
     /// Where all of this was found, for people.
     pub source: String,
     /// Address of IAM.
@@ -103,6 +126,8 @@ pub struct CloudConfig {
     pub project_id: Option<String>,
     /// The project's name, where it is configured.
     pub project_name: Option<String>,
+    /// The domain that the project's name is one of, where it is to be said.
+    pub project_domain: Option<NameOrId>,
     /// The region, where it is configured.
     pub region: Option<String>,
     /// Service addresses that win over all others.
@@ -122,6 +147,7 @@ impl CloudConfig {
             Credentials::Password { password, passcode, .. } => {
                 (password, [passcode.as_ref(), None])
             }
+            Credentials::Application { secret, .. } => (secret, [None, None]),
             Credentials::Token(token) => (token, [None, None]),
             Credentials::Keys { access, secret, security_token } => {
                 sent.learn(access);
@@ -191,12 +217,15 @@ pub enum ConfigError {
     },
 }
 
-/// Finds the cloud `name`; `region`, if the playbook says one, is used where nothing else is said.
+/// Finds the cloud `name`; `region`, if the playbook says one, is used where nothing else is said, and
+/// so is `provider`, before anything is guessed.
 pub fn load(
     name: &str,
     region: Option<&str>,
+    provider: Option<Provider>,
     sources: &Sources<'_>,
 ) -> Result<CloudConfig, ConfigError> {
+    let asked = Asked { region, provider };
     let found = find_file(sources)?;
     let names: Vec<&String> = found.iter().flat_map(|file| file.clouds.keys()).collect();
     let entry = found.as_ref().and_then(|file| file.clouds.get(name)).and_then(Option::as_ref);
@@ -205,17 +234,17 @@ pub fn load(
         let source = &file.path;
         let incomplete = |what| incomplete(name, source, what);
         let entry = profile::laid_under(entry.clone(), &under).map_err(incomplete)?;
-        return entry.config(name, source, region, sources);
+        return entry.config(name, source, asked, sources);
     }
     let similar = closest(name, &names);
     if similar.is_none() && describes_a_cloud(sources.variables) {
-        return environment(sources.variables).config(name, "the environment", region, sources);
+        return environment(sources.variables).config(name, "the environment", asked, sources);
     }
     if similar.is_none()
         && !is_set(sources.variables, "OS_CLOUD")
         && let Some((path, entry)) = credentials_of_sdk(sources)?
     {
-        return entry.config(name, &path, region, sources);
+        return entry.config(name, &path, asked, sources);
     }
     Err(ConfigError::Unknown {
         name: name.to_owned(),
@@ -375,12 +404,20 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
             project_id: first(&["OS_PROJECT_ID", "OS_TENANT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"]),
             user_domain_name: first(&["OS_USER_DOMAIN_NAME", "OS_DOMAIN_NAME"]),
             user_domain_id: first(&["OS_USER_DOMAIN_ID", "HUAWEICLOUD_SDK_DOMAIN_ID"]),
+            project_domain_name: first(&["OS_PROJECT_DOMAIN_NAME"]),
+            project_domain_id: first(&["OS_PROJECT_DOMAIN_ID"]),
+            default_domain: first(&["OS_DEFAULT_DOMAIN"]),
+            application_credential_id: first(&["OS_APPLICATION_CREDENTIAL_ID"]),
+            application_credential_name: first(&["OS_APPLICATION_CREDENTIAL_NAME"]),
+            application_credential_secret: first(&["OS_APPLICATION_CREDENTIAL_SECRET"]),
             ak: first(&["OS_ACCESS_KEY", "HUAWEICLOUD_SDK_AK"]),
             sk: first(&["OS_SECRET_KEY", "HUAWEICLOUD_SDK_SK"]),
             security_token: first(&["OS_SECURITY_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"]),
             ..Login::default()
         },
         region_name: first(&["OS_REGION_NAME", "OS_REGION"]),
+        auth_type: first(&["OS_AUTH_TYPE"]),
+        interface: first(&["OS_INTERFACE", "OS_ENDPOINT_TYPE"]),
         cacert: first(&["OS_CACERT"]),
         cert: first(&["OS_CERT"]),
         key: first(&["OS_KEY"]),

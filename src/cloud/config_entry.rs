@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::config::{
-    CloudConfig, ConfigError, Credentials, NameOrId, Overrides, Provider, Sources, incomplete,
+    ApplicationCredential, CloudConfig, ConfigError, Credentials, NameOrId, Overrides, Provider,
+    Sources, incomplete,
 };
 use super::http::{Access, Trust};
 use super::lenient::or_default;
@@ -83,7 +84,12 @@ settings! {
         #[serde(alias = "sk")] secret_key,
         security_token,
         #[serde(alias = "compute_endpoint_override")] ecs_endpoint_override,
-        #[serde(alias = "volume_endpoint_override")] evs_endpoint_override,
+        #[serde(
+            alias = "volume_endpoint_override",
+            alias = "volumev3_endpoint_override",
+            alias = "block_storage_endpoint_override"
+        )]
+        evs_endpoint_override,
         #[serde(alias = "image_endpoint_override")] ims_endpoint_override,
         kms_endpoint_override, cts_endpoint_override, cbr_endpoint_override,
     } { auth: Login, x_refleet: Extra, regions: Regions }
@@ -92,7 +98,9 @@ settings! {
 settings! {
     Login {
         auth_url, username, user_id, password, passcode, token, project_name, project_id,
-        user_domain_name, user_domain_id, domain_name, domain_id, default_domain, target_agency_name,
+        user_domain_name, user_domain_id, project_domain_name, project_domain_id, domain_name,
+        domain_id, default_domain, target_agency_name, application_credential_id,
+        application_credential_name, application_credential_secret,
         #[serde(alias = "access_key")] ak,
         #[serde(alias = "secret_key")] sk,
         security_token,
@@ -101,7 +109,7 @@ settings! {
 
 settings! {
     /// What is ours.
-    Extra { simulated }
+    Extra { simulated, provider }
 }
 
 /// The regions that an entry is for, each with values of its own if there are any.
@@ -160,22 +168,30 @@ impl<'de> Visitor<'de> for NameOrMap {
     }
 }
 
+/// What the playbook asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The region.
+    pub(super) region: Option<&'a str>,
+    /// The family of the cloud.
+    pub(super) provider: Option<Provider>,
+}
+
 impl Entry {
-    /// What the entry comes to. `region` is the playbook's.
+    /// What the entry comes to.
     pub(super) fn config(
         mut self,
         name: &str,
         source: &str,
-        region: Option<&str>,
+        asked: Asked<'_>,
         sources: &Sources<'_>,
     ) -> Result<CloudConfig, ConfigError> {
         let incomplete = |what: String| incomplete(name, source, what);
-        let region = self.in_region(region).map_err(incomplete)?;
+        let region = self.in_region(asked.region).map_err(incomplete)?;
         self.refuse_what_is_not_done().map_err(incomplete)?;
-        let auth_url = self.address(region.as_deref()).map_err(incomplete)?;
+        let told = self.told_provider(asked.provider).map_err(incomplete)?;
+        let auth_url = self.address(region.as_deref(), told).map_err(incomplete)?;
         let access = self.access(&auth_url, sources)?;
-        let otc =
-            self.profile.as_str().starts_with("otc") || auth_url.contains(".otc.t-systems.com");
         let keys = Keys {
             access: self.auth.ak.clone().some().or(self.access_key.some()),
             secret: self.auth.sk.clone().some().or(self.secret_key.some()),
@@ -183,16 +199,21 @@ impl Entry {
         };
         let interface = self.interface.some().or(self.endpoint_type.some());
         let interface = interface.unwrap_or_else(|| "public".to_owned());
+        let (profile, domains) = (self.profile, Domains::of(&self.auth));
+        let credentials = credentials(self.auth.clone(), keys, &self.auth_type)
+            .map_err(|what| incomplete(what.to_owned()))?;
+        let provider = told.or_else(|| found_provider(profile.as_str(), &auth_url, &credentials));
+        refuse_foreign(provider, &credentials).map_err(incomplete)?;
         Ok(CloudConfig {
             name: name.to_owned(),
-            provider: if otc { Provider::Otc } else { Provider::Huawei },
+            provider,
             source: source.to_owned(),
             auth_url,
             user_id: self.auth.user_id.clone().some(),
             project_id: self.auth.project_id.clone().some(),
             project_name: self.auth.project_name.clone().some(),
-            credentials: credentials(self.auth, keys, &self.auth_type)
-                .map_err(|what| incomplete(what.to_owned()))?,
+            project_domain: domains.of_project(provider),
+            credentials,
             region,
             endpoints: Overrides {
                 ecs: self.ecs_endpoint_override.some(),
@@ -235,10 +256,10 @@ impl Entry {
     /// What would lead elsewhere if it were overlooked.
     fn refuse_what_is_not_done(&self) -> Result<(), String> {
         let kind = self.auth_type.as_str();
-        let known = ["password", "v3password", "token", "v3token", "aksk", "v3aksk", "null", ""];
-        if !known.contains(&kind) {
+        if !KINDS.contains(&kind) {
             return Err(format!(
-                "auth_type {kind} is not known: it is v3password, v3token or aksk, or left out"
+                "auth_type {kind} is not known: it is v3password, v3applicationcredential, v3token \
+                 or aksk, or left out"
             ));
         }
         if self.auth.target_agency_name.is_some() {
@@ -254,8 +275,36 @@ impl Entry {
         Ok(())
     }
 
-    fn address(&self, region: Option<&str>) -> Result<String, String> {
-        let url = match (self.auth.auth_url.as_str(), region) {
+    /// The family, where clouds.yaml or the playbook says it.
+    fn told_provider(&self, asked: Option<Provider>) -> Result<Option<Provider>, String> {
+        let told = match self.x_refleet.provider.as_str() {
+            "" => return Ok(asked),
+            "otc" => Provider::Otc,
+            "huaweicloud" | "huawei" => Provider::Huawei,
+            "openstack" => Provider::OpenStack,
+            other => {
+                return Err(format!(
+                    "x_refleet.provider {other} is not known: it is otc, huaweicloud or openstack"
+                ));
+            }
+        };
+        match asked {
+            Some(asked) if asked != told => Err(format!(
+                "x_refleet.provider is {}, and the playbook is for {}",
+                called(told),
+                called(asked)
+            )),
+            _ => Ok(Some(told)),
+        }
+    }
+
+    fn address(&self, region: Option<&str>, provider: Option<Provider>) -> Result<String, String> {
+        let auth = &self.auth;
+        let of_huawei = provider != Some(Provider::OpenStack)
+            && !auth.application_credential_id.is_some()
+            && !auth.application_credential_name.is_some();
+        let url = match (auth.auth_url.as_str(), region) {
+            ("", _) if !of_huawei => return Err("auth_url is not set".to_owned()),
             ("", Some(region)) => format!("https://iam.{region}.myhuaweicloud.com/v3"),
             ("", None) => return Err("neither auth_url nor a region is set".to_owned()),
             (url, Some(region)) => url.replace(profile::REGION, region),
@@ -304,17 +353,105 @@ fn at_home(file: &str, sources: &Sources<'_>) -> String {
     }
 }
 
+/// How `auth_type` may be written.
+const KINDS: [&str; 10] = [
+    "password",
+    "v3password",
+    "token",
+    "v3token",
+    "applicationcredential",
+    "v3applicationcredential",
+    "aksk",
+    "v3aksk",
+    "null",
+    "",
+];
+
+/// As people write it.
+fn called(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Otc => "otc",
+        Provider::Huawei => "huaweicloud",
+        Provider::OpenStack => "openstack",
+    }
+}
+
+/// The family, where something is only known in one of them.
+fn found_provider(profile: &str, auth_url: &str, credentials: &Credentials) -> Option<Provider> {
+    if profile.starts_with("otc") || auth_url.contains(".otc.t-systems.com") {
+        return Some(Provider::Otc);
+    }
+    let of_huawei = auth_url.contains("myhuaweicloud");
+    match credentials {
+        Credentials::Application { .. } if !of_huawei => Some(Provider::OpenStack),
+        Credentials::Keys { .. } => Some(Provider::Huawei),
+        Credentials::Application { .. } | Credentials::Password { .. } | Credentials::Token(_) => {
+            of_huawei.then_some(Provider::Huawei)
+        }
+    }
+}
+
+/// Credentials that the family does not know: a login with them would only be refused in worse words.
+fn refuse_foreign(provider: Option<Provider>, credentials: &Credentials) -> Result<(), String> {
+    let (what, instead) = match (provider, credentials) {
+        (Some(Provider::OpenStack), Credentials::Keys { .. }) => {
+            ("ak and sk", "a password or an application credential")
+        }
+        (Some(Provider::Otc | Provider::Huawei), Credentials::Application { .. }) => {
+            ("application credentials", "a password, or ak and sk")
+        }
+        (_, Credentials::Password { passcode: Some(_), .. })
+            if provider == Some(Provider::OpenStack) =>
+        {
+            ("a passcode", "an application credential")
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("there are {what}, which this kind of cloud does not take: use {instead}"))
+}
+
+/// Which domains names belong to.
+struct Domains {
+    project: Option<NameOrId>,
+    user: Option<NameOrId>,
+}
+
+impl Domains {
+    fn of(auth: &Login) -> Self {
+        let either = |id: &Setting, name: &Setting| {
+            let id = id.clone().some().map(NameOrId::Id);
+            id.or_else(|| name.clone().some().map(NameOrId::Name))
+        };
+        let user = either(&auth.user_domain_id, &auth.user_domain_name)
+            .or_else(|| either(&auth.domain_id, &auth.domain_name))
+            .or_else(|| auth.default_domain.clone().some().map(NameOrId::Name));
+        let project = either(&auth.project_domain_id, &auth.project_domain_name);
+        Self { project, user }
+    }
+
+    /// The domain to send with a project's name. IAM finds the project of whoever logs in without
+    /// being told, Keystone finds none.
+    fn of_project(self, provider: Option<Provider>) -> Option<NameOrId> {
+        match provider {
+            Some(Provider::Otc | Provider::Huawei) => self.project,
+            Some(Provider::OpenStack) | None => self.project.or(self.user),
+        }
+    }
+}
+
 struct Keys {
     access: Option<String>,
     secret: Option<String>,
     token: Option<String>,
 }
 
-/// Keys before a token before a password, unless `auth_type` says which is meant.
+/// Keys before an application credential before a token before a password, unless `auth_type` says
+/// which is meant.
 fn credentials(auth: Login, keys: Keys, kind: &Setting) -> Result<Credentials, &'static str> {
-    let (password_meant, token_meant) =
-        (kind.as_str().ends_with("password"), kind.as_str().ends_with("token"));
-    if !password_meant && !token_meant {
+    let kind = kind.as_str();
+    let said = |end: &str| kind.ends_with(end);
+    let any = !said("password") && !said("token") && !said("applicationcredential");
+    if any {
         match (keys.access, keys.secret) {
             (Some(access), Some(secret)) => {
                 return Ok(Credentials::Keys {
@@ -328,9 +465,50 @@ fn credentials(auth: Login, keys: Keys, kind: &Setting) -> Result<Credentials, &
             (None, None) => {}
         }
     }
-    if let (false, Some(token)) = (password_meant, auth.token.some()) {
+    let has_application =
+        auth.application_credential_id.is_some() || auth.application_credential_name.is_some();
+    if said("applicationcredential") || (any && has_application) {
+        return application(auth);
+    }
+    if let (false, Some(token)) = (said("password"), auth.token.clone().some()) {
         return Ok(Credentials::Token(token.into()));
     }
+    password(auth)
+}
+
+/// An application credential; one that goes by its name is one of a user's.
+fn application(auth: Login) -> Result<Credentials, &'static str> {
+    let domain = Domains::of(&auth).user;
+    let secret = auth
+        .application_credential_secret
+        .some()
+        .ok_or("there is no application_credential_secret")?;
+    let id = auth.application_credential_id.some();
+    let name = auth.application_credential_name.some();
+    let credential = match (id, name) {
+        (Some(id), _) => ApplicationCredential::Id(id),
+        (None, Some(name)) => {
+            let user = match (auth.user_id.some(), auth.username.some()) {
+                (Some(id), _) => NameOrId::Id(id),
+                (None, Some(user)) => NameOrId::Name(user),
+                (None, None) => {
+                    return Err("there is an application_credential_name, but no username: use \
+                                application_credential_id, or say whose it is");
+                }
+            };
+            if domain.is_none() && matches!(user, NameOrId::Name(_)) {
+                return Err("there is a username, but no user_domain_name");
+            }
+            ApplicationCredential::Named { name, user, domain }
+        }
+        (None, None) => return Err("there is no application_credential_id"),
+    };
+    Ok(Credentials::Application { credential, secret: secret.into() })
+}
+
+/// A user's name and password.
+fn password(auth: Login) -> Result<Credentials, &'static str> {
+    let domain = Domains::of(&auth).user;
     let password = auth
         .password
         .some()
@@ -344,10 +522,6 @@ fn credentials(auth: Login, keys: Keys, kind: &Setting) -> Result<Credentials, &
     if passcode.is_some() && matches!(user, NameOrId::Name(_)) {
         return Err("there is a passcode, but no user_id: a login with a passcode needs it");
     }
-    let domain_id = auth.user_domain_id.some().or(auth.domain_id.some());
-    let domain_name = auth.user_domain_name.some().or(auth.domain_name.some());
-    let domain_name = domain_name.or(auth.default_domain.some());
-    let domain = domain_id.map(NameOrId::Id).or(domain_name.map(NameOrId::Name));
     if domain.is_none() && matches!(user, NameOrId::Name(_)) {
         return Err("there is a username, but no user_domain_name: it is the account's name");
     }

@@ -44,27 +44,31 @@ fn look(
     let read = |path: &str| {
         files.iter().find(|(have, _)| *have == path).map(|(_, text)| (*text).to_owned())
     };
-    load(name, None, &Sources { variables: &given, clouds_file: None, read: &read })
+    load(name, None, None, &Sources { variables: &given, clouds_file: None, read: &read })
 }
 
 fn password(config: &CloudConfig) -> &str {
     match &config.credentials {
         Credentials::Password { password, .. } => password.expose_secret(),
-        Credentials::Keys { .. } | Credentials::Token(_) => panic!("no password: {config:?}"),
+        Credentials::Keys { .. } | Credentials::Application { .. } | Credentials::Token(_) => {
+            panic!("no password: {config:?}")
+        }
     }
 }
 
 fn keys(config: &CloudConfig) -> (&str, &str) {
     match &config.credentials {
         Credentials::Keys { access, secret, .. } => (access, secret.expose_secret()),
-        Credentials::Password { .. } | Credentials::Token(_) => panic!("no keys: {config:?}"),
+        Credentials::Password { .. } | Credentials::Application { .. } | Credentials::Token(_) => {
+            panic!("no keys: {config:?}")
+        }
     }
 }
 
 #[test]
 fn an_entry_of_clouds_yaml_is_read_with_all_it_says() {
     let config = look("otc-prod", &[(HOME, OTC)], &[]).expect("it is there");
-    assert_eq!(config.provider, Provider::Otc);
+    assert_eq!(config.provider, Some(Provider::Otc));
     assert_eq!(config.auth_url, "https://iam.eu-de.otc.t-systems.com:443/v3");
     assert_eq!(config.region.as_deref(), Some("eu-de"));
     assert_eq!(config.project_name.as_deref(), Some("eu-de_prod"));
@@ -82,7 +86,7 @@ fn an_entry_of_clouds_yaml_is_read_with_all_it_says() {
 fn keys_stand_under_auth_or_beside_it() {
     let config = look("keys", &[(HOME, OTC)], &[]).expect("it is there");
     assert_eq!(keys(&config), ("AK1", "SK1"));
-    assert_eq!(config.provider, Provider::Huawei);
+    assert_eq!(config.provider, Some(Provider::Huawei));
     assert_eq!((config.simulated, config.access.trust), (true, Trust::PlainHttp));
     let inside = "clouds: {c: {auth: {auth_url: 'http://h', ak: A, sk: S, security_token: T}}}";
     let config = look("c", &[("clouds.yaml", inside)], &[]).expect("it is there");
@@ -129,7 +133,7 @@ fn the_first_file_of_the_search_order_is_the_only_one() {
     let given = variables(&[("OS_CLIENT_CONFIG_FILE", "pointed.yaml")]);
     let read = |path: &str| (path == "mine.yaml").then(|| entry("r0"));
     let sources = Sources { variables: &given, clouds_file: Some("mine.yaml"), read: &read };
-    assert_eq!(load("c", None, &sources).expect("it is there").region.as_deref(), Some("r0"));
+    assert_eq!(load("c", None, None, &sources).expect("it is there").region.as_deref(), Some("r0"));
 }
 
 #[test]
@@ -172,7 +176,8 @@ fn the_variables_of_huaweis_sdk_are_known() {
     assert!(error.contains("neither auth_url nor a region"), "{error}");
     let given = variables(&given);
     let sources = Sources { variables: &given, clouds_file: None, read: &|_| None };
-    let config = load("h", Some("cn-north-4"), &sources).expect("the playbook says the region");
+    let config =
+        load("h", Some("cn-north-4"), None, &sources).expect("the playbook says the region");
     assert_eq!(keys(&config), ("A", "S"));
     assert_eq!(config.auth_url, "https://iam.cn-north-4.myhuaweicloud.com/v3");
 }
@@ -267,7 +272,7 @@ fn there(
         let found = more.iter().find(|(have, _)| *have == path);
         found.map(|(_, text)| (*text).to_owned()).or_else(|| (path == HOME).then(|| text.clone()))
     };
-    load("c", region, &Sources { variables: &given, clouds_file: None, read: &read })
+    load("c", region, None, &Sources { variables: &given, clouds_file: None, read: &read })
 }
 
 const WHO: &str = "auth: {user_id: u, password: p}";
@@ -276,7 +281,11 @@ const WHO: &str = "auth: {user_id: u, password: p}";
 fn a_profile_lies_under_its_entry() {
     let check = |entry: &str, region, wanted: &str, provider| {
         let config = there(&format!("{entry}, {WHO}"), region, &[]).expect(entry);
-        assert_eq!((config.auth_url.as_str(), config.provider), (wanted, provider), "{entry}");
+        assert_eq!(
+            (config.auth_url.as_str(), config.provider),
+            (wanted, Some(provider)),
+            "{entry}"
+        );
     };
     let (otc, huawei) = (Provider::Otc, Provider::Huawei);
     check("profile: otc", Some("eu-nl"), "https://iam.eu-nl.otc.t-systems.com/v3", otc);
@@ -365,7 +374,7 @@ fn the_credentials_file_of_huaweis_sdk_is_the_last_place() {
                iam_endpoint = https://iam.eu-de.otc.t-systems.com\n";
     let config = look("c", &[(USUAL, ini)], &[]).expect("it is there");
     assert_eq!((keys(&config), config.source.as_str()), (("A", "S=1"), USUAL));
-    assert_eq!((config.project_id.as_deref(), config.provider), (Some("p"), Provider::Otc));
+    assert_eq!((config.project_id.as_deref(), config.provider), (Some("p"), Some(Provider::Otc)));
     let global = "[global]\nak = G\nsk = GS\niam_endpoint = https://h\n";
     let variable = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
     let files = [("mine", global), (USUAL, ini)];

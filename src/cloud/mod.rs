@@ -1,19 +1,23 @@
 //! Talking to a real cloud: one attempt at one action, and a classified answer.
 //!
-//! Start with [`Cloud`]; [`huawei::HuaweiCloud`] is one. [`config::load`] says which cloud is meant,
-//! [`http::Transport`] is the network below, [`fault`] says what a bad answer means, and [`Sent`]
-//! keeps what was sent out of it.
+//! Start with [`Cloud`]; [`connect`] makes one, of whichever family it is: [`huawei::HuaweiCloud`] or
+//! [`openstack::OpenStackCloud`], which share the login of `keystone`. [`config::load`] says which
+//! cloud is meant, [`http::Transport`] is the network below, [`fault`] says what a bad answer means,
+//! and [`Sent`] keeps what was sent out of it.
 //!
 //! This room never retries, never waits and decides nothing: retries, waiting and rate limits
 //! belong to the engine, where they are journaled, budgeted and simulated.
 
 pub mod config;
 mod config_entry;
+mod connect;
 pub mod credentials_file;
 pub mod fault;
 pub mod http;
 pub mod huawei;
+mod keystone;
 mod lenient;
+pub mod openstack;
 mod profile;
 pub mod proxy;
 mod sent;
@@ -22,7 +26,9 @@ mod skew;
 
 use std::future::Future;
 
+pub use self::connect::{AnyCloud, connect};
 pub use self::http::NetError;
+pub use self::keystone::{ConnectError, Identity, Secrets, WallClock};
 pub use self::sent::Sent;
 use crate::domain::{Action, Reply};
 

@@ -86,7 +86,7 @@ pub fn clouds_yaml(account: &Account, endpoint: &str) -> String {
         "clouds:\n  sim:\n    auth:\n      auth_url: {}\n      username: {}\n      password: {}\n      \
          user_domain_name: {domain}\n      project_name: {project}\n      \
          project_domain_name: {domain}\n    region_name: {REGION}\n    interface: public\n    \
-         identity_api_version: \"3\"\n    x_refleet: {{ simulated: true }}\n",
+         identity_api_version: \"3\"\n    x_refleet: {{ simulated: true, provider: huaweicloud }}\n",
         quoted(&format!("{endpoint}/v3")),
         quoted(&account.username),
         quoted(&account.password),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_767_323_045_000);
 pub(crate) const PASSWORD: &str = "
-clouds: {c: {region_name: eu-de, auth: {auth_url: 'https://iam.example.test/v3', username: ops,
+clouds: {c: {region_name: eu-de, x_refleet: {provider: huaweicloud}, auth: {auth_url: 'https://iam.example.test/v3', username: ops,
   password: hush, user_domain_name: OTC-EU-DE-00000000001000000001, project_name: eu-de}}}";
 pub(crate) const KEYS: &str = "
 clouds: {c: {auth: {auth_url: 'https://iam.example.test/v3', ak: AK1, sk: SK1,
@@ -87,7 +87,7 @@ pub(crate) fn configured(text: &str) -> CloudConfig {
     let variables = BTreeMap::new();
     let read = |path: &str| (path == "clouds.yaml").then(|| text.to_owned());
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
-    config::load("c", None, &sources).expect("a cloud")
+    config::load("c", None, None, &sources).expect("a cloud")
 }
 
 pub(crate) async fn connect(text: &str, net: &Arc<Net>) -> Result<HuaweiCloud, ConnectError> {

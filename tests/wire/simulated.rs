@@ -82,7 +82,7 @@ async fn connect(text: &str, hands: &Hands) -> Result<HuaweiCloud, ConnectError>
     let variables = BTreeMap::new();
     let read = |path: &str| (path == "clouds.yaml").then(|| text.to_owned());
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
-    let config = config::load("sim", None, &sources).expect("an entry");
+    let config = config::load("sim", None, None, &sources).expect("an entry");
     let network = HttpTransport::new(&config.access).expect("a network");
     let (network, clock, sent) = (Arc::new(network), hands.clock(), Sent::default());
     HuaweiCloud::connect(config, network, Arc::new(NoSecrets), clock, sent).await

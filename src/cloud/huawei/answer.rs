@@ -6,9 +6,9 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::de::DeserializeOwned;
 
-use super::super::{Sent, fault};
+use super::super::fault;
+use super::super::keystone::{all, missing, present, read};
 use super::{wire, wire_backup};
 use crate::domain::{
     Action, AgencyState, Answer, CostClass, Fault, FaultClass, ImageId, JobId, More, Reply,
@@ -219,34 +219,4 @@ fn agency_roles(response: &Response<Bytes>) -> Reply {
     let list: wire::Roles = read(response)?;
     let names = list.roles.into_iter().filter_map(wire::Role::name).collect();
     Ok(Answer::AgencyRoles(Some(names)))
-}
-
-/// The body of a good answer to a request that changes nothing.
-pub(super) fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, Fault> {
-    if response.status() != StatusCode::OK && response.status() != StatusCode::CREATED {
-        return Err(fault::of_answer(CostClass::Reading, response));
-    }
-    serde_json::from_slice(response.body()).map_err(|error| {
-        // The error quotes values.
-        let why = Sent::before(response).without(&error.to_string());
-        missing(format_args!("a body that cannot be read: {why}"))
-    })
-}
-
-fn missing(what: impl std::fmt::Display) -> Fault {
-    fault::unreadable(CostClass::Reading, what)
-}
-
-/// All of a list, or nothing: half a list would look like servers that are gone.
-fn all<W, D>(list: Vec<W>, into: fn(W) -> Option<D>, what: &str) -> Result<Vec<D>, Fault> {
-    list.into_iter().map(|item| into(item).ok_or_else(|| missing(what))).collect()
-}
-
-/// "There is no such thing" is an answer.
-fn present<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match read {
-        Ok(thing) => Ok(Some(thing)),
-        Err(fault) if fault.class == FaultClass::NotFound => Ok(None),
-        Err(fault) => Err(fault),
-    }
 }

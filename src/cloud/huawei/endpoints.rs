@@ -3,10 +3,8 @@
 //! Start with [`Endpoints::find`]: what the user says wins over the catalog, and that over the
 //! pattern of host names (`auth.md`, section 6).
 
-use serde::Deserialize;
-
-use super::super::config::{CloudConfig, Overrides, Provider};
-use super::super::lenient::{Text, or_default};
+use super::super::config::{CloudConfig, Provider};
+use super::super::keystone::{Base, Service, catalog};
 
 /// Which of the two: they document different calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,61 +20,6 @@ impl Family {
     pub(super) fn of(provider: Provider) -> Self {
         if provider == Provider::Otc { Self::Otc } else { Self::Huawei }
     }
-}
-
-/// The root of a service: paths with version and project are put behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base {
-    /// `https://host:port`, without the port if it is the usual one, and a prefix if there is one.
-    pub(super) root: String,
-    host_at: usize,
-    prefix_at: usize,
-}
-
-impl Base {
-    /// Reads an address; version and project behind the host are left away.
-    #[must_use]
-    pub fn parse(url: &str) -> Option<Self> {
-        let uri: http::Uri = url.trim().parse().ok()?;
-        let (scheme, host) = (uri.scheme_str()?, uri.host()?);
-        let usual = matches!(
-            (scheme, uri.port_u16()),
-            (_, None) | ("https", Some(443)) | ("http", Some(80))
-        );
-        let port = uri.port_u16().filter(|_| !usual).map(|port| format!(":{port}"));
-        let prefix: String = uri
-            .path()
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .take_while(|part| !is_version(part))
-            .map(|part| format!("/{part}"))
-            .collect();
-        let start = format!("{scheme}://");
-        let authority = format!("{start}{host}{}", port.unwrap_or_default());
-        (scheme == "https" || scheme == "http").then(|| Self {
-            root: format!("{authority}{prefix}"),
-            host_at: start.len(),
-            prefix_at: authority.len(),
-        })
-    }
-
-    /// Host, and port if it is not the usual one.
-    pub(super) fn host(&self) -> &str {
-        &self.root[self.host_at..self.prefix_at]
-    }
-
-    /// What stands before every path.
-    pub(super) fn prefix(&self) -> &str {
-        &self.root[self.prefix_at..]
-    }
-
-    fn is_encrypted(&self) -> bool {
-        self.root.starts_with("https:")
-    }
-}
-
-fn is_version(part: &str) -> bool {
-    part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The services that we talk to.
@@ -106,21 +49,6 @@ impl Endpoints {
         Self { iam: at(), ecs: at(), evs: at(), ims: at(), kms: at(), cts: at(), cbr: at() }
     }
 
-    /// The first override that is no address, with its key: it must not be overlooked.
-    pub(super) fn bad_override(told: &Overrides) -> Option<(&'static str, &str)> {
-        let Overrides { ecs, evs, ims, kms, cts, cbr } = told;
-        let named = [
-            ("ecs_endpoint_override", ecs),
-            ("evs_endpoint_override", evs),
-            ("ims_endpoint_override", ims),
-            ("kms_endpoint_override", kms),
-            ("cts_endpoint_override", cts),
-            ("cbr_endpoint_override", cbr),
-        ];
-        let told = named.into_iter().filter_map(|(key, url)| Some((key, url.as_deref()?)));
-        told.into_iter().find(|(_, url)| Base::parse(url).is_none())
-    }
-
     /// What the user says, else the catalog, else the pattern of host names.
     pub(super) fn find(
         config: &CloudConfig,
@@ -129,10 +57,11 @@ impl Endpoints {
         catalog: &[Service],
     ) -> Self {
         let told = &config.endpoints;
+        let family = Family::of(config.provider.unwrap_or(Provider::Huawei));
         let place = |told: &Option<String>, kinds: &[&str], label: &str| {
             let told = told.as_deref().and_then(Base::parse);
-            told.or_else(|| from_catalog(catalog, kinds, (region, &config.interface), iam))
-                .unwrap_or_else(|| guess(iam, Family::of(config.provider), label, region))
+            told.or_else(|| catalog::find(catalog, kinds, (region, &config.interface), iam))
+                .unwrap_or_else(|| guess(iam, family, label, region))
         };
         Self {
             iam: iam.clone(),
@@ -144,26 +73,6 @@ impl Endpoints {
             cbr: place(&told.cbr, &["cbr"], "cbr"),
         }
     }
-}
-
-/// First match of the right kind, region and interface. Secrets never leave an encrypted cloud for
-/// an address in the clear.
-fn from_catalog(
-    catalog: &[Service],
-    kinds: &[&str],
-    (region, interface): (&str, &str),
-    iam: &Base,
-) -> Option<Base> {
-    kinds.iter().find_map(|kind| {
-        catalog
-            .iter()
-            .filter(|service| service.kind.as_str() == *kind)
-            .flat_map(|service| &service.endpoints)
-            .filter(|endpoint| endpoint.interface.as_str() == interface)
-            .filter(|endpoint| region.is_empty() || endpoint.is_in(region))
-            .filter_map(|endpoint| Base::parse(endpoint.url.as_str()))
-            .find(|base| base.is_encrypted() || !iam.is_encrypted())
-    })
 }
 
 /// `iam.<rest>`, or `iam-pub.<rest>` in Switzerland, becomes `<label>.<rest>`; Huawei's IAM without a region gets one; a host that has
@@ -182,43 +91,16 @@ fn guess(iam: &Base, family: Family, label: &str, region: &str) -> Base {
     guessed.unwrap_or_else(|| iam.clone())
 }
 
-/// A service of the catalog.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Service {
-    #[serde(rename = "type")]
-    kind: Text,
-    #[serde(deserialize_with = "or_default")]
-    endpoints: Vec<Endpoint>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Endpoint {
-    interface: Text,
-    region: Text,
-    region_id: Text,
-    url: Text,
-}
-
-impl Endpoint {
-    /// Global services carry no region, or `*`.
-    fn is_in(&self, region: &str) -> bool {
-        let own = if self.region_id.is_some() { &self.region_id } else { &self.region };
-        matches!(own.as_str(), "" | "*") || own.as_str() == region
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::config::Credentials;
+    use crate::cloud::config::{Credentials, Overrides};
     use crate::cloud::http::{Access, Trust};
 
     fn config(provider: Provider, endpoints: Overrides) -> CloudConfig {
         CloudConfig {
             name: "c".to_owned(),
-            provider,
+            provider: Some(provider),
             source: String::new(),
             auth_url: String::new(),
             credentials: Credentials::Token("t".into()),
@@ -226,6 +108,7 @@ mod tests {
             project_id: None,
             project_name: None,
             region: None,
+            project_domain: None,
             endpoints,
             interface: "public".to_owned(),
             simulated: false,
@@ -239,28 +122,6 @@ mod tests {
 
     fn catalog(json: &str) -> Vec<Service> {
         serde_json::from_str(json).expect("a catalog")
-    }
-
-    #[test]
-    fn version_project_and_usual_port_are_left_away() {
-        let check = |url: &str, root: &str, host: &str| {
-            let base = base(url);
-            assert_eq!((base.root.as_str(), base.host()), (root, host), "{url}");
-        };
-        check(
-            "https://iam.eu-de.otc.t-systems.com:443/v3",
-            "https://iam.eu-de.otc.t-systems.com",
-            "iam.eu-de.otc.t-systems.com",
-        );
-        check("http://127.0.0.1:4000", "http://127.0.0.1:4000", "127.0.0.1:4000");
-        check("http://127.0.0.1:80/", "http://127.0.0.1", "127.0.0.1");
-        check("https://h/ims/v2/x", "https://h/ims", "h");
-        check("https://h/v2.1/0123", "https://h", "h");
-        check("https://h:8443/vault/v1/0123", "https://h:8443/vault", "h:8443");
-        assert_eq!(base("https://h/ims/v2").prefix(), "/ims");
-        for bad in ["", "iam.eu-de", "ftp://h/", "https://", "/v3"] {
-            assert_eq!(Base::parse(bad), None, "{bad}");
-        }
     }
 
     #[test]
@@ -341,14 +202,5 @@ mod tests {
             (root(&config), root(&inside)),
             ("https://outside".into(), "https://inside".into())
         );
-    }
-
-    #[test]
-    fn an_override_that_is_no_address_is_found_with_its_key() {
-        let good = Some("https://h/v1".to_owned());
-        let told = Overrides { ecs: good.clone(), kms: good, ..Overrides::default() };
-        assert_eq!(Endpoints::bad_override(&told), None);
-        let told = Overrides { ims: Some("ims.test".to_owned()), ..told };
-        assert_eq!(Endpoints::bad_override(&told), Some(("ims_endpoint_override", "ims.test")));
     }
 }

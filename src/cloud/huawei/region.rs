@@ -1,13 +1,38 @@
-//! Regions by their names. Start with [`of_project`].
+//! Regions by their names. Start with [`of`].
+
+use super::super::config::{CloudConfig, Provider};
 
 /// What the names of regions begin with: a part of the world, or a country (`auth.md`, section 6).
 const PARTS: [&str; 11] = ["ae", "af", "ap", "cn", "eu", "la", "me", "na", "ru", "sa", "tr"];
 
 /// The region that a project's name says: the main project of a region carries its name, others
 /// begin with it, as in `eu-de_prod` (`auth.md`, section 5). A project may also be called anything.
-pub(super) fn of_project(project: &str) -> Option<&str> {
+fn of_project(project: &str) -> Option<&str> {
     let name = project.split('_').next().unwrap_or(project);
     is_region(name).then_some(name)
+}
+
+/// The project that is meant where none is said: the main one of the region, which has its name. Of a
+/// cloud that is not known yet, only where the name is one of a region of this family.
+pub(in crate::cloud) fn main_project(config: &CloudConfig) -> Option<&str> {
+    let region = config.region.as_deref()?;
+    let is_meant = match config.provider {
+        Some(Provider::Otc | Provider::Huawei) => true,
+        Some(Provider::OpenStack) => false,
+        None => is_region(region),
+    };
+    is_meant.then_some(region)
+}
+
+/// The region that is configured, else the one that the project's name says; the error is the region
+/// that the project is in where another one is configured.
+pub(super) fn of(config: &CloudConfig, project: &str) -> Result<String, String> {
+    let guessed = || project.split('_').next().unwrap_or(project).to_owned();
+    match (&config.region, of_project(project)) {
+        (Some(region), Some(its)) if *region != its => Err(its.to_owned()),
+        (Some(region), _) => Ok(region.clone()),
+        (None, _) => Ok(guessed()),
+    }
 }
 
 fn is_region(name: &str) -> bool {

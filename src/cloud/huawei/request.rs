@@ -6,22 +6,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::{Method, Request};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::super::fault;
-use super::super::sign;
-use super::endpoints::{Base, Endpoints, Family};
+use super::super::keystone::{Draft, Payload, Scope, invalid, segment};
+use super::endpoints::{Endpoints, Family};
 use crate::domain::{
     Action, Encryption, Fault, FaultClass, InstallCall, Login, MAX_USER_DATA, Page,
     ReinstallRequest, ServerId, StopMode, Timestamp,
 };
-
-/// What a POST is sent as.
-pub(super) const JSON_BODY: &str = "application/json;charset=utf-8";
-const JSON: &str = "application/json";
 
 /// Where requests of a project go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,111 +28,6 @@ pub struct Site {
     pub project_id: String,
     /// The account that the project belongs to, where it is known.
     pub domain_id: Option<String>,
-}
-
-/// What is read right before a reinstall is sent, and nowhere kept. User data may hold secrets too,
-/// so none of it can be printed.
-#[derive(Default)]
-pub struct Payload {
-    /// The password, for [`Login::Password`].
-    pub password: Option<SecretString>,
-    /// The user data.
-    pub user_data: Option<Vec<u8>>,
-}
-
-/// What a request acts on: a token says it by itself, keys in a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The project.
-    Project,
-    /// The whole account.
-    Account,
-    /// Neither is known yet.
-    Nobody,
-}
-
-/// A request before it is signed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// `GET` or `POST`.
-    pub method: Method,
-    /// The service.
-    pub base: Base,
-    /// Path behind the service's root, escaped.
-    pub path: String,
-    /// Query, not escaped.
-    pub query: Vec<(String, String)>,
-    /// Body; empty for a GET.
-    pub body: Bytes,
-    /// What it acts on.
-    pub scope: Scope,
-    /// It must not be sent later than this: what was seen before it would be too old.
-    pub send_by: Option<Timestamp>,
-}
-
-/// Without its body: there may be a password in it.
-impl std::fmt::Debug for Draft {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { method, base, path, query, body, scope, send_by: _ } = self;
-        f.debug_struct("Draft")
-            .field("method", method)
-            .field("base", base)
-            .field("path", path)
-            .field("query", query)
-            .field("body", &format_args!("{} bytes", body.len()))
-            .field("scope", scope)
-            .finish()
-    }
-}
-
-impl Draft {
-    pub(super) fn get(base: &Base, path: String, query: &[(&str, &str)]) -> Self {
-        let query = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let (method, body, scope) = (Method::GET, Bytes::new(), Scope::Project);
-        Self { method, base: base.clone(), path, query, body, scope, send_by: None }
-    }
-
-    pub(super) fn post(base: &Base, path: String, body: &Value) -> Self {
-        let (method, query, scope) = (Method::POST, Vec::new(), Scope::Project);
-        Self {
-            method,
-            base: base.clone(),
-            path,
-            query,
-            body: body.to_string().into(),
-            scope,
-            send_by: None,
-        }
-    }
-
-    pub(super) fn scoped(self, scope: Scope) -> Self {
-        Self { scope, ..self }
-    }
-
-    /// `application/json`, for a body with its character set, as the cloud's own client says it.
-    #[must_use]
-    pub fn content_type(&self) -> &'static str {
-        if self.body.is_empty() { JSON } else { JSON_BODY }
-    }
-
-    /// The path as it is sent.
-    pub(super) fn full_path(&self) -> String {
-        format!("{}{}", self.base.prefix(), self.path)
-    }
-
-    /// The request with these headers.
-    pub(super) fn into_http(self, headers: &[(String, String)]) -> Result<Request<Bytes>, Fault> {
-        let query =
-            sign::canonical_query(self.query.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())));
-        let mark = if query.is_empty() { "" } else { "?" };
-        let mut request = Request::builder()
-            .method(self.method)
-            .uri(format!("{}{}{mark}{query}", self.base.root, self.path));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        request.body(self.body).map_err(|error| invalid("refleet.request", error.to_string()))
-    }
 }
 
 /// The request that asks for `action`. A fault here means that nothing is sent.
@@ -175,18 +64,7 @@ pub fn request(
         Action::Backup { .. } | Action::ListVaults { .. } | Action::ListBackups { .. } => {
             backups(action, site)?
         }
-        Action::ListServers { page: Page::After(_), .. } => {
-            return Err(invalid("refleet.request", "pages have numbers here".to_owned()));
-        }
-        Action::ListServers { page: Page::Number(page), limit } => Draft::get(
-            &at.ecs,
-            ecs("cloudservers/detail"),
-            &[
-                ("limit", &limit.to_string()),
-                ("offset", &page.to_string()),
-                ("not-tags", "__type_baremetal"),
-            ],
-        ),
+        Action::ListServers { page, limit } => list(site, page, *limit)?,
         Action::ShowServer { server } => {
             Draft::get(&at.ecs, ecs(&format!("cloudservers/{}", segment(server.as_str()))), &[])
         }
@@ -296,6 +174,21 @@ fn beside_servers(action: &Action, site: &Site, now: Timestamp) -> Result<Draft,
     })
 }
 
+/// A page of the servers that can be reinstalled: those on bare metal cannot.
+fn list(site: &Site, page: &Page, limit: u32) -> Result<Draft, Fault> {
+    let page = match page {
+        Page::Number(page) => page.to_string(),
+        Page::After(_) => {
+            return Err(invalid("refleet.request", "pages have numbers here".to_owned()));
+        }
+    };
+    let limit = limit.to_string();
+    let query =
+        [("limit", limit.as_str()), ("offset", page.as_str()), ("not-tags", "__type_baremetal")];
+    let path = format!("/v1/{}/cloudservers/detail", site.project_id);
+    Ok(Draft::get(&site.endpoints.ecs, path, &query))
+}
+
 /// Requests to the service for backups (`storage-image-kms.md`, section 4).
 fn backups(action: &Action, site: &Site) -> Result<Draft, Fault> {
     let (at, p) = (&site.endpoints, &site.project_id);
@@ -398,13 +291,4 @@ fn reinstall(request: &ReinstallRequest, payload: &Payload) -> Result<Value, Fau
 
 fn ids(servers: &[ServerId]) -> Vec<Value> {
     servers.iter().map(|server| json!({"id": server.as_str()})).collect()
-}
-
-/// One segment of a path: a slash inside a name is escaped as well.
-pub(super) fn segment(text: &str) -> String {
-    sign::escape(text.as_bytes())
-}
-
-pub(super) fn invalid(code: &str, message: String) -> Fault {
-    fault::ours(FaultClass::Invalid, code, message)
 }

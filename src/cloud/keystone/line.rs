@@ -12,33 +12,39 @@ use http::{Request, Response};
 
 use super::super::http::Transport;
 use super::super::{Sent, fault};
-use super::client::WallClock;
-use super::request::Draft;
+use super::draft::Draft;
 use crate::domain::{CostClass, Fault, FaultClass, Timestamp};
 
+/// The clock of the world: signatures carry the time, and a plan must not be too old.
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// A network, a clock, and what went out.
-pub(super) struct Line {
+pub(in crate::cloud) struct Line {
     transport: Arc<dyn Transport>,
     clock: WallClock,
     sent: Sent,
 }
 
 impl Line {
-    pub(super) fn new(transport: Arc<dyn Transport>, clock: WallClock, sent: Sent) -> Self {
+    pub(in crate::cloud) fn new(
+        transport: Arc<dyn Transport>,
+        clock: WallClock,
+        sent: Sent,
+    ) -> Self {
         Self { transport, clock, sent }
     }
 
     /// Everything secret that went out, or will.
-    pub(super) fn sent(&self) -> &Sent {
+    pub(in crate::cloud) fn sent(&self) -> &Sent {
         &self.sent
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(in crate::cloud) fn now(&self) -> Timestamp {
         (self.clock)()
     }
 
     /// Refuses what took too long on its way here, by a slow secret or a new token: nothing was sent.
-    pub(super) fn in_time(&self, draft: &Draft) -> Result<(), Fault> {
+    pub(in crate::cloud) fn in_time(&self, draft: &Draft) -> Result<(), Fault> {
         if draft.send_by.is_none_or(|limit| self.now() <= limit) {
             return Ok(());
         }
@@ -48,7 +54,7 @@ impl Line {
     }
 
     /// Sends a request once.
-    pub(super) async fn deliver(
+    pub(in crate::cloud) async fn deliver(
         &self,
         cost: CostClass,
         request: Request<Bytes>,

@@ -52,8 +52,10 @@ pub enum ConnectError {
         there: Visible,
     },
     /// A token for another project than the one that is configured.
-    #[error("use the token: it is for project {project}, and {wanted:?} is configured")]
+    #[error("use the {what}: it is for project {project}, and {wanted:?} is configured")]
     OtherProject {
+        /// What we log in with.
+        what: &'static str,
         /// The token's.
         project: String,
         /// The configured one.
@@ -93,6 +95,51 @@ pub enum ConnectError {
         /// What there is.
         there: Visible,
     },
+    /// Access keys, at a cloud that knows none.
+    #[error("log in with access keys: this cloud takes a password or an application credential")]
+    Keys,
+    /// A catalog without servers of any kind that we know.
+    #[error(
+        "find the servers of this cloud: its catalog has no service of type compute or ecs; it has \
+         {}",
+        listed(services)
+    )]
+    NoServers {
+        /// The types of the services that there are.
+        services: Vec<String>,
+    },
+    /// A service that is not where it was looked for.
+    #[error(
+        "find the service {service} in region {region}, interface {interface}: the catalog has {}; \
+         set region_name, interface or {setting}",
+        listed(there)
+    )]
+    NoService {
+        /// Its type.
+        service: &'static str,
+        /// Where it was looked for.
+        region: String,
+        /// By which interface.
+        interface: String,
+        /// Where the catalog has it.
+        there: Vec<String>,
+        /// What would say where it is.
+        setting: &'static str,
+    },
+    /// Nothing says which of several regions is meant.
+    #[error("choose a region: set region_name; the catalog has {}", listed(regions))]
+    NoRegion {
+        /// Those with servers.
+        regions: Vec<String>,
+    },
+    /// A Nova with which the promises of a plan could not be kept.
+    #[error("use Nova at {host}: {why}")]
+    TooOld {
+        /// Its host.
+        host: String,
+        /// What it lacks.
+        why: String,
+    },
     /// With keys, the user must be looked up or told.
     #[error(
         "learn whose access key it is ({fault}); set auth.user_id: reinstalls with a key pair name its owner"
@@ -107,6 +154,10 @@ pub enum ConnectError {
 fn with_status(fault: &Fault) -> String {
     let status = if fault.code.starts_with("HTTP ") { "" } else { "HTTP 401: " };
     format!("{status}{fault}").trim_end_matches('.').to_owned()
+}
+
+fn listed(things: &[String]) -> String {
+    if things.is_empty() { "none".to_owned() } else { things.join(", ") }
 }
 
 /// The projects that the user may use, as far as they could be asked for.

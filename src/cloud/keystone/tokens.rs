@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::fault;
-use super::endpoints::Base;
+use super::base::Base;
+use super::draft::Draft;
 use super::identity::{self, Holder, TokenScope, User};
 use super::line::Line;
-use super::request::Draft;
 use crate::domain::{CostClass, Fault, FaultClass, Millis, Timestamp};
 
 /// How long before its end a token is renewed, at most …
@@ -26,7 +26,7 @@ const EARLY: Millis = Millis::mins(5);
 const EARLY_PART: u64 = 20;
 
 /// The present token of one scope, and how to get the next.
-pub(super) struct Tokens {
+pub(in crate::cloud) struct Tokens {
     iam: Base,
     user: User,
     scope: TokenScope,
@@ -36,7 +36,7 @@ pub(super) struct Tokens {
 }
 
 /// A token.
-pub(super) struct Held {
+pub(in crate::cloud) struct Held {
     text: SecretString,
     life: Option<Life>,
     /// It was fetched because the one before was refused.
@@ -63,12 +63,12 @@ impl Life {
 
 impl Held {
     /// Somebody let us in with it.
-    pub(super) fn was_accepted(&self) {
+    pub(in crate::cloud) fn was_accepted(&self) {
         self.accepted.store(true, SeqCst);
     }
 
     /// The draft as a request that carries this token.
-    pub(super) fn carry(&self, draft: Draft) -> Result<Request<Bytes>, Fault> {
+    pub(in crate::cloud) fn carry(&self, draft: Draft) -> Result<Request<Bytes>, Fault> {
         with_token(draft, &self.text)
     }
 
@@ -90,7 +90,7 @@ struct Renewal {
 }
 
 /// What a refused token is replaced by.
-pub(super) enum Next {
+pub(in crate::cloud) enum Next {
     /// A token that is another one.
     Token(Arc<Held>),
     /// Nothing: a token that was just fetched was refused as well, so it is not for its age.
@@ -99,7 +99,7 @@ pub(super) enum Next {
 
 impl Tokens {
     /// None yet: the first request fetches one.
-    pub(super) fn none_yet(iam: &Base, user: User, scope: TokenScope) -> Self {
+    pub(in crate::cloud) fn none_yet(iam: &Base, user: User, scope: TokenScope) -> Self {
         Self {
             iam: iam.clone(),
             user,
@@ -111,13 +111,13 @@ impl Tokens {
     }
 
     /// Logs in, with what the cloud says about who we are.
-    pub(super) async fn log_in(&self, line: &Line) -> Result<Holder, Fault> {
+    pub(in crate::cloud) async fn log_in(&self, line: &Line) -> Result<Holder, Fault> {
         let mut renewal = self.renewal.lock().await;
         self.fetch(&mut renewal, line, false).await
     }
 
     /// The token to send a request with.
-    pub(super) async fn current(&self, line: &Line) -> Result<Arc<Held>, Fault> {
+    pub(in crate::cloud) async fn current(&self, line: &Line) -> Result<Arc<Held>, Fault> {
         let now = line.now();
         match self.held() {
             None => self.after(None, line).await,
@@ -130,7 +130,11 @@ impl Tokens {
     }
 
     /// A token in place of one that was refused.
-    pub(super) async fn replace(&self, dead: &Arc<Held>, line: &Line) -> Result<Next, Fault> {
+    pub(in crate::cloud) async fn replace(
+        &self,
+        dead: &Arc<Held>,
+        line: &Line,
+    ) -> Result<Next, Fault> {
         let present = self.held().is_some_and(|held| Arc::ptr_eq(&held, dead));
         if present && dead.is_second_try && !dead.accepted.load(SeqCst) {
             return Ok(Next::Nothing);
@@ -227,7 +231,7 @@ impl Tokens {
 }
 
 /// No further try can mend it, and each could lock the account.
-pub(super) fn is_final(fault: &Fault) -> bool {
+pub(in crate::cloud) fn is_final(fault: &Fault) -> bool {
     matches!(fault.class, FaultClass::Unauthorised | FaultClass::Forbidden)
 }
 
@@ -238,15 +242,20 @@ fn passcode_spent() -> Fault {
 }
 
 /// What every request says.
-pub(super) fn plain_headers(draft: &Draft) -> Vec<(String, String)> {
-    vec![
+pub(in crate::cloud) fn plain_headers(draft: &Draft) -> Vec<(String, String)> {
+    let mut headers = vec![
         ("Host".to_owned(), draft.base.host().to_owned()),
         ("Content-Type".to_owned(), draft.content_type().to_owned()),
-    ]
+    ];
+    headers.extend(draft.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    headers
 }
 
 /// The draft as a request that carries this token.
-pub(super) fn with_token(draft: Draft, token: &SecretString) -> Result<Request<Bytes>, Fault> {
+pub(in crate::cloud) fn with_token(
+    draft: Draft,
+    token: &SecretString,
+) -> Result<Request<Bytes>, Fault> {
     let mut headers = plain_headers(&draft);
     headers.push(("X-Auth-Token".to_owned(), token.expose_secret().to_owned()));
     draft.into_http(&headers)

@@ -13,17 +13,16 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::config::NameOrId;
 use super::super::fault;
-use super::super::sign::{self, Outgoing};
 use super::super::skew;
-use super::endpoints::Base;
-use super::identity::{self, Holder, Project, TokenScope, User};
+use super::base::Base;
+use super::draft::{Draft, Scope};
+use super::identity::{self, Holder, TokenScope, User};
 use super::line::Line;
-use super::request::{Draft, Scope};
 use super::tokens::{self, Next, Tokens, plain_headers, with_token};
 use crate::domain::{CostClass, Fault, FaultClass, Timestamp};
 
 /// A login, and whether it still opens anything.
-pub(super) struct Session {
+pub(in crate::cloud) struct Session {
     way: Way,
     ended: OnceLock<Fault>,
 }
@@ -31,11 +30,11 @@ pub(super) struct Session {
 /// How requests prove who sends them.
 enum Way {
     /// Tokens of ours, which can be renewed.
-    Password(Box<Logins>),
+    Login(Box<Logins>),
     /// A token of somebody else.
     Fixed(Fixed),
-    /// A key pair.
-    Keys(AccessKeys),
+    /// A signature on each.
+    Signed(Box<dyn Signer>),
 }
 
 /// One login for each scope.
@@ -51,13 +50,12 @@ struct Fixed {
     expires: Option<Timestamp>,
 }
 
-/// A key pair, and what it acts on.
-pub(super) struct AccessKeys {
-    pub(super) access: String,
-    pub(super) secret: SecretString,
-    pub(super) security_token: Option<SecretString>,
-    pub(super) project_id: Option<String>,
-    pub(super) domain_id: Option<String>,
+/// Somebody who signs every request.
+pub(in crate::cloud) trait Signer: Send + Sync {
+    /// The draft as a request that is signed now.
+    fn sign(&self, draft: Draft, now: Timestamp) -> Result<Request<Bytes>, Fault>;
+    /// What a refusal says, with the reason where we know it.
+    fn explain(&self, fault: Fault, clock: Option<skew::Skew>) -> Fault;
 }
 
 impl Session {
@@ -65,8 +63,8 @@ impl Session {
         Self { way, ended: OnceLock::new() }
     }
 
-    /// Logs in with a password.
-    pub(super) async fn log_in(
+    /// Logs in.
+    pub(in crate::cloud) async fn log_in(
         iam: &Base,
         user: User,
         scope: TokenScope,
@@ -74,14 +72,14 @@ impl Session {
     ) -> Result<(Self, Holder), Fault> {
         let project = Tokens::none_yet(iam, user.clone(), scope);
         let holder = project.log_in(line).await?;
-        let domain = holder.domain_id.clone().filter(|_| user.can_come_again());
+        let domain = holder.domain_id.clone().filter(|_| user.has_account());
         let account = domain
             .map(|domain| Tokens::none_yet(iam, user, TokenScope::Account(NameOrId::Id(domain))));
-        Ok((Self::of(Way::Password(Box::new(Logins { project, account }))), holder))
+        Ok((Self::of(Way::Login(Box::new(Logins { project, account }))), holder))
     }
 
     /// A token that somebody else fetched, and what it is worth.
-    pub(super) async fn with_token(
+    pub(in crate::cloud) async fn with_token(
         iam: &Base,
         text: SecretString,
         line: &Line,
@@ -92,26 +90,13 @@ impl Session {
         Ok((Self::of(Way::Fixed(Fixed { text, expires })), holder))
     }
 
-    /// A key pair that nobody has looked at yet.
-    pub(super) fn with_keys(keys: AccessKeys) -> Self {
-        Self::of(Way::Keys(keys))
-    }
-
-    /// The same session, acting on that project; a token does so by itself.
-    pub(super) fn acting_on(self, project: &Project) -> Self {
-        let way = match self.way {
-            Way::Keys(keys) => Way::Keys(AccessKeys {
-                project_id: Some(project.id.clone()),
-                domain_id: project.domain_id.clone(),
-                ..keys
-            }),
-            way @ (Way::Password(_) | Way::Fixed(_)) => way,
-        };
-        Self { way, ended: self.ended }
+    /// Somebody who signs, and whom nobody has looked at yet.
+    pub(in crate::cloud) fn signing(signer: impl Signer + 'static) -> Self {
+        Self::of(Way::Signed(Box::new(signer)))
     }
 
     /// Sends, and once more with a new token if the first was refused for its token alone.
-    pub(super) async fn exchange(
+    pub(in crate::cloud) async fn exchange(
         &self,
         cost: CostClass,
         draft: Draft,
@@ -122,7 +107,7 @@ impl Session {
         }
         let of_account = draft.scope == Scope::Account;
         match &self.way {
-            Way::Password(logins) => {
+            Way::Login(logins) => {
                 let account = logins.account.as_ref().filter(|_| of_account);
                 let tokens = account.unwrap_or(&logins.project);
                 renewing(tokens, cost, draft, line).await.map_err(|trouble| match trouble {
@@ -141,15 +126,15 @@ impl Session {
                 let request = with_token(draft, &token.text)?;
                 self.last_try(line.deliver(cost, request).await?, |fault| token.explain(fault))
             }
-            Way::Keys(keys) => {
+            Way::Signed(signer) => {
                 line.in_time(&draft)?;
-                let response = line.deliver(cost, keys.sign(draft, line.now())?).await?;
+                let response = line.deliver(cost, signer.sign(draft, line.now())?).await?;
                 if of_account && !is_of_gateway(&response) {
                     // Not the keys: IAM itself does not let every user ask everything.
                     return Ok(response);
                 }
                 let clock = skew::of_answer(&response, line.now());
-                self.last_try(response, |fault| keys.explain(fault, clock))
+                self.last_try(response, |fault| signer.explain(fault, clock))
             }
         }
     }
@@ -243,44 +228,5 @@ impl Fixed {
             ended.unwrap_or_default()
         );
         Fault { message, ..fault }
-    }
-}
-
-impl AccessKeys {
-    fn explain(&self, fault: Fault, clock: Option<skew::Skew>) -> Fault {
-        let said = fault.message.trim_end_matches('.');
-        let message = match (clock, &self.security_token) {
-            (Some(skew), _) => format!("{skew} ({said})"),
-            (None, Some(_)) => format!(
-                "{said}; these keys are temporary, they end after 15 minutes to 24 hours: fetch new \
-                 ones with their security token"
-            ),
-            (None, None) => said.to_owned(),
-        };
-        Fault { message, ..fault }
-    }
-
-    fn sign(&self, draft: Draft, now: Timestamp) -> Result<Request<Bytes>, Fault> {
-        let mut headers = plain_headers(&draft);
-        let acts_on = match draft.scope {
-            Scope::Project => self.project_id.as_ref().map(|id| ("X-Project-Id", id)),
-            Scope::Account => self.domain_id.as_ref().map(|id| ("X-Domain-Id", id)),
-            Scope::Nobody => None,
-        };
-        headers.extend(acts_on.map(|(name, id)| (name.to_owned(), id.clone())));
-        if let Some(token) = &self.security_token {
-            headers.push(("X-Security-Token".to_owned(), token.expose_secret().to_owned()));
-        }
-        let path = draft.full_path();
-        let request = Outgoing {
-            method: draft.method.as_str(),
-            host: draft.base.host(),
-            path: &path,
-            query: &draft.query,
-            headers: &headers,
-            body: &draft.body,
-        };
-        let signed = sign::sign(&request, &self.access, self.secret.expose_secret(), now);
-        draft.into_http(&signed.headers)
     }
 }
