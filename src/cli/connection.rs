@@ -13,7 +13,7 @@ use crate::cloud::config::{self, CloudConfig, Overrides, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::proxy::without_login;
 use crate::cloud::{self, AnyCloud, Sent, WallClock};
-use crate::domain::{SshProgram, Time, Timestamp};
+use crate::domain::{Provider, SshProgram, Time, Timestamp};
 use crate::plan::{CloudIdentity, Plan};
 use crate::playbook::Playbook;
 use crate::run::{Outside, RealClock};
@@ -68,13 +68,14 @@ pub(super) async fn of_playbook(app: &App, playbook: &Playbook) -> Result<Connec
         })?;
         built_in(app, &asked, &folder).await
     } else {
-        configured(app, name, playbook.region.as_deref(), &folder).await
+        let said = (playbook.region.as_deref(), playbook.provider);
+        configured(app, name, said, &folder).await
     }
 }
 
 /// Connects to a cloud that no playbook names yet.
 pub(super) async fn named(app: &App, name: &str) -> Result<Connection, Failure> {
-    configured(app, name, None, Path::new("")).await
+    configured(app, name, (None, None), Path::new("")).await
 }
 
 /// Connects to the cloud that a plan was made for, and refuses if it is another one now.
@@ -84,7 +85,8 @@ pub(super) async fn of_plan(app: &App, plan: &Plan) -> Result<Connection, Failur
         of_playbook(app, &playbook_of(app, plan, path)?).await?
     } else {
         let name = app.globals.cloud.as_deref().unwrap_or(&plan.cloud.name);
-        configured(app, name, None, &playbooks::folder_of(path)).await?
+        let said = (None, Some(plan.cloud.provider));
+        configured(app, name, said, &playbooks::folder_of(path)).await?
     };
     let (planned, there) = (&plan.cloud, &connection.identity);
     if app.hooks == Hooks::Real || !there.simulated {
@@ -126,13 +128,13 @@ fn playbook_of(app: &App, plan: &Plan, path: &Path) -> Result<Playbook, Failure>
 async fn configured(
     app: &App,
     name: &str,
-    region: Option<&str>,
+    (region, provider): (Option<&str>, Option<Provider>),
     folder: &Path,
 ) -> Result<Connection, Failure> {
     let environment = &app.environment;
     let read = |path: &str| files::read_text(&environment.folder.join(path)).ok();
     let sources = Sources { variables: &environment.variables, clouds_file: None, read: &read };
-    let config = config::load(name, region, None, &sources)?;
+    let config = config::load(name, region, provider, &sources)?;
     in_secret(&config)?;
     if config.access.trust == Trust::Anything {
         app.ui.say(UNVERIFIED);

@@ -113,7 +113,7 @@ impl<'a> Judge<'a> {
                         ..request
                     },
                     image,
-                    image_before: changed.and(server.image_name.clone()),
+                    image_before: changed.and_then(|_| self.name_of_image(server)),
                     grows_to: changed
                         .map(|image| image.min_disk_gib)
                         .filter(|needed| *needed > disk.size_gib),
@@ -541,6 +541,12 @@ impl<'a> Judge<'a> {
                 .to_owned(),
             help: "take `skip` out of the step `stop`".to_owned(),
         })
+    }
+
+    /// The name of the image that a server has, where somebody says it.
+    fn name_of_image(&self, server: &Server) -> Option<String> {
+        let shown = || self.inventory.images.get(&server.image)?.as_ref().map(|it| it.name.clone());
+        server.image_name.clone().or_else(shown)
     }
 
     fn can_fetch_password(&self, treatment: &Treatment) -> Finding<()> {

@@ -179,7 +179,9 @@ impl<'p> Survey<'p> {
             (Action::ListBackups { .. }, class) if class != FaultClass::Unauthorised => {
                 self.unread(Unread::Backups);
             }
-            (Action::ShowKey { .. } | Action::ListKeys, Forbidden) => self.unread(Unread::Keys),
+            (Action::ShowKey { .. }, Forbidden) | (Action::ListKeys, NotFound | Forbidden) => {
+                self.unread(Unread::Keys);
+            }
             (Action::ShowAgency, NotFound | Forbidden) => {
                 self.inventory.agency = Some(AgencyState::Unknown);
             }

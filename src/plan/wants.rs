@@ -94,6 +94,10 @@ impl Wants {
         self.volumes.extend(volumes.filter(|id| !id.is_local()).cloned());
         let system = server.system_volume().filter(|id| !id.is_local());
         self.wiped.extend(system.cloned());
+        if server.image_name.is_none() && treatment.reinstall.image != ImageChoice::Current {
+            // Its old image goes by an id alone, and people know names.
+            self.image(&server.image);
+        }
         match &treatment.reinstall.image {
             ImageChoice::Named(name) if !is_image_id(name) => {
                 if !self.image_names.contains(name) {

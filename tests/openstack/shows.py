@@ -162,7 +162,7 @@ class Bench:
         told = {}
         for one in self.events(run):
             if one["event"] == "job_ended":
-                told.setdefault(one["server"], []).append("Success" if one["end"]["how"] == "succeeded" else "Error")
+                told.setdefault(one["server"], []).append("Success" if "succeeded" in one["end"] else "Error")
         doubled = {}
         for server, ending in self.endings(run).items():
             actions = self.rebuilds(server, since)
@@ -211,8 +211,7 @@ def verified(bench):
     run = bench.last_run()
     all_verified(bench, run, n)
     bench.compare(run, since)
-    image = {one["id"] for one in bench.get("/images/detail")["images"] if one["name"] == "debian-13"} \
-        if False else {one.id for one in bench.user.image.images(name="debian-13")}
+    image = {one.id for one in bench.user.image.images(name="debian-13")}
     for one in bench.servers().values():
         check(one["status"] == "ACTIVE" and one["image"]["id"] in image, f"{one['name']}: {one['status']} {one['image']}")
     return f"{n} verified, one rebuild action each"

@@ -110,8 +110,8 @@ fn beside_nova(action: &Action, at: &Places) -> Result<Step, Fault> {
         }
         Action::ShowQuota => Err(nothing("no quota of disks that a rebuild would count in")),
         Action::Backup { .. } => Err(lacks("no vaults for backups")),
-        Action::ShowKey { .. } | Action::ListKeys => Err(lacks("no KMS")),
-        Action::ShowAgency | Action::ListAgencyRoles { .. } => Err(lacks("no agencies")),
+        Action::ShowKey { .. } | Action::ListKeys => Err(nothing("no KMS")),
+        Action::ShowAgency | Action::ListAgencyRoles { .. } => Err(nothing("no agencies")),
         Action::ShowPassword { .. } => Err(lacks("no password that is fetched")),
         Action::Stop { .. }
         | Action::Start { .. }

@@ -138,8 +138,14 @@ impl Microversion {
             batch: 1,
             keeps_disk: true,
             reinstalls_running: true,
+            names_image: true,
             keeps_login: true,
             immediate_log: true,
+            stuck: Some(
+                "if it stays in REBUILD or powering-off, an administrator of the cloud can free it: \
+                 openstack server set --state error SERVER"
+                    .to_owned(),
+            ),
             lacks,
         }
     }

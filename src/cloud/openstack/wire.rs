@@ -86,6 +86,7 @@ struct Flavor {
     id: Text,
     original_name: Text,
     ram: Text,
+    disk: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -136,6 +137,7 @@ impl Server {
             os_type: None,
             from_iso: false,
             prepaid: false,
+            local_disk_gib: self.flavor.disk.number().and_then(|n| u64::try_from(n).ok()),
             volumes,
             addresses,
             created: self.created.moment(),
