@@ -58,6 +58,7 @@ pub enum Feature {
 /// What a cloud's calls can do. Frozen in the plan, so that a run goes by what was planned with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub struct Features {
     /// Servers that one stop or start may name.
     pub batch: u32,

@@ -284,6 +284,7 @@ impl Facts {
         self.apply_to_targets(plan, record).map_err(illegal)
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     fn apply_to_run(&mut self, plan: &CheckedPlan, record: &Record) -> Result<(), String> {
         match &record.event {
             Event::RunStarted { outline } => {
@@ -522,7 +523,7 @@ impl TargetFacts {
                 self.backed_up = true;
             }
             Event::Stopped { .. } | Event::StopSkipped { .. } | Event::Settled { .. } => {
-                self.put_off = PutOffs::default()
+                self.put_off = PutOffs::default();
             }
             Event::PutOff { class, deed, .. } => {
                 self.count_put_off(*class);

@@ -72,6 +72,7 @@ pub(super) enum Probe {
 
 /// A treatment, as far as it takes time or requests.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub(super) struct Kind {
     backup: bool,
     skips_stop: bool,
