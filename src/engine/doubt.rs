@@ -110,11 +110,7 @@ impl Engine {
         index: usize,
         Sighting { server, asked }: Sighting<'_>,
     ) {
-        let seen = Sight::of(server, &self.before(index));
-        // Where the log shows a call at once, it tells what the server cannot: a server that is
-        // reinstalled as it is was running before, and its disk keeps its id.
-        let at_once = self.plan.cloud.features.immediate_log;
-        let sight = if at_once && seen == Sight::Changed { Sight::Untouched } else { seen };
+        let sight = Sight::of(server, &self.before(index));
         self.pending.looks[index].sight = Some((asked, sight));
         self.look_again(draft.now.at, index);
         self.judge(draft, index);
@@ -193,6 +189,14 @@ impl Engine {
         })
     }
 
+    /// Where the log shows each call at once, one that was read and has none outweighs what a server at
+    /// rest looks like: one that is reinstalled as it is was running before, and its disk keeps its id.
+    fn as_the_log_has_it(&self, sight: Sight, traced: &Option<(Time, Traced)>) -> Sight {
+        let absent = matches!(traced, Some((_, Traced::Absent)));
+        let at_once = self.plan.cloud.features.immediate_log;
+        if at_once && absent && sight == Sight::Changed { Sight::Untouched } else { sight }
+    }
+
     fn judge(&mut self, draft: &mut Draft, index: usize) {
         let State::Reinstalling(sent) = &self.facts.targets[index].state else { return };
         let (known, since) = match sent {
@@ -202,7 +206,8 @@ impl Engine {
         };
         let look = &self.pending.looks[index];
         let traced = self.askable(index, look.traced.as_ref());
-        let weighed = weigh(look.sight, traced.as_ref(), since.1);
+        let sight = look.sight.map(|(at, sight)| (at, self.as_the_log_has_it(sight, &traced)));
+        let weighed = weigh(sight, traced.as_ref(), since.1);
         let evidence = vec![in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref())];
         let server = self.server_id(index);
         let deed = Deed::Reinstall;

@@ -11,14 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{HostValue, ImageId, Server, ServerId, Template, UserId};
+use crate::domain::{HostValue, ImageId, Provider, Server, ServerId, Template, UserId};
 use crate::fleet::Selector;
 use crate::playbook::{
     Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, RunSpec,
     Treatment,
 };
 use crate::simulator::{
-    ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, VaultSpec, WorldSpec,
+    ImageSpec, KeyPairSpec, KeySpec, Knobs, QuotaSpec, ServerGroup, VaultSpec, WorldSpec,
 };
 
 /// Servers for an entry of `hosts` in a fleet that does not say how many it expects.
@@ -56,7 +56,19 @@ pub fn fit(playbook: &Playbook, seed: u64) -> WorldSpec {
         keys: keys(&treatments),
         vaults: vaults(&treatments),
         quota: QuotaSpec::default(),
+        knobs: knobs(playbook),
         ..WorldSpec::default()
+    }
+}
+
+/// A playbook for Nova is rehearsed with its manners: others would refuse what it may ask for, and
+/// Nova leaves nothing alone behind a rebuild.
+fn knobs(playbook: &Playbook) -> Knobs {
+    let skips = playbook.fleets.values().flat_map(|fleet| &fleet.steps).any(|step| step.stop.skip);
+    if playbook.provider == Some(Provider::OpenStack) || skips {
+        Knobs::default().like_nova()
+    } else {
+        Knobs::default()
     }
 }
 

@@ -81,7 +81,11 @@ impl Scenario {
     ) -> Result<Self, ScenarioError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let drawn = Knobs::draw(&mut rng);
-        let knobs = if spec.knobs.reinstalls_running { drawn.like_nova() } else { drawn };
+        let knobs = if spec.knobs.reinstalls_running {
+            Knobs { trace_readable: spec.knobs.trace_readable, ..drawn.like_nova() }
+        } else {
+            drawn
+        };
         let spec = WorldSpec { knobs, ..spec.clone() };
         let calm = Self::calm(playbook, &spec, seed)?;
         let faults = faults.cloned().unwrap_or_else(|| Faults::draw(&mut rng));

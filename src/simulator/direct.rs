@@ -138,6 +138,7 @@ impl World {
                 Answer::Password(if none { PasswordLook::NotYet } else { PasswordLook::There })
             }
             Action::ListTraces { server, since } => {
+                self.check_log()?;
                 Answer::Traces(self.list_traces(now, server, *since).cloned().collect())
             }
             Action::Probe { .. }

@@ -177,6 +177,8 @@ pub struct Knobs {
     pub trace_visible: Span,
     /// A look at a server shows what it was so long ago.
     pub server_lag: Span,
+    /// The acting user may read the audit log; else 403.
+    pub trace_readable: bool,
     /// The audit log names the job that the call was answered with.
     pub trace_holds_job: bool,
     /// Name of the temporary server; `{name}` is the name of the server that is reinstalled.
@@ -265,6 +267,7 @@ impl Default for Knobs {
             job_visible: Span::exactly(0.0),
             trace_visible: Span(1.0, 5.0),
             server_lag: Span::exactly(0.0),
+            trace_readable: true,
             trace_holds_job: true,
             helper_name: "temp-{name}".to_owned(),
             helper_copies_tags: false,

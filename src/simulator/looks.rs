@@ -131,6 +131,14 @@ impl World {
         found.ok_or_else(|| missing().shaped(Shape::Kms))
     }
 
+    /// Whether the acting user may read the audit log.
+    pub(super) fn check_log(&self) -> Result<(), ApiError> {
+        if self.knobs.trace_readable {
+            return Ok(());
+        }
+        Err(ApiError::new(403, "CTS.0003", "The user has no permission to list traces."))
+    }
+
     /// Reinstall calls for a server in the audit log, newest first.
     pub(super) fn list_traces(
         &self,

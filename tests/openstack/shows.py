@@ -30,6 +30,7 @@ fleets:
       serial: [100%]
       max_unavailable: {unavailable}
       max_failures: {max_failures}
+      strict_budget: false
     steps: [{stop}, validate, reinstall, wait, verify]
     reinstall: {{ image: debian-13, leave: as_found }}
     wait: {{ settle: 0s, timeout: {timeout} }}

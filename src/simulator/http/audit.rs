@@ -15,6 +15,7 @@ pub(super) fn answer(world: &World, now: Now, request: &Incoming) -> Result<Outg
         let text = request.query(key);
         text.map_or(Ok(otherwise), |text| text.parse().map_err(bad)).map(Timestamp)
     };
+    world.check_log()?;
     let hour_ago = now.wall.0.saturating_sub(3_600_000);
     let (from, to) = (moment("from", hour_ago)?, moment("to", i64::MAX)?);
     let limit = request.number("limit", 10)?.min(200) as usize;
