@@ -43,3 +43,11 @@ mod simulated;
 #[cfg(test)]
 #[path = "wire/tls.rs"]
 mod tls;
+
+#[cfg(test)]
+#[path = "wire/openstack_replay.rs"]
+mod openstack_replay;
+
+#[cfg(test)]
+#[path = "wire/openstack_client.rs"]
+mod openstack_client;

@@ -400,6 +400,8 @@ fn no_configuration_and_no_error_shows_a_planted_secret() {
         "user_id: u, password: hush, passcode: hush",
         "ak: A, sk: hush, security_token: hush",
         "token: hush",
+        "application_credential_id: a, application_credential_secret: hush",
+        "application_credential_name: a, application_credential_secret: hush",
         "sk: hush",
         "ak: A, security_token: hush",
         "password: hush",
@@ -424,4 +426,124 @@ fn no_configuration_and_no_error_shows_a_planted_secret() {
     let error = look("c", &[], &[("OS_AUTH_URL", "https://h"), ("HTTPS_PROXY", "socks5://hush@p")]);
     let error = error.expect_err("SOCKS is not known");
     assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+}
+
+const KEYSTONE: &str = "auth_url: 'https://keystone.test/v3'";
+
+#[test]
+fn an_application_credential_goes_by_its_id_or_by_its_name() {
+    let credential = |auth: &str| {
+        let entry = format!("auth: {{{KEYSTONE}, {auth}}}");
+        match there(&entry, None, &[]).map_err(|error| error.to_string())?.credentials {
+            Credentials::Application { credential, secret } => {
+                assert_eq!(secret.expose_secret(), "hush");
+                Ok(credential)
+            }
+            other @ (Credentials::Password { .. }
+            | Credentials::Keys { .. }
+            | Credentials::Token(_)) => panic!("{other:?}"),
+        }
+    };
+    let (id, secret) = ("application_credential_id: ac1", "application_credential_secret: hush");
+    let by_id = ApplicationCredential::Id("ac1".to_owned());
+    assert_eq!(credential(&format!("{id}, {secret}")), Ok(by_id.clone()));
+    // A password beside it is another login, and not the one that was made for this.
+    let beside = format!("{id}, {secret}, username: u, password: p, user_domain_name: d");
+    assert_eq!(credential(&beside), Ok(by_id));
+    let name = "application_credential_name: fleet";
+    let whose = "username: ops, user_domain_name: staff";
+    let named = ApplicationCredential::Named {
+        name: "fleet".to_owned(),
+        user: NameOrId::Name("ops".to_owned()),
+        domain: Some(NameOrId::Name("staff".to_owned())),
+    };
+    assert_eq!(credential(&format!("{name}, {secret}, {whose}")), Ok(named));
+    let refused = |auth: &str, why: &str| {
+        let text: String = credential(auth).expect_err(auth);
+        assert!(text.contains(why) && !text.contains("hush"), "{text}");
+    };
+    refused(id, "there is no application_credential_secret");
+    refused(&format!("{name}, {secret}"), "or say whose it is");
+    refused(&format!("{name}, {secret}, username: ops"), "no user_domain_name");
+    let without = format!("auth_type: v3applicationcredential, auth: {{{KEYSTONE}, {secret}}}");
+    let text = there(&without, None, &[]).expect_err("no id").to_string();
+    assert!(text.ends_with("there is no application_credential_id"), "{text}");
+    let nowhere = there(&format!("auth: {{{id}, {secret}}}"), Some("one"), &[]);
+    let text = nowhere.expect_err("no address").to_string();
+    assert!(text.ends_with("auth_url is not set"), "{text}");
+}
+
+#[test]
+fn variables_hold_an_application_credential_too() {
+    let given = [
+        ("OS_AUTH_TYPE", "v3applicationcredential"),
+        ("OS_AUTH_URL", "https://keystone.test/v3"),
+        ("OS_APPLICATION_CREDENTIAL_ID", "ac1"),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", "hush"),
+        ("OS_REGION_NAME", "one"),
+        ("OS_INTERFACE", "internal"),
+    ];
+    let config = look("anything", &[], &given).expect("the variables are enough");
+    assert!(matches!(config.credentials, Credentials::Application { .. }));
+    assert_eq!(config.provider, Some(Provider::OpenStack));
+    assert_eq!((config.region.as_deref(), config.interface.as_str()), (Some("one"), "internal"));
+}
+
+#[test]
+fn the_family_is_said_or_known_by_what_only_one_has() {
+    let family = |entry: &str, asked| {
+        let text = format!("clouds: {{c: {{{entry}}}}}");
+        let given = variables(&[]);
+        let read = |path: &str| (path == "clouds.yaml").then(|| text.clone());
+        let sources = Sources { variables: &given, clouds_file: None, read: &read };
+        let found = load("c", Some("eu-de"), asked, &sources);
+        found.map(|config| config.provider).map_err(|error| error.to_string())
+    };
+    let (otc, huawei, openstack) = (Provider::Otc, Provider::Huawei, Provider::OpenStack);
+    let who = format!("auth: {{{KEYSTONE}, user_id: u, password: p}}");
+    let said = |provider: &str| format!("x_refleet: {{provider: {provider}}}, {who}");
+    assert_eq!(family(&who, None), Ok(None));
+    assert_eq!(family(&who, Some(openstack)), Ok(Some(openstack)));
+    assert_eq!(family(&said("openstack"), None), Ok(Some(openstack)));
+    assert_eq!(family(&said("huaweicloud"), None), Ok(Some(huawei)));
+    assert_eq!(family(&said("otc"), Some(otc)), Ok(Some(otc)));
+    let contrary = family(&said("otc"), Some(openstack)).expect_err("two families");
+    assert!(contrary.ends_with("x_refleet.provider is otc, and the playbook is for openstack"));
+    let unknown = family(&said("aws"), None).expect_err("no such family");
+    assert!(unknown.ends_with("is not known: it is otc, huaweicloud or openstack"), "{unknown}");
+    // Addresses and credentials of one family only.
+    let auth = |auth: &str| format!("auth: {{{auth}}}");
+    let at = "auth_url: 'https://iam.eu-de.otc.t-systems.com/v3', user_id: u, password: p";
+    assert_eq!(family(&auth(at), None), Ok(Some(otc)));
+    let at = "auth_url: 'https://iam.x.myhuaweicloud.com/v3', user_id: u, password: p";
+    assert_eq!(family(&auth(at), None), Ok(Some(huawei)));
+    let keys = auth(&format!("{KEYSTONE}, ak: A, sk: S"));
+    assert_eq!(family(&keys, None), Ok(Some(huawei)));
+    let application = auth(&format!(
+        "{KEYSTONE}, application_credential_id: a, application_credential_secret: s"
+    ));
+    assert_eq!(family(&application, None), Ok(Some(openstack)));
+    let foreign = family(&keys, Some(openstack)).expect_err("OpenStack knows no keys");
+    assert!(foreign.contains("a password or an application credential"), "{foreign}");
+    let foreign = family(&application, Some(otc)).expect_err("IAM knows no such credentials");
+    assert!(foreign.contains("a password, or ak and sk"), "{foreign}");
+}
+
+#[test]
+fn the_domain_of_a_project_is_sent_where_it_is_needed() {
+    let domain = |auth: &str, provider: &str| {
+        let entry = format!(
+            "x_refleet: {{provider: {provider}}}, auth: {{{KEYSTONE}, password: p, {auth}}}"
+        );
+        there(&entry, None, &[]).expect(auth).project_domain
+    };
+    let name = |text: &str| Some(NameOrId::Name(text.to_owned()));
+    let user = "username: u, user_domain_name: staff";
+    assert_eq!(domain(user, "openstack"), name("staff"));
+    assert_eq!(domain(user, "huaweicloud"), None);
+    let both = "username: u, user_domain_name: staff, project_domain_name: work";
+    assert_eq!(domain(both, "openstack"), name("work"));
+    assert_eq!(domain(both, "huaweicloud"), name("work"));
+    assert_eq!(domain("user_id: u, default_domain: all", "openstack"), name("all"));
+    assert_eq!(domain("user_id: u", "openstack"), None);
 }

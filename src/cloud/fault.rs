@@ -167,15 +167,18 @@ fn is_scalar(value: &Value) -> bool {
     value.is_string() || value.is_number()
 }
 
-/// A bare number is an HTTP status once more: the status itself says it better.
+/// A number, alone or before its words (`503 Service Unavailable`), is an HTTP status once more: the
+/// status itself says it better.
 fn service_code(code: &str) -> Option<String> {
-    let number = code.chars().all(|c| c.is_ascii_digit());
+    let first = code.split(' ').next().unwrap_or_default();
+    let number = first.chars().all(|c| c.is_ascii_digit());
     (!number).then(|| code.chars().filter(|c| !c.is_control()).take(64).collect())
 }
 
-/// A sentence for one line. It is the cloud's, so nothing is believed about it.
+/// A sentence for one line. It is the cloud's, so nothing is believed about it. OpenStack's sentences
+/// that were meant for a page break their lines as on one.
 fn sentence(text: &str) -> Option<String> {
-    let line: String = one_line(text).chars().take(MAX_MESSAGE).collect();
+    let line: String = one_line(&text.replace("<br />", " ")).chars().take(MAX_MESSAGE).collect();
     (!line.is_empty()).then_some(line)
 }
 
@@ -311,6 +314,11 @@ mod tests {
             Some("who?"),
         );
         check(r#"{"badRequest":{"message":"bad","code":"400"}}"#, None, Some("bad"));
+        check(
+            r#"{"message":"Away.<br /><br />\nGone.\n\n","code":"503 Service Unavailable","title":"x"}"#,
+            None,
+            Some("Away. Gone."),
+        );
         check(r#"{"itemNotFound":{"message":"gone","code":404}}"#, None, Some("gone"));
         check(
             r#"{"error":{"code":"Ecs.0611","message":"batch"},"internalError":[{"id":"1","error_code":"Ecs.0100","error_message":"m"}]}"#,

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use refleet::cloud::config::{self, CloudConfig, Sources};
 use refleet::cloud::http::{Sending, Transport};
 use refleet::cloud::huawei::{ConnectError, HuaweiCloud, Secrets};
-use refleet::cloud::{NetError, Sent};
+use refleet::cloud::{self, AnyCloud, NetError, Sent};
 use refleet::domain::{Action, PinnedFile, SecretRef, SecretSource, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -94,6 +94,13 @@ pub(crate) async fn connect(text: &str, net: &Arc<Net>) -> Result<HuaweiCloud, C
     let transport: Arc<dyn Transport> = Arc::<Net>::clone(net);
     let (config, clock) = (configured(text), Arc::new(|| NOW));
     HuaweiCloud::connect(config, transport, Arc::new(Kept), clock, Sent::default()).await
+}
+
+/// The same for a cloud of whatever family.
+pub(crate) async fn connect_any(text: &str, net: &Arc<Net>) -> Result<AnyCloud, ConnectError> {
+    let transport: Arc<dyn Transport> = Arc::<Net>::clone(net);
+    let (config, clock) = (configured(text), Arc::new(|| NOW));
+    cloud::connect(config, transport, Arc::new(Kept), clock, Sent::default()).await
 }
 
 /// A clock that stands until it is moved.

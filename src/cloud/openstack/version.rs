@@ -28,6 +28,8 @@ impl Microversion {
     const HIGHEST: Self = Self::two(96);
     /// Shows the tags of a server; its lock is shown since 2.9.
     const TAGS: Self = Self::two(26);
+    /// Shows the events of an instance action to whom the server belongs.
+    const EVENTS: Self = Self::two(51);
     /// A rebuild takes a key pair.
     const KEY_NAME: Self = Self::two(54);
     /// A rebuild takes user data.
@@ -102,6 +104,12 @@ impl Versions {
                 Microversion::TAGS
             ));
         }
+        if max < Microversion::EVENTS {
+            return Err(format!(
+                "it offers {max} at most, and how a rebuild ended is shown since {}",
+                Microversion::EVENTS
+            ));
+        }
         if min > Microversion::HIGHEST {
             return Err(format!(
                 "it offers {min} at least, and {} is the highest that is spoken",
@@ -167,7 +175,11 @@ mod tests {
         assert_eq!(spoken("2.104").as_deref(), Ok("2.96"));
         assert_eq!(spoken("2.96").as_deref(), Ok("2.96"));
         assert_eq!(spoken("2.60").as_deref(), Ok("2.60"));
-        assert_eq!(spoken("2.26").as_deref(), Ok("2.26"));
+        assert_eq!(spoken("2.51").as_deref(), Ok("2.51"));
+        for blind in ["2.26", "2.50"] {
+            let refused = spoken(blind).expect_err("nobody could see the end");
+            assert!(refused.ends_with("how a rebuild ended is shown since 2.51"), "{refused}");
+        }
         let refused = spoken("2.9").expect_err("nobody could be protected");
         assert!(refused.starts_with("it offers 2.9 at most, and tags and locks"), "{refused}");
         assert!(spoken("2.25").is_err());

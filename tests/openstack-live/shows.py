@@ -1,5 +1,5 @@
 """Shows refleet at work on a real OpenStack control plane, and compares its journal with what Nova itself
-has on record. Start with SHOWS at the end; tests/openstack/run calls this."""
+has on record. Start with SHOWS at the end; tests/openstack-live/run calls this."""
 
 import argparse
 import json
