@@ -191,7 +191,7 @@ impl Engine {
 
     /// Where the log shows each call at once, one that was read and has none outweighs what a server at
     /// rest looks like: one that is reinstalled as it is was running before, and its disk keeps its id.
-    fn as_the_log_has_it(&self, sight: Sight, traced: &Option<(Time, Traced)>) -> Sight {
+    fn as_the_log_has_it(&self, sight: Sight, traced: Option<&(Time, Traced)>) -> Sight {
         let absent = matches!(traced, Some((_, Traced::Absent)));
         let at_once = self.plan.cloud.features.immediate_log;
         if at_once && absent && sight == Sight::Changed { Sight::Untouched } else { sight }
@@ -206,7 +206,8 @@ impl Engine {
         };
         let look = &self.pending.looks[index];
         let traced = self.askable(index, look.traced.as_ref());
-        let sight = look.sight.map(|(at, sight)| (at, self.as_the_log_has_it(sight, &traced)));
+        let sight =
+            look.sight.map(|(at, sight)| (at, self.as_the_log_has_it(sight, traced.as_ref())));
         let weighed = weigh(sight, traced.as_ref(), since.1);
         let evidence = vec![in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref())];
         let server = self.server_id(index);

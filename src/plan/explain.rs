@@ -98,9 +98,12 @@ fn damage(plan: &Plan, text: &mut Text) {
         ),
     };
     text.line(&format!("{servers} {noun} will be reinstalled{image}."));
+    // A disk of the host has no snapshots that could go with it.
+    let volumes = plan.targets.values().any(|target| !target.found.system_volume.is_local());
     text.line(&format!(
-        "ERASED: the whole system disk of each ({} GiB in all), and its EVS snapshots.",
-        thousands(gib)
+        "ERASED: the whole system disk of each ({} GiB in all){}.",
+        thousands(gib),
+        if volumes { ", and its EVS snapshots" } else { "" }
     ));
     text.line("KEPT:   data disks, addresses and MACs, ids, names, tags.");
     text.line(&way_back(plan));

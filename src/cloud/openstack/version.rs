@@ -134,14 +134,20 @@ impl Microversion {
                     format!("this cloud's Nova offers {self} at most, and {what} needs {since}");
                 (feature, why)
             });
+        // Which of its volumes a server boots from is shown to administrators alone.
         let never = [
+            (
+                Feature::SystemVolume,
+                "Nova does not tell its users which volume that is, so nobody could be shown what is wiped",
+            ),
             (Feature::License, "Nova has no licences"),
             (Feature::Encryption, "Nova has no keys of its own for system disks"),
             (Feature::Backup, "Nova has no vaults for backups"),
             (Feature::FetchedPassword, "no password is fetched from Nova"),
         ];
         let never = never.into_iter().map(|(feature, why)| (feature, why.to_owned()));
-        let lacks: BTreeMap<Feature, String> = old.chain(never).collect();
+        let mut lacks: BTreeMap<Feature, String> = never.collect();
+        lacks.extend(old);
         Features {
             batch: 1,
             keeps_disk: true,
@@ -202,7 +208,9 @@ mod tests {
         check(54, [false, true, true]);
         check(57, [false, false, true]);
         check(92, [false, false, true]);
-        check(93, [false, false, false]);
+        check(93, [false, false, true]);
+        let unseen = lacks(96).lack(Feature::SystemVolume).map(str::to_owned).unwrap_or_default();
+        assert!(unseen.contains("what is wiped"), "{unseen}");
         assert_eq!(
             lacks(53).lack(Feature::UserData),
             Some("this cloud's Nova offers 2.53 at most, and user data needs 2.57")
