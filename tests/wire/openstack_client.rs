@@ -2,6 +2,7 @@
 //! asked for and what is never told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -172,6 +173,32 @@ async fn a_credential_of_another_project_and_a_wrong_secret_are_told() {
     let told = refused(CREDENTIAL, &wrong).await;
     assert!(told.contains("application_credential_id") && !told.contains("hush"), "{told}");
     assert_eq!(wrong.seen().len(), 1);
+    let gone = Net::new(|_| {
+        let message = "Could not find Application Credential: ac1.";
+        say(404, &json!({"error": {"code": 404, "message": message, "title": "Not Found"}}))
+    });
+    let told = refused(CREDENTIAL, &gone).await;
+    assert!(told.starts_with("log in at keystone.test: HTTP 404: Could not find"), "{told}");
+}
+
+/// Deleted while a run is under way, it must not be knocked with.
+#[tokio::test]
+async fn a_credential_that_is_gone_ends_the_session() {
+    let logins = AtomicUsize::new(0);
+    let net = Net::new(move |request| match request.uri().path() {
+        path if path.ends_with("/v3/auth/tokens") => match logins.fetch_add(1, SeqCst) {
+            0 => token("T1", &catalog(USUAL)),
+            _ => say(404, &json!({"error": {"message": "Could not find Application Credential."}})),
+        },
+        "/compute/v2.1/" => version("2.96"),
+        _ => say(401, &json!({"error": {"code": 401, "message": "Who?", "title": "Unauthorized"}})),
+    });
+    let cloud = connect_any(CREDENTIAL, &net).await.expect("a cloud");
+    for _ in 0..3 {
+        let shown = cloud.call(Action::ShowServer { server: "s".into() }).await;
+        assert!(shown.expect_err("refused").shuts_out());
+    }
+    assert_eq!(net.count("/identity/v3/auth/tokens"), 2);
 }
 
 #[tokio::test]

@@ -219,7 +219,7 @@ impl Tokens {
         let headers = plain_headers(&draft);
         let asked = line.now();
         let response = line.deliver(CostClass::Reading, draft.into_http(&headers)?).await?;
-        let holder = identity::read_token(&response)?;
+        let holder = identity::read_token(&response).map_err(refusal)?;
         let held = Held {
             text: identity::token_text(&response)?,
             life: Life::of(asked, &holder),
@@ -228,6 +228,13 @@ impl Tokens {
         };
         Ok((held, holder))
     }
+}
+
+/// An application credential that was deleted is a 404 of Keystone's: about who we are all the same.
+fn refusal(fault: Fault) -> Fault {
+    let is_gone = fault.class == FaultClass::NotFound
+        && fault.message.to_ascii_lowercase().contains("application credential");
+    if is_gone { Fault { class: FaultClass::Unauthorised, ..fault } } else { fault }
 }
 
 /// No further try can mend it, and each could lock the account.
