@@ -117,7 +117,12 @@ impl Engine {
             Purpose::Sweep { page } => {
                 if let Some(sweep) = &mut self.pending.sweep {
                     sweep.asking = sweep.asking.saturating_sub(1);
-                    sweep.pages.push(page.clone());
+                    // The server that the page begins behind may be gone: begin again.
+                    let lost = matches!(page, Page::After(_)) && !may_repeat(fault);
+                    if lost {
+                        sweep.shown = 0;
+                    }
+                    sweep.pages.push(if lost { Page::FIRST } else { page.clone() });
                 }
             }
             Purpose::Volumes { offset } => {

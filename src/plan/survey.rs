@@ -157,7 +157,7 @@ impl<'p> Survey<'p> {
     /// Takes in that an action cannot be answered. Where that is an answer of its own, such as
     /// "there is none" or "you may not know", the reading goes on.
     pub fn fail(&mut self, action: &Action, fault: &Fault) -> Result<(), Refusal> {
-        use FaultClass::{Forbidden, NotFound};
+        use FaultClass::{Forbidden, Invalid, NotFound};
         match (action, fault.class) {
             (Action::ShowServer { .. } | Action::ShowKey { .. }, NotFound)
             | (Action::ListAgencyRoles { .. }, NotFound | Forbidden) => {}
@@ -169,6 +169,14 @@ impl<'p> Survey<'p> {
             }
             (Action::ShowKeyPair { name }, NotFound) => {
                 self.inventory.key_pairs.insert(name.clone(), None);
+            }
+            // The server that the page begins behind may be gone: begin again.
+            (Action::ListServers { page: Page::After(_), .. }, NotFound | Invalid)
+                if self.round < ROUNDS =>
+            {
+                self.round += 1;
+                self.pages = 1;
+                self.due.push(Action::ListServers { page: Page::FIRST, limit: PAGE });
             }
             (Action::ShowQuota, NotFound | Forbidden) => self.unread(Unread::Quota),
             (Action::ListSnapshots { .. }, NotFound | Forbidden) => {

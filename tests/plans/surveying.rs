@@ -120,6 +120,29 @@ fn pages_that_name_the_next_are_read_one_after_another() {
 }
 
 #[test]
+fn a_page_behind_a_server_that_is_gone_is_read_again_from_the_first() {
+    let playbook = playbook(vec![fleet("web", 4, &["web-*"])]);
+    let narrowing = Narrowing::default();
+    let mut survey = Survey::new(&playbook, &narrowing);
+    let gone = Fault {
+        class: FaultClass::Invalid,
+        code: "HTTP 400".to_owned(),
+        message: "marker [s-0001] not found".to_owned(),
+        request_id: None,
+        retry_after: None,
+    };
+    for round in 0..3 {
+        let first = survey.next();
+        assert_eq!(first, [Action::ListServers { page: Page::FIRST, limit: 1_000 }], "{round}");
+        let servers = vec![server(1, "web-0001")];
+        let more = More::After("s-0001".into());
+        survey.take(&first[0], Answer::Servers { more, servers }).unwrap();
+        let second = survey.next();
+        assert_eq!(survey.fail(&second[0], &gone).is_ok(), round < 2, "not for ever");
+    }
+}
+
+#[test]
 fn a_list_that_shifts_while_it_is_read_is_read_again() {
     let playbook = playbook(vec![fleet("web", 4, &["web-0001"])]);
     let narrowing = Narrowing::default();
