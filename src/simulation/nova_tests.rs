@@ -2,10 +2,11 @@
 //! as they are, a stopped one is shown as running before it is done, and calls are on record at once.
 
 use crate::domain::{Deed, Ending, Event, Millis, Record, Time};
-use crate::playbook::{Playbook, Size, Strategy};
+use crate::fleet::Selector;
+use crate::playbook::{HostEntry, Hosts, Playbook, Share, Size, Strategy};
 use crate::simulator::{Faults, Knobs, WorldSpec};
 
-use super::tests::{calm, clean, fleet, playbook, trace};
+use super::tests::{calm, clean, fleet, place, playbook, trace};
 use super::{Rehearsal, Scenario, rehearse};
 
 /// Twelve servers in three waves, reinstalled as they are if `skip`.
@@ -106,4 +107,25 @@ fn without_its_records_a_lost_answer_is_never_sent_again() {
         }
     }
     assert!(unknown > 0, "no answer to a wipe was lost for good");
+}
+
+/// Pages name the next, and the server that one begins behind may be gone when it is asked for.
+#[test]
+fn a_project_of_several_pages_is_read_to_its_end_page_behind_page() {
+    let mut fleet = fleet("web", "web-*", Strategy { written: true, ..Strategy::default() });
+    fleet.treatment.wait.settle = Millis(0);
+    fleet.strategy.max_unavailable = Size::Count(80);
+    fleet.strategy.serial = vec![Size::Share(Share(100))];
+    (fleet.strategy.max_failures, fleet.strategy.canary) = (100, 0);
+    let mut playbook = playbook(vec![fleet]);
+    playbook.limits.reinstalls = 80;
+    playbook.fleets["web"].hosts[0] = HostEntry::new(
+        place(1),
+        Hosts::Matching(Selector::try_new(None, Some("web-00*"), None, None).unwrap()),
+    );
+    for number in 0..3 {
+        let rehearsal = rehearse(calm(&playbook, &nova(2_480), number));
+        clean(&rehearsal);
+        assert_eq!(rehearsal.counts.of(Ending::Verified), 99, "{}", trace(&rehearsal));
+    }
 }

@@ -91,6 +91,9 @@ impl World {
     fn look(&self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
         Ok(match action {
             Action::ListServers { page, limit } => {
+                if self.knobs.reinstalls_running {
+                    return self.list_servers_behind(now, page, *limit);
+                }
                 let Page::Number(page) = page else {
                     return Err(ApiError::new(400, "Ecs.0005", "Pages have numbers here."));
                 };

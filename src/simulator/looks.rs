@@ -6,8 +6,8 @@ use super::knobs::{MixedBatch, millis};
 use super::tasks::add;
 use super::world::World;
 use crate::domain::{
-    Image, ImageId, JobId, JobStatus, KeyPair, KmsKey, Millis, ProbeSpec, Quota, QuotaLine, Server,
-    ServerId, Timestamp, Trace, Volume,
+    Answer, Image, ImageId, JobId, JobStatus, KeyPair, KmsKey, Millis, More, Page, ProbeSpec,
+    Quota, QuotaLine, Server, ServerId, Timestamp, Trace, Volume,
 };
 
 /// What is looked at from outside of the API.
@@ -53,6 +53,31 @@ impl World {
         let limit = page_size(limit)?;
         let skip = (page.max(1) as usize - 1).saturating_mul(limit);
         Ok((self.listed_total(), self.listed(now).skip(skip).take(limit)))
+    }
+
+    /// The servers behind a server, as Nova pages them: whoever names one that is gone is refused.
+    pub(super) fn list_servers_behind(
+        &self,
+        now: Millis,
+        page: &Page,
+        limit: u32,
+    ) -> Result<Answer, ApiError> {
+        let limit = page_size(limit)?;
+        let gone = || ApiError::new(400, "badRequest", "marker not found");
+        let skip = match page {
+            Page::Number(1) => 0,
+            Page::Number(_) => return Err(gone()),
+            Page::After(id) => {
+                1 + self.listed(now).position(|server| server.id == *id).ok_or_else(gone)?
+            }
+        };
+        let servers: Vec<Server> = self.listed(now).skip(skip).take(limit).cloned().collect();
+        let is_last = self.listed(now).nth(skip + limit).is_none();
+        let more = match servers.last().filter(|_| !is_last) {
+            Some(last) => More::After(last.id.clone()),
+            None => More::Nothing,
+        };
+        Ok(Answer::Servers { more, servers })
     }
 
     /// One server.
