@@ -94,6 +94,8 @@ impl<'a> Judge<'a> {
         keep(image.map_or(Ok(()), |image| market(server, image)), &mut wrong);
         let changed = image.filter(|image| image.id != server.image);
         keep(changed.map_or(Ok(()), |image| self.other_image(server, image)), &mut wrong);
+        let sized = disk.as_ref().zip(image);
+        keep(sized.map_or(Ok(()), |(disk, image)| self.disk_holds(disk, image)), &mut wrong);
         let request = image.and_then(|image| self.request(server, spec, image, &mut wrong));
         let named = if self.cloud.features.names_image { image } else { changed };
         let login = request.as_ref().map(|request| &request.login);
@@ -541,6 +543,20 @@ impl<'a> Judge<'a> {
                 .to_owned(),
             help: "take `skip` out of the step `stop`".to_owned(),
         })
+    }
+
+    /// Where the disk stays the one that it is, the image has to fit on it.
+    fn disk_holds(&self, disk: &Disk, image: &Image) -> Finding<()> {
+        let fits = disk.size_gib == 0 || image.min_disk_gib <= disk.size_gib;
+        if fits || !self.cloud.features.keeps_disk {
+            return Ok(());
+        }
+        let (needed, has) = (image.min_disk_gib, disk.size_gib);
+        obstacle(
+            "refleet.feature",
+            format!("image {} needs {needed} GiB, and its disk stays at {has}", image.name),
+            "name another image with `reinstall.image`, or resize the server first",
+        )
     }
 
     /// The name of the image that a server has, where somebody says it.

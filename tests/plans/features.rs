@@ -142,3 +142,13 @@ fn the_checker_sees_a_plan_that_asks_for_what_its_cloud_lacks() {
         assert!(told, "{broken:?}");
     }
 }
+
+#[test]
+fn an_image_that_is_too_large_for_a_disk_that_stays_is_refused() {
+    let mut world = local();
+    for image in world.images.values_mut().flatten() {
+        image.min_disk_gib = 41;
+    }
+    let told = planned(&world, |_| ()).unwrap_err();
+    assert!(told.contains("needs 41 GiB, and its disk stays at 40"), "{told}");
+}
