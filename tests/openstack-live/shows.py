@@ -185,7 +185,7 @@ class Bench:
         for line in self.log.read_text().splitlines()[since_line:]:
             found = re.search(r'requestlog.*"(GET|POST) /v2.1(/[^"?]*)', line)
             if found and self.user.session.get_user_id() in line:
-                kind = re.sub(r"[0-9a-f-]{36}", "ID", found.group(2)).replace("/req-ID", "/REQ")
+                kind = re.sub(r"(req-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", found.group(2))
                 key = f"{found.group(1)} {kind}"
                 seen[key] = seen.get(key, 0) + 1
         return seen
