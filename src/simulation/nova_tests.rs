@@ -1,7 +1,7 @@
 //! Runs against a cloud with the manners of Nova: disks keep their ids, running servers are reinstalled
 //! as they are, a stopped one is shown as running before it is done, and calls are on record at once.
 
-use crate::domain::{Deed, Ending, Event, Millis, Record, Time};
+use crate::domain::{Deed, Ending, Event, JobEnd, Millis, Record, Time};
 use crate::fleet::Selector;
 use crate::playbook::{HostEntry, Hosts, Playbook, Share, Size, Strategy};
 use crate::simulator::{Faults, Knobs, WorldSpec};
@@ -82,6 +82,13 @@ fn a_reinstall_that_fails_is_tried_once_more_and_its_disk_is_never_called_intact
         clean(&rehearsal);
         assert_eq!(rehearsal.counts.of(Ending::NeedsSupport), 1, "{}", trace(&rehearsal));
         assert_eq!(sent(&rehearsal, Deed::Reinstall), 2, "{}", trace(&rehearsal));
+        let intact = |record: &Record| {
+            let Event::JobEnded { end: JobEnd::Failed { wiped, .. }, .. } = &record.event else {
+                return false;
+            };
+            !wiped
+        };
+        assert!(!rehearsal.records.iter().any(intact), "{}", trace(&rehearsal));
     }
 }
 
