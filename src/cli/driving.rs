@@ -47,7 +47,7 @@ impl Drive<'_> {
         let mut reporters = self.reporters;
         match first {
             Input::Begin => reporters.tell(self.past),
-            Input::Resumed(_)
+            Input::Resumed { .. }
             | Input::Woke
             | Input::Replied { .. }
             | Input::Interrupted

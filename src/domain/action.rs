@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgencyState, Backup, CallId, Image, ImageId, Job, JobId, KeyPair, KmsKey, Millis, PasswordLook,
-    Quota, RunId, SecretRef, Server, ServerId, Snapshot, Timestamp, Trace, UserId, Vault, Volume,
+    Quota, RunId, SecretRef, Server, ServerId, Snapshot, Time, Timestamp, Trace, UserId, Vault,
+    Volume,
 };
 
 /// How a server is stopped.
@@ -534,6 +535,9 @@ pub struct Command {
     pub call: CallId,
     /// The request.
     pub action: Action,
+    /// It rests on a look that is too old after this moment: then it is not sent, and answered so.
+    /// `None`: it may be sent at any time.
+    pub send_by: Option<Time>,
 }
 
 /// A good answer. Which one belongs to which action is written at the variant.

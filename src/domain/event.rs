@@ -366,6 +366,17 @@ pub enum PauseCause {
         /// The zones that they are in.
         zones: Vec<String>,
     },
+    /// Servers that stay off (`start_back: false`) hold every place of `max_unavailable`, and nothing
+    /// is in progress.
+    PlacesTaken {
+        /// The servers that hold the places.
+        servers: Vec<ServerId>,
+    },
+    /// A run was resumed, and something that many servers need is not there any more.
+    Precondition {
+        /// Each with what is missing and who can mend it.
+        reasons: Vec<String>,
+    },
 }
 
 impl PauseCause {
@@ -374,7 +385,42 @@ impl PauseCause {
     pub fn needs_approval(&self) -> bool {
         match self {
             Self::Approval { .. } | Self::SharedCause { .. } => true,
-            Self::LockedOut { .. } | Self::Asked { .. } => false,
+            Self::LockedOut { .. }
+            | Self::Asked { .. }
+            | Self::PlacesTaken { .. }
+            | Self::Precondition { .. } => false,
+        }
+    }
+}
+
+/// Why a server that we stopped and did not wipe was not started back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOff {
+    /// The playbook says `start_back: false`.
+    AsPlanned,
+    /// The start was refused for good, or did not work as often as `retry` allows.
+    #[default]
+    Failed,
+    /// Somebody locked the server. refleet never unlocks.
+    Locked,
+    /// Somebody else took the server over: deleted it, or changed its power after us.
+    TakenOver,
+}
+
+impl LeftOff {
+    /// The value that journals of before stand for.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    fn is_failed(&self) -> bool {
+        *self == Self::Failed
+    }
+
+    /// Whether it counts against the failure budget: a server is down that should not be.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::Failed | Self::Locked => true,
+            Self::AsPlanned | Self::TakenOver => false,
         }
     }
 }
@@ -656,12 +702,32 @@ pub enum Event {
         /// Which.
         servers: Vec<ServerId>,
     },
-    /// A server that we stopped and did not wipe could not be started back.
+    /// A server that we stopped and did not wipe was not started back.
     NotStartedBack {
         /// The server.
         server: ServerId,
-        /// Why.
+        /// Why, for people.
         detail: String,
+        /// Why, for the run: what it means for the budget. Older journals lack it.
+        #[serde(default, skip_serializing_if = "LeftOff::is_failed")]
+        why: LeftOff,
+    },
+    /// Another run holds the server: this run does nothing more to it.
+    Yielded {
+        /// The server.
+        server: ServerId,
+        /// The run that holds it.
+        to: RunId,
+    },
+    /// A canary ended without a verdict about the image (drifted, protected), so the next server of
+    /// the fleet takes its place in the canary wave.
+    CanaryReplaced {
+        /// The fleet.
+        fleet: FleetName,
+        /// The canary that proved nothing.
+        server: ServerId,
+        /// The server that becomes a canary.
+        by: ServerId,
     },
     /// The cloud throttled: fewer requests from here on.
     RateCut {

@@ -32,7 +32,7 @@ pub use backup::{Backup, BackupState, Vault, WayBack};
 pub use code::{CloudCode, Meaning, Remedy, RetryKind, advice};
 pub use event::{
     Ahead, Asker, Before, CloseCause, Deed, Event, FORMAT, FileOrigin, FleetOutline, Gate, JobEnd,
-    Origin, Outline, PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
+    LeftOff, Origin, Outline, PauseCause, Record, Request, Seen, Steering, TargetOutline, Verdict,
 };
 pub use features::{Feature, Features, Provider};
 pub use id::{CallId, FleetName, ImageId, JobId, PlanId, RunId, ServerId, UserId, VolumeId};

@@ -123,7 +123,7 @@ impl Engine {
     pub fn handle(&mut self, now: Moment, input: Input) -> Turn {
         let at = now.at.max(self.facts.last);
         let mut draft = Draft { now: Moment { at, ..now }, turn: Turn::default() };
-        if self.is_finished() || (self.is_paused() && !matches!(input, Input::Resumed(_))) {
+        if self.is_finished() || (self.is_paused() && !matches!(input, Input::Resumed { .. })) {
             return draft.turn;
         }
         self.react(&mut draft, input);

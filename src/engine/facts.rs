@@ -180,6 +180,8 @@ pub(crate) struct FleetFacts {
     pub(crate) verified: u32,
     /// Servers that count against the budget.
     pub(crate) failed: u32,
+    /// Servers of later waves that took the place of a canary.
+    pub(crate) stand_ins: Vec<usize>,
 }
 
 impl Facts {
@@ -229,6 +231,7 @@ impl Facts {
             ended: 0,
             verified: 0,
             failed: 0,
+            stand_ins: Vec::new(),
         });
         Self {
             outline: None,
@@ -308,6 +311,11 @@ impl Facts {
                 facts.wave += 1;
                 facts.next_at = *next_at;
             }
+            Event::CanaryReplaced { fleet, by, .. } => {
+                let by = plan.targets.get_index_of(by);
+                let by = by.ok_or_else(|| "the new canary is not in the plan".to_owned())?;
+                self.fleet_mut(plan, fleet)?.stand_ins.push(by);
+            }
             Event::Intended { call, .. } => self.next_call = self.next_call.max(call.0 + 1),
             Event::JobEnded { end: JobEnd::Succeeded { .. }, took, .. } => self.remember(*took),
             Event::RateCut { per_minute } => self.per_minute = Some(*per_minute),
@@ -353,6 +361,7 @@ impl Facts {
             | Event::Ended { .. }
             | Event::StartedBack { .. }
             | Event::NotStartedBack { .. }
+            | Event::Yielded { .. }
             | Event::Abandoned { .. }
             | Event::Steered { by: None, .. } => {}
         }
@@ -441,6 +450,8 @@ impl Facts {
             *ending
         } else if matches!(record.event, Event::Abandoned { .. }) && target.ending.is_none() {
             Ending::Unknown
+        } else if matches!(record.event, Event::Yielded { .. }) && target.ending.is_none() {
+            Ending::Drifted
         } else {
             return Ok(());
         };
@@ -558,6 +569,10 @@ impl TargetFacts {
                 self.returned = true;
                 self.stranded = true;
             }
+            Event::Yielded { .. } => {
+                self.returned = true;
+                self.given_up = true;
+            }
             Event::RunStarted { .. }
             | Event::Resumed
             | Event::PreflightPassed { .. }
@@ -575,6 +590,7 @@ impl TargetFacts {
             | Event::NotUndone { .. }
             | Event::Passed { .. }
             | Event::Ended { .. }
+            | Event::CanaryReplaced { .. }
             | Event::RateCut { .. }
             | Event::Held { .. }
             | Event::Steered { .. }
@@ -661,6 +677,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::StepStarted { server, .. }
         | Event::StepEnded { server, .. }
         | Event::NotUndone { server, .. }
+        | Event::Yielded { server, .. }
         | Event::NotStartedBack { server, .. } => std::slice::from_ref(server),
         Event::RunStarted { .. }
         | Event::Resumed
@@ -668,6 +685,7 @@ pub(crate) fn servers_of(event: &Event) -> &[ServerId] {
         | Event::PreflightRefused { .. }
         | Event::WaveOpened { .. }
         | Event::WaveClosed { .. }
+        | Event::CanaryReplaced { .. }
         | Event::RateCut { .. }
         | Event::Held { .. }
         | Event::Steered { .. }

@@ -153,7 +153,7 @@ impl Engine {
         self.record(draft, Event::Intended { call, deed, servers: servers.clone(), before });
         let purpose = Purpose::Change { deed, servers };
         self.pending.calls.insert(call, Call { purpose, asked: draft.now.at });
-        draft.turn.commands.push(crate::domain::Command { call, action });
+        draft.turn.commands.push(crate::domain::Command { call, action, send_by: None });
     }
 
     fn action(&self, deed: Deed, servers: &[ServerId], batch: &[usize]) -> Action {
@@ -312,7 +312,7 @@ impl Engine {
             self.pending.dirty.insert(index);
         }
         self.pending.calls.insert(call, Call { purpose, asked: draft.now.at });
-        draft.turn.commands.push(crate::domain::Command { call, action });
+        draft.turn.commands.push(crate::domain::Command { call, action, send_by: None });
     }
 
     /// Probes do not go to the cloud's API: they need no token.

@@ -1,7 +1,8 @@
 //! What looks show: answers to reads, unfolded into one observation a server.
 
 use crate::domain::{
-    Answer, Deed, Ending, Event, Fault, FaultClass, Millis, More, Page, Reply, Server, Time,
+    Answer, Deed, Ending, Event, Fault, FaultClass, LeftOff, Millis, More, Page, Reply, Server,
+    Time,
 };
 use crate::playbook::StepWord;
 
@@ -277,7 +278,8 @@ impl Engine {
         }
         if self.pending.owed.contains(&index) {
             let detail = "the cloud does not know it any more".to_owned();
-            return self.record(draft, Event::NotStartedBack { server, detail });
+            return self
+                .record(draft, Event::NotStartedBack { server, detail, why: LeftOff::Failed });
         }
         match &target.state {
             State::Reinstalling(_) => {

@@ -4,7 +4,7 @@
 //! what they do not end is given up: a machine that slept over night, or a run that is resumed the
 //! next morning, finds every deadline passed and every server where it should be.
 
-use crate::domain::{Deed, Ending, Event, Millis, Time};
+use crate::domain::{Deed, Ending, Event, LeftOff, Millis, Time};
 use crate::playbook::{Check, StepWord};
 
 use super::core::{Draft, Engine};
@@ -148,7 +148,7 @@ impl Engine {
     fn not_back(&mut self, draft: &mut Draft, index: usize, timeout: Millis) {
         let server = self.server_id(index);
         let detail = format!("it was not seen running within {timeout}");
-        self.record(draft, Event::NotStartedBack { server, detail });
+        self.record(draft, Event::NotStartedBack { server, detail, why: LeftOff::Failed });
     }
 }
 

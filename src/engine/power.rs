@@ -1,6 +1,6 @@
 //! Looks at servers that are being stopped or started, and what they mean.
 
-use crate::domain::{Ahead, Ending, Event, Verdict};
+use crate::domain::{Ahead, Ending, Event, LeftOff, Verdict};
 use crate::playbook::{Check, StepWord};
 
 use super::core::{Draft, Engine};
@@ -27,7 +27,7 @@ impl Engine {
         } else if server.is_stopped() && !self.treatment(index).start_back {
             let (server, detail) =
                 (server.id.clone(), "start_back is off in the playbook".to_owned());
-            self.record(draft, Event::NotStartedBack { server, detail });
+            self.record(draft, Event::NotStartedBack { server, detail, why: LeftOff::Failed });
         } else if server.is_stopped() {
             self.note_power(index, Some(SeenPower::Off));
         } else {
@@ -104,7 +104,7 @@ impl Engine {
             state::Purpose::Return => {
                 let detail =
                     "the cloud took the start again and again, and did not start it".to_owned();
-                self.record(draft, Event::NotStartedBack { server, detail });
+                self.record(draft, Event::NotStartedBack { server, detail, why: LeftOff::Failed });
             }
             state::Purpose::Stop | state::Purpose::Boot | state::Purpose::Leave => {
                 let what = purpose.deed().to_string();

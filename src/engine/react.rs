@@ -1,8 +1,8 @@
 //! What an input means: events, and new knowledge that is not journaled.
 
 use crate::domain::{
-    Answer, CallId, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, Remedy, Reply,
-    RetryKind, ServerId, Steering, Time, Verdict,
+    Answer, CallId, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, LeftOff, Remedy,
+    Reply, RetryKind, ServerId, Steering, Time, Verdict,
 };
 use crate::plan::PlannedTreatment;
 
@@ -25,12 +25,15 @@ impl Engine {
     pub(super) fn react(&mut self, draft: &mut Draft, input: Input) {
         match input {
             Input::Begin => self.begin_preflight(draft),
-            Input::Resumed(left) => {
+            Input::Resumed { left, yielded } => {
                 #[cfg(test)]
                 let forgotten = self.forget_what_was_sent(draft);
                 self.record(draft, Event::Resumed);
                 #[cfg(test)]
                 self.trust_blindly(draft, Deed::Reinstall, forgotten);
+                for (server, to) in yielded {
+                    self.record(draft, Event::Yielded { server, to });
+                }
                 for request in left {
                     self.asked(draft, request);
                 }
@@ -170,7 +173,7 @@ impl Engine {
             // It may run on as if nothing had been sent: the next look says what it is owed.
         } else if index.is_some_and(|index| self.is_returning(index)) {
             let detail = failure::told(fault);
-            self.record(draft, Event::NotStartedBack { server, detail });
+            self.record(draft, Event::NotStartedBack { server, detail, why: LeftOff::Failed });
         } else if index.is_some_and(|index| self.facts.targets[index].state == leaving) {
             // Every check had passed: that it stays on is odd, and no failure.
             let warnings = vec![format!(

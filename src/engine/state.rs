@@ -251,9 +251,9 @@ impl State {
                 self.clone()
             }
             // An answer that is still to come has to find its server where it left it.
-            Event::Ended { .. } if self.is_submitting() => return None,
+            Event::Ended { .. } | Event::Yielded { .. } if self.is_submitting() => return None,
             // Whoever waited for an answer is dead: only somebody who saw what was open may end it.
-            Event::Ended { .. } | Event::Abandoned { .. } => Self::Ended,
+            Event::Ended { .. } | Event::Abandoned { .. } | Event::Yielded { .. } => Self::Ended,
             Event::StartedBack { .. } | Event::NotStartedBack { .. } => {
                 if self.is_settled_for_return() { Self::Ended } else { return None }
             }
@@ -262,6 +262,7 @@ impl State {
             | Event::PreflightRefused { .. }
             | Event::WaveOpened { .. }
             | Event::WaveClosed { .. }
+            | Event::CanaryReplaced { .. }
             | Event::HostKeySeen { .. }
             | Event::RateCut { .. }
             | Event::Held { .. }

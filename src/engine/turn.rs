@@ -1,14 +1,19 @@
 //! What goes into the engine and what comes out: this is the whole surface.
 
-use crate::domain::{CallId, Command, Record, Reply, Request, Time};
+use crate::domain::{CallId, Command, Record, Reply, Request, RunId, ServerId, Time};
 
 /// Everything that can happen to a run. Closed on purpose: this list *is* the concurrency model.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The run begins.
     Begin,
-    /// The journal was replayed; nothing is in flight. These words were left meanwhile.
-    Resumed(Vec<Request>),
+    /// The journal was replayed; nothing is in flight.
+    Resumed {
+        /// Requests that were left from other shells meanwhile.
+        left: Vec<Request>,
+        /// Servers that other runs hold now, and which.
+        yielded: Vec<(ServerId, RunId)>,
+    },
     /// `wake_at` has come.
     Woke,
     /// A request came back.

@@ -138,7 +138,7 @@ impl Open {
                 open.unknown = *ending == Ending::Unknown;
             }
             // A person said that whatever was open is theirs to look at.
-            Event::Abandoned { server, .. } => {
+            Event::Abandoned { server, .. } | Event::Yielded { server, .. } => {
                 self.servers.remove(server);
             }
             Event::JobEnded { .. }
@@ -148,6 +148,7 @@ impl Open {
             | Event::Passed { .. }
             | Event::PreflightRefused { .. }
             | Event::WaveOpened { .. }
+            | Event::CanaryReplaced { .. }
             | Event::WaveClosed { .. }
             | Event::Started { .. }
             | Event::Validated { .. }

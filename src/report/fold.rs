@@ -204,6 +204,7 @@ impl Fold {
             Event::StartedBack { servers } => self.started_back(servers),
             Event::PreflightPassed { .. }
             | Event::WaveClosed { .. }
+            | Event::CanaryReplaced { .. }
             | Event::Started { .. }
             | Event::BackedUp { .. }
             | Event::HostKeySeen { .. }
@@ -231,7 +232,13 @@ impl Fold {
             event @ (Event::StepStarted { .. }
             | Event::StepEnded { .. }
             | Event::NotUndone { .. }) => self.step(event),
-            Event::NotStartedBack { server, detail } => self.one(server, |server, _| {
+            Event::Yielded { server, to } => self.one(server, |server, at| {
+                if !matches!(server.phase, Phase::Ended(_)) {
+                    server.go(Phase::Ended(Ending::Drifted), at);
+                }
+                server.warnings.push(format!("left alone: run {to} holds the server now"));
+            }),
+            Event::NotStartedBack { server, detail, .. } => self.one(server, |server, _| {
                 server.warnings.push(format!("stays off, could not be started back: {detail}"));
             }),
         }

@@ -60,7 +60,14 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::StartedBack { servers } => {
             (Detail, format!("{}: started back, not wiped", names(fold, servers)))
         }
-        Event::NotStartedBack { server, detail } => {
+        Event::Yielded { server, to } => {
+            (Notice, format!("{}: left alone, run {to} holds it now", fold.name_of(server)))
+        }
+        Event::CanaryReplaced { fleet, server, by } => {
+            let (server, by) = (fold.name_of(server), fold.name_of(by));
+            (Notice, format!("fleet {fleet}: {by} becomes a canary in place of {server}"))
+        }
+        Event::NotStartedBack { server, detail, .. } => {
             let name = fold.name_of(server);
             (Notice, format!("{name}: stays off, could not be started back: {detail}"))
         }
@@ -272,6 +279,14 @@ pub(super) fn pause_text(fold: &Fold, cause: &PauseCause) -> String {
             count(zones.len(), "zone"),
             names(fold, servers)
         ),
+        PauseCause::PlacesTaken { servers } => format!(
+            "{} that stay off hold every place of max_unavailable: {}",
+            count(servers.len(), "server"),
+            names(fold, servers)
+        ),
+        PauseCause::Precondition { reasons } => {
+            format!("a precondition does not hold any more: {}", list_some(reasons, 5))
+        }
     }
 }
 
@@ -287,6 +302,10 @@ pub(super) fn pause_help(cause: &PauseCause, run: &str) -> String {
                 "`refleet approve {run}` lets it go on, then `{resume}`; `refleet stop {run}` ends it"
             )
         }
+        PauseCause::PlacesTaken { .. } => format!(
+            "start these servers or raise the limit in a new plan; then `{resume}` continues"
+        ),
+        PauseCause::Precondition { .. } => format!("mend it; then `{resume}` continues"),
         PauseCause::SharedCause { .. } => format!(
             "look what the servers have in common; `refleet approve {run}` lets it go on, then \
              `{resume}`; `refleet stop {run}` ends it"

@@ -68,18 +68,24 @@ fn narrowed(record: &Record, server: &ServerId) -> Option<Record> {
         | Event::StepStarted { server: other, .. }
         | Event::StepEnded { server: other, .. }
         | Event::NotUndone { server: other, .. }
+        | Event::Yielded { server: other, .. }
         | Event::NotStartedBack { server: other, .. } => other == server,
         Event::PreflightPassed { .. }
         | Event::PreflightRefused { .. }
         | Event::WaveOpened { .. }
         | Event::WaveClosed { .. }
+        | Event::CanaryReplaced { .. }
         | Event::RateCut { .. }
         | Event::Held { .. }
         | Event::Steered { .. }
         | Event::Pausing { .. }
         | Event::Paused {
             cause:
-                PauseCause::Asked { .. } | PauseCause::Approval { .. } | PauseCause::SharedCause { .. },
+                PauseCause::Asked { .. }
+                | PauseCause::Approval { .. }
+                | PauseCause::SharedCause { .. }
+                | PauseCause::PlacesTaken { .. }
+                | PauseCause::Precondition { .. },
         }
         | Event::Closing { .. }
         | Event::RunEnded { .. } => false,

@@ -128,6 +128,7 @@ fn text(event: &Event) -> Option<String> {
         Event::Passed { .. } => "every check passed".to_owned(),
         Event::Ended { ending, .. } => format!("ended: {ending}"),
         Event::StartedBack { .. } => "started again, not wiped".to_owned(),
+        Event::Yielded { to, .. } => format!("left alone: run {to} holds the server now"),
         Event::NotStartedBack { detail, .. } => {
             format!("stays off, could not be started: {detail}")
         }
@@ -136,6 +137,7 @@ fn text(event: &Event) -> Option<String> {
         | Event::PreflightRefused { .. }
         | Event::WaveOpened { .. }
         | Event::WaveClosed { .. }
+        | Event::CanaryReplaced { .. }
         | Event::Started { .. }
         | Event::RateCut { .. }
         | Event::Held { .. }
@@ -143,7 +145,11 @@ fn text(event: &Event) -> Option<String> {
         | Event::Pausing { .. }
         | Event::Paused {
             cause:
-                PauseCause::Asked { .. } | PauseCause::Approval { .. } | PauseCause::SharedCause { .. },
+                PauseCause::Asked { .. }
+                | PauseCause::Approval { .. }
+                | PauseCause::SharedCause { .. }
+                | PauseCause::PlacesTaken { .. }
+                | PauseCause::Precondition { .. },
         }
         | Event::Closing { .. }
         | Event::RunEnded { .. } => return None,

@@ -269,7 +269,7 @@ mod tests {
                 Input::Asked(request) => {
                     format!("asked to {} by {}", request.steering, request.by.name)
                 }
-                Input::Begin | Input::Resumed(_) | Input::Woke | Input::Interrupted => {
+                Input::Begin | Input::Resumed { .. } | Input::Woke | Input::Interrupted => {
                     format!("{input:?}")
                 }
             });
@@ -419,7 +419,7 @@ mod tests {
             wall: Timestamp(0),
             event: Event::Resumed,
         };
-        let command = |(n, action)| Command { call: CallId(n), action };
+        let command = |(n, action)| Command { call: CallId(n), action, send_by: None };
         Turn {
             records: seqs.iter().map(record).collect(),
             commands: (1..).zip(actions).map(command).collect(),

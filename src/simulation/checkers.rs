@@ -274,6 +274,10 @@ impl Watchers {
                 self.given_up.insert(server.clone());
                 self.ended(server, Ending::Unknown);
             }
+            Event::Yielded { server, .. } => {
+                self.given_up.insert(server.clone());
+                self.left_flight(server);
+            }
             Event::NotStartedBack { server, .. } => {
                 self.not_given_back.insert(server.clone());
                 self.left_flight(server);
@@ -283,6 +287,7 @@ impl Watchers {
             | Event::PreflightPassed { .. }
             | Event::PreflightRefused { .. }
             | Event::WaveClosed { .. }
+            | Event::CanaryReplaced { .. }
             | Event::Intended { .. }
             | Event::Accepted { .. }
             | Event::PutOff { .. }

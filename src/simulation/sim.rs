@@ -322,7 +322,7 @@ impl Sim {
     }
 
     fn send(&mut self, command: Command) {
-        let Command { call, action } = command;
+        let Command { call, action, .. } = command;
         self.changes += u32::from(!action.is_repeatable());
         let watch = Watch { scenario: &self.scenario, now: self.now };
         self.watchers.sending(&watch, &action);
@@ -420,7 +420,7 @@ impl Sim {
         self.now = self.now.max(engine.last_time());
         self.engine = Some(engine);
         let left = self.left();
-        self.turn(Input::Resumed(left));
+        self.turn(Input::Resumed { left, yielded: Vec::new() });
     }
 
     fn at(&mut self, at: Time, happening: Happening) {

@@ -71,7 +71,7 @@ async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let clock = connection.clock(stored.created, engine.last_time());
     let (connection, past) = (&connection, &stored.records);
     let drive = Drive { store, connection, log, clock, past, reporters };
-    drive.drive(app, engine, Input::Resumed(left)).await
+    drive.drive(app, engine, Input::Resumed { left, yielded: Vec::new() }).await
 }
 
 /// The named run; else the only one that has not ended; else the newest.
