@@ -19,6 +19,7 @@ mod place;
 mod retry;
 mod secret;
 mod server;
+mod tags;
 mod template;
 mod time;
 mod words;
@@ -44,6 +45,7 @@ pub use server::{
     Address, AddressKind, AgencyState, Attachment, Image, Job, JobStatus, KeyPair, KeyState,
     KmsKey, PasswordLook, Quota, QuotaLine, Server, Snapshot, SubJob, Trace, Volume,
 };
+pub use tags::Tags;
 pub use template::{HostFacts, HostValue, Insert, MissingValue, Template};
 pub use time::{Millis, Moment, Time, Timestamp};
 pub use words::{count, list_some, tag_matches};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HostFacts, ImageId, JobId, ServerId, Timestamp, UserId, VolumeId};
+use super::{HostFacts, ImageId, JobId, ServerId, Tags, Timestamp, UserId, VolumeId};
 
 /// A server as one look showed it (`reference/ecs.md`, sections 3, 4 and 9).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +39,8 @@ pub struct Server {
     pub ram_mib: Option<u64>,
     /// Availability zone.
     pub az: String,
-    /// Tags as `key` → `value`.
-    pub tags: BTreeMap<String, String>,
+    /// Tags, from everywhere that the cloud keeps them.
+    pub tags: Tags,
     /// `Linux` or `Windows`, where known.
     pub os_type: Option<String>,
     /// Created from an ISO image: a reinstall is not documented for it.

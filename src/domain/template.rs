@@ -1,12 +1,11 @@
 //! Texts that differ from server to server: `{{ host.name }}` and its kin. Values, and nothing else.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AddressKind, ServerId};
+use super::{Address, AddressKind, ServerId, Tags};
 
 /// A text with inserts that are filled in for each server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +24,7 @@ pub struct HostFacts<'a> {
     /// Its addresses, sorted.
     pub addresses: &'a [Address],
     /// Its tags.
-    pub tags: &'a BTreeMap<String, String>,
+    pub tags: &'a Tags,
 }
 
 /// What can be inserted of a server.
@@ -39,17 +38,47 @@ pub enum HostValue<'t> {
     Az,
     /// `host.ip`: its first fixed IPv4 address.
     Ip,
-    /// `host.tag.KEY`: the value of that tag.
+    /// `host.tag.KEY`: the one value of that tag.
     Tag(&'t str),
 }
 
-/// A value that a template wants and a server does not have.
+/// A value that a template wants and a server does not have, or has more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingValue(pub String);
+pub struct MissingValue {
+    /// The name in the template.
+    name: String,
+    /// The server has several values of that name, and none of them is the right one.
+    several: bool,
+}
+
+impl MissingValue {
+    /// A value that is not there at all.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), several: false }
+    }
+
+    /// Why the server has no value of that name.
+    #[must_use]
+    pub fn of(name: &str, host: &HostFacts<'_>) -> Self {
+        let several = match HostValue::named(name) {
+            Some(HostValue::Tag(key)) => host.tags.has_key(key) && host.tags.only(key).is_none(),
+            Some(HostValue::Id | HostValue::Name | HostValue::Az | HostValue::Ip) | None => false,
+        };
+        Self { name: name.to_owned(), several }
+    }
+
+    /// Whether the server has several values of that name.
+    #[must_use]
+    pub fn is_several(&self) -> bool {
+        self.several
+    }
+}
 
 impl fmt::Display for MissingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it has no `{}`", self.0)
+        let how = if self.several { "has several values of" } else { "has no" };
+        write!(f, "it {how} `{}`", self.name)
     }
 }
 
@@ -78,7 +107,7 @@ impl<'t> HostValue<'t> {
             Self::Name => Some(host.name),
             Self::Az => Some(host.az),
             Self::Ip => host.ip(),
-            Self::Tag(key) => host.tags.get(key).map(String::as_str),
+            Self::Tag(key) => host.tags.only(key),
         }
     }
 }
@@ -123,7 +152,8 @@ impl Template {
     ///
     /// If the server has no such value, or nothing has: never a text with a hole.
     pub fn fill(&self, host: &HostFacts<'_>) -> Result<String, MissingValue> {
-        self.fill_with(|name| HostValue::named(name)?.of(host))
+        let filled = self.fill_with(|name| HostValue::named(name)?.of(host));
+        filled.map_err(|missing| MissingValue::of(&missing.name, host))
     }
 
     /// The text with values that are known by their names.
@@ -140,7 +170,7 @@ impl Template {
         while let Some(insert) = Insert::first(rest) {
             let Some(name) = insert.name else { break };
             out.push_str(&rest[..insert.at]);
-            out.push_str(value(name).ok_or_else(|| MissingValue(name.to_owned()))?);
+            out.push_str(value(name).ok_or_else(|| MissingValue::new(name))?);
             rest = &rest[insert.end()..];
         }
         out.push_str(rest);
@@ -188,6 +218,8 @@ impl fmt::Display for Template {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn filled(text: &str) -> Result<String, MissingValue> {
@@ -203,7 +235,7 @@ mod tests {
             address("192.168.0.4", AddressKind::Fixed),
             address("192.168.0.5", AddressKind::Fixed),
         ];
-        let tags = BTreeMap::from([("role".to_owned(), "web".to_owned())]);
+        let tags = Tags::from([("role", "web"), ("pool", "blue"), ("pool", "green")]);
         let id = ServerId::new("i-1");
         let host =
             HostFacts { id: &id, name: "web-1", az: "eu-01", addresses: &addresses, tags: &tags };
@@ -231,7 +263,7 @@ mod tests {
         let filled = |text: &str| Template::new(text).fill_with(|name| values.get(name).copied());
         assert_eq!(filled("a {{vars.n}} b").as_deref(), Ok("a 3 b"));
         assert_eq!(filled("{{ host.name }}").as_deref(), Ok("{{ vars.n }}"), "read once");
-        assert_eq!(filled("{{ n }}"), Err(MissingValue("n".to_owned())));
+        assert_eq!(filled("{{ n }}"), Err(MissingValue::new("n")));
     }
 
     #[test]
@@ -242,7 +274,13 @@ mod tests {
             ("{{ host.adress }}", "host.adress"),
             ("{{ role }}", "role"),
         ] {
-            assert_eq!(filled(text), Err(MissingValue(name.to_owned())), "{text}");
+            assert_eq!(filled(text), Err(MissingValue::new(name)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_tag_with_two_values_is_not_one_of_them_by_chance() {
+        let missing = filled("{{ host.tag.pool }}").expect_err("two values");
+        assert_eq!(missing.to_string(), "it has several values of `host.tag.pool`");
     }
 }

@@ -1,7 +1,8 @@
 //! Small helpers for sentences, in one place so that plural forms agree everywhere.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
+
+use super::Tags;
 
 /// `1 server`, `2 servers`.
 #[must_use]
@@ -19,11 +20,8 @@ pub fn list_some<T: Display>(items: &[T], shown: usize) -> String {
     text
 }
 
-/// Whether `tags` hold the tag `key=value`; a `wanted` without `=` asks for the key with any value.
+/// Whether any of `tags` says `key=value`; a `wanted` without `=` asks for the key with any value.
 #[must_use]
-pub fn tag_matches(tags: &BTreeMap<String, String>, wanted: &str) -> bool {
-    match wanted.split_once('=') {
-        Some((key, value)) => tags.get(key).is_some_and(|have| have == value),
-        None => tags.contains_key(wanted),
-    }
+pub fn tag_matches(tags: &Tags, wanted: &str) -> bool {
+    tags.match_any(wanted)
 }

@@ -34,7 +34,7 @@ fn server(disk: Option<&str>, status: &str, task: Option<&str>, updated: Timesta
         flavor: String::new(),
         ram_mib: None,
         az: String::new(),
-        tags: std::collections::BTreeMap::new(),
+        tags: crate::domain::Tags::new(),
         os_type: None,
         from_iso: false,
         prepaid: false,

@@ -327,7 +327,7 @@ impl Engine {
         (attempt, undo): (u32, bool),
     ) -> Result<StepCall, MissingValue> {
         let step = &self.steps(index)[number];
-        let nothing = || MissingValue(step.id.clone());
+        let nothing = || MissingValue::new(step.id.clone());
         let spec: &RunSpec = step.run.as_deref().ok_or_else(nothing)?;
         let program: &Program =
             if undo { spec.undo.as_ref().ok_or_else(nothing)? } else { &spec.run };

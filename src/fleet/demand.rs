@@ -28,7 +28,7 @@ impl Demand<'_> {
         let help = "correct the list, or take the server out: whatever it was when the list was made, \
                     it would be wiped as it is now";
         let message = match &self.wanted {
-            Demanded::Match(selector, _) if selector.matches(server) => return None,
+            Demanded::Match(selector, _) if selector.agrees_with(server) => return None,
             Demanded::Name(name) if *name == server.name => return None,
             Demanded::Match(selector, place) => format!(
                 "server {} ({}) does not match `{selector}` ({place}): it has {}",
@@ -51,9 +51,12 @@ impl Demand<'_> {
 fn instead(selector: &Selector, server: &Server) -> String {
     let tag = selector.tag().map(|tag| {
         let key = tag.split_once('=').map_or(tag, |(key, _)| key);
-        match server.tags.get(key) {
-            Some(value) => format!("the tag {key}={value}"),
-            None => format!("no tag {key}"),
+        let tags: Vec<String> =
+            server.tags.values(key).map(|value| format!("{key}={value}")).collect();
+        match tags.as_slice() {
+            [] => format!("no tag {key}"),
+            [only] => format!("the tag {only}"),
+            several => format!("the tags {}", several.join(" and ")),
         }
     });
     let name = selector.name().map(|_| format!("the name {}", server.name));

@@ -438,7 +438,7 @@ fn refuse_servers_of_two_fleets(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
+    use crate::domain::{Tags, Timestamp};
 
     fn server(id: &str, name: &str, role: &str) -> Server {
         Server {
@@ -456,7 +456,7 @@ mod tests {
             flavor: "s3.large.2".to_owned(),
             ram_mib: None,
             az: "az-1".to_owned(),
-            tags: BTreeMap::from([("role".to_owned(), role.to_owned())]),
+            tags: Tags::from([("role", role)]),
             os_type: None,
             from_iso: false,
             prepaid: false,
@@ -694,6 +694,24 @@ mod tests {
             vec![Entry { place: &place, wanted, must_match: None }],
             &[],
             &["p.yaml:7: server s-1 is named `web-01`, and the line says `web-02`"],
+        );
+    }
+
+    #[test]
+    fn s11_a_server_with_two_words_is_selected_by_either_and_agrees_with_neither() {
+        let mut torn = server("s-7", "torn-01", "web");
+        torn.tags.insert("role", "db");
+        let ask = selector("tag: role=web");
+        assert!(ask.matches(&torn) && !ask.agrees_with(&torn));
+        let (place, asked) = (line(7), line(4));
+        let wanted = Demanded::Match(&ask, &asked);
+        let refusal = Demand { index: 0, listed: &place, wanted }.refusal(&torn);
+        assert_eq!(
+            refusal.map(|refusal| refusal.to_string()).as_deref(),
+            Some(
+                "p.yaml:7: server torn-01 (s-7) does not match `tag: role=web` (p.yaml:4): it has \
+                 the tags role=db and role=web"
+            )
         );
     }
 

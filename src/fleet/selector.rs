@@ -67,6 +67,13 @@ impl Selector {
             && self.az.as_ref().is_none_or(|az| *az == server.az)
     }
 
+    /// Whether all conditions hold and nothing speaks against them: no tag gives the key that is
+    /// asked for another value.
+    #[must_use]
+    pub fn agrees_with(&self, server: &Server) -> bool {
+        self.matches(server) && self.tag.as_ref().is_none_or(|tag| server.tags.agree_on(tag))
+    }
+
     /// The id condition, if there is one: such a selector means that one server.
     #[must_use]
     pub fn id(&self) -> Option<&ServerId> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{HostFacts, HostValue, MAX_USER_DATA, list_some};
+use crate::domain::{HostFacts, HostValue, MAX_USER_DATA, MissingValue, list_some};
 use crate::playbook::{Inserts, UserData};
 
 use super::judge::{Finding, obstacle};
@@ -21,9 +21,14 @@ pub(super) fn frozen(
     let value = |name: &String| values.get(name).map(String::as_str).or_else(|| of_host(name));
     let missing: Vec<&String> = names.keys().filter(|name| value(name).is_none()).collect();
     if !missing.is_empty() {
+        let (several, none): (Vec<&String>, Vec<&String>) =
+            missing.iter().partition(|name| MissingValue::of(name, host).is_several());
+        let parts = [("has no", none), ("has several values of", several)];
+        let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+        let parts = parts.map(|(how, names)| format!("{how} {}", list_some(names, SHOWN)));
         return obstacle(
             "refleet.insert",
-            format!("it has no {}, which {} inserts", list_some(&missing, SHOWN), file.path),
+            format!("it {}, which {} inserts", parts.collect::<Vec<_>>().join(" and "), file.path),
             "give the server what is missing, take the insert out, or name another file for this \
              server with `overrides`",
         );

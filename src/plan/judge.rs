@@ -630,7 +630,7 @@ fn not_frozen(server: &Server) -> Finding<()> {
 
 /// X4: a bare metal server has a reinstall of its own, in another service.
 fn not_bare_metal(server: &Server) -> Finding<()> {
-    if !server.tags.contains_key(BARE_METAL) {
+    if !server.tags.has_key(BARE_METAL) {
         return Ok(());
     }
     let help = "take it out with `exclude`; the Bare Metal Server console reinstalls it";

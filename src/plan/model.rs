@@ -1,14 +1,13 @@
 //! The plan as data.
 
-use std::collections::BTreeMap;
-
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Address, Features, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
-    Provider, ReinstallRequest, RetryPolicies, ServerId, Timestamp, UserId, VolumeId, WayBack,
+    Provider, ReinstallRequest, RetryPolicies, ServerId, Tags, Timestamp, UserId, VolumeId,
+    WayBack,
 };
 use crate::playbook::{Check, Limits, Pause, RunSpec, Spread, StepWord, StopSpec, Wait};
 
@@ -288,8 +287,8 @@ pub struct Disk {
 pub struct Fingerprint {
     /// Name.
     pub name: String,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
+    /// Tags; one that has several values has them as a list.
+    pub tags: Tags,
     /// Availability zone.
     pub az: String,
     /// Image.

@@ -185,7 +185,7 @@ fn may_be_wiped(server: &Server) -> bool {
     protection(server).is_none()
         && !server.frozen
         && !is_delicate(&server.name)
-        && !server.tags.contains_key("__type_baremetal")
+        && !server.tags.has_key("__type_baremetal")
 }
 
 fn has_twins(servers: &[&Server]) -> bool {
@@ -199,12 +199,12 @@ type Candidate = (String, Selector, String);
 /// One candidate for each value of the tag that people sort these servers by.
 fn by_role(servers: &[&Server]) -> Vec<Candidate> {
     let Some(key) = ROLES.iter().find(|key| {
-        servers.iter().any(|server| server.tags.get(**key).is_some_and(|it| !it.is_empty()))
+        servers.iter().any(|server| server.tags.values(key).any(|value| !value.is_empty()))
     }) else {
         return Vec::new();
     };
     let values: BTreeSet<&str> =
-        servers.iter().filter_map(|server| Some(server.tags.get(*key)?.as_str())).collect();
+        servers.iter().flat_map(|server| server.tags.values(key)).collect();
     let candidates = values.into_iter().filter_map(|value| {
         let tag = format!("{key}={value}");
         let selector = Selector::try_new(None, None, Some(&tag), None).ok()?;

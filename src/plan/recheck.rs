@@ -1,14 +1,13 @@
 //! Is the world still the one that the plan was made for? Asked before the first stop for all
 //! servers, and for each one again right before its wipe.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Address, AgencyState, Encryption, ImageId, KeyState, Login, Server, ServerId, Timestamp, Vault,
-    VolumeId, count, list_some, tag_matches,
+    Address, AgencyState, Encryption, ImageId, KeyState, Login, Server, ServerId, Tags, Timestamp,
+    Vault, VolumeId, count, list_some, tag_matches,
 };
 
 use super::{CheckedPlan, Fingerprint, Inventory, PlannedBackup, Target, Unread};
@@ -169,7 +168,7 @@ pub fn differences(was: &Fingerprint, is: &Server) -> Vec<String> {
     found
 }
 
-fn tags(tags: &BTreeMap<String, String>) -> String {
+fn tags(tags: &Tags) -> String {
     let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     tags.join(" ")
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{HostValue, ImageId, Provider, Server, ServerId, Template, UserId};
+use crate::domain::{HostValue, ImageId, Provider, Server, ServerId, Tags, Template, UserId};
 use crate::fleet::Selector;
 use crate::playbook::{
     Check, EncryptionSpec, FleetSpec, HostLine, Hosts, ImageChoice, LoginSpec, Playbook, RunSpec,
@@ -146,7 +146,7 @@ impl<'p> Fitting<'p> {
         }
         if let Some(must) = must {
             let (tags, az) = demands(&[must]);
-            server.tags.extend(tags);
+            server.tags = tags;
             server.az = az.unwrap_or(server.az);
         }
         self.add(Draft { fleet: Some(fleet), listed: true, server, has_id: is_id });
@@ -208,8 +208,8 @@ impl<'p> Fitting<'p> {
     fn mark_listed(&mut self, number: usize, selector: &Selector) {
         let mut listed = self.drafts.iter_mut().filter(|it| it.listed && it.fleet == Some(number));
         if let Some(draft) = listed.next_back() {
-            let (mut tags, az) = demands(&[selector]);
-            draft.server.tags.append(&mut tags);
+            let (tags, az) = demands(&[selector]);
+            tags.iter().for_each(|(key, value)| draft.server.tags.set(key, value));
             if let Some(az) = az {
                 draft.server.az = az;
             }
@@ -276,7 +276,7 @@ impl<'p> Fitting<'p> {
                 server.name = name;
                 for zone in &zones {
                     server.az.clone_from(zone);
-                    if !wanted.iter().all(|selector| selector.matches(&server)) {
+                    if !wanted.iter().all(|selector| selector.agrees_with(&server)) {
                         continue;
                     }
                     if clear(&server) {
@@ -291,8 +291,9 @@ impl<'p> Fitting<'p> {
 
     fn add(&mut self, mut draft: Draft) {
         for key in draft.fleet.and_then(|fleet| self.inserted.get(fleet)).into_iter().flatten() {
-            let tag = draft.server.tags.entry(key.clone());
-            tag.or_insert_with(|| format!("some-{key}"));
+            if !draft.server.tags.has_key(key) {
+                draft.server.tags.insert(key, format!("some-{key}"));
+            }
         }
         self.names.insert(draft.server.name.clone());
         if draft.has_id {
@@ -317,7 +318,7 @@ impl<'p> Fitting<'p> {
             flavor: String::new(),
             ram_mib: None,
             az: self.zones[self.drafts.len() % self.zones.len()].clone(),
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
             os_type: None,
             from_iso: false,
             prepaid: false,
@@ -339,7 +340,7 @@ impl<'p> Fitting<'p> {
         ServerGroup {
             name: draft.server.name.clone(),
             ids: if draft.has_id { vec![draft.server.id.to_string()] } else { Vec::new() },
-            tags: draft.server.tags.clone(),
+            tags: pairs(&draft.server.tags),
             zones: vec![draft.server.az.clone()],
             image: match (fetches_password(fleet), billed) {
                 (true, _) => WINDOWS.to_owned(),
@@ -401,11 +402,15 @@ fn names_one(selector: &Selector) -> bool {
     selector.id().is_some() || selector.name().is_some_and(plain)
 }
 
+/// As a world file has them: one value for each key.
+fn pairs(tags: &Tags) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
 /// Tags and zone that selectors ask for.
-fn demands(wanted: &[&Selector]) -> (BTreeMap<String, String>, Option<String>) {
+fn demands(wanted: &[&Selector]) -> (Tags, Option<String>) {
     let tags = wanted.iter().filter_map(|selector| selector.tag());
     let tags = tags.map(|tag| tag.split_once('=').unwrap_or((tag, "yes")));
-    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let az = wanted.iter().find_map(|selector| selector.az()).map(str::to_owned);
     (tags.collect(), az)
 }

@@ -113,7 +113,7 @@ impl World {
                 flavor: group.flavor.clone(),
                 ram_mib: Some(size(&group.flavor).ram_mib),
                 az: group.zones.get(zone).cloned().unwrap_or_default(),
-                tags: group.tags.clone(),
+                tags: group.tags.clone().into_iter().collect(),
                 os_type: Some(group.os_type.clone()),
                 from_iso: group.from_iso,
                 prepaid: group.prepaid,

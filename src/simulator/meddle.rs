@@ -38,7 +38,7 @@ impl World {
         match meddling {
             Meddling::Protect => {
                 let tags = &mut self.change(now, index).tags;
-                tags.insert("reinstall".to_owned(), "never".to_owned());
+                tags.insert("reinstall", "never");
             }
             Meddling::Lock => self.change(now, index).locked = true,
             Meddling::Rename => self.change(now, index).name.push_str("-renamed"),

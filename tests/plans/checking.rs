@@ -59,7 +59,7 @@ const MUTATIONS: &[Mutation] = &[
     ("no protected server", |plan| plan.targets["s-0001"].found.locked = true),
     ("no protected server", |plan| {
         let tags = &mut plan.targets["s-0001"].found.tags;
-        tags.insert("reinstall".to_owned(), "never".to_owned());
+        tags.insert("reinstall", "never");
     }),
     ("a request that the cloud takes", |plan| {
         plan.targets["s-0001"].reinstall.login = Login::UserData;
@@ -283,7 +283,7 @@ proptest! {
         for (server, odd) in world.servers.iter_mut().zip(&odd) {
             match odd {
                 1 => server.locked = true,
-                2 => drop(server.tags.insert("reinstall".to_owned(), "never".to_owned())),
+                2 => server.tags.insert("reinstall", "never"),
                 3 => server.status = "ERROR".to_owned(),
                 4 => server.volumes.clear(),
                 5 => server.key_name = None,

@@ -6,12 +6,14 @@ use refleet::domain::{
     AgencyState, Encryption, InstallCall, KeyState, Login, Millis, PinnedFile, QuotaLine,
     SecretRef, SecretSource, ServerId, Template,
 };
+use refleet::fleet::Selector;
 use refleet::plan::{
-    Inventory, Narrowing, Plan, Provider, Refusal, Unread, check, dot, draw, explain, mermaid,
+    Inventory, Narrowing, Plan, Provider, Refusal, Unread, check, differences, dot, draw, explain,
+    mermaid, protection,
 };
 use refleet::playbook::{
-    DependsOn, EncryptionSpec, Exclude, Leave, License, LoginSpec, Playbook, Program,
-    ReinstallSpec, RunSpec, Share, Size, Spread, StepSpec, StepWord, Strategy, UserData,
+    DependsOn, EncryptionSpec, Exclude, HostEntry, Hosts, Leave, License, LoginSpec, Playbook,
+    Program, ReinstallSpec, RunSpec, Share, Size, Spread, StepSpec, StepWord, Strategy, UserData,
 };
 
 use crate::world::{
@@ -478,9 +480,46 @@ fn a_tight_quota_lowers_what_may_be_in_flight() {
 }
 
 #[test]
+fn s12_no_other_word_outvotes_the_one_that_protects() {
+    let tag = |tag: &str| Selector::try_new(None, None, Some(tag), None).unwrap();
+    for other in ["ok", "yes", "a", "zzz", ""] {
+        let mut world = inventory(web_and_db(5, 0));
+        world.servers[1].tags.extend([("reinstall", "never"), ("reinstall", other)]);
+        world.servers[2].tags.extend([("tier", other), ("tier", "gold")]);
+        world.servers[3].tags.extend([("pool", "spare"), ("pool", other)]);
+        // A server is selected by any of its words.
+        world.servers[0].tags.extend([("role", other)]);
+        let mut web = fleet("web", 4, &[]);
+        web.hosts = vec![HostEntry::new(line(5), Hosts::Matching(tag("role=web")))];
+        let exclude =
+            |selector| Exclude { place: line(9), selector: tag(selector), allow_none: false };
+        web.exclude = vec![exclude("pool=spare")];
+        let mut playbook = playbook(vec![web]);
+        playbook.guards.protected = vec![(tag("tier=gold"), line(20))];
+        let plan = check(drawn(&playbook, &world).unwrap()).unwrap();
+        let planned: Vec<&str> = plan.targets.keys().map(ServerId::as_str).collect();
+        assert_eq!(planned, ["s-0001", "s-0005"], "{other:?}");
+
+        // What protects is found again right before the wipe, and so is each word that came or went.
+        let was = &plan.targets["s-0001"].found;
+        let mut now = world.servers[0].clone();
+        assert!(differences(was, &now).is_empty() && protection(&now).is_none());
+        now.tags.extend([("reinstall", other)]);
+        assert_eq!((differences(was, &now).len(), protection(&now)), (1, None), "{other:?}");
+        now.tags.extend([("reinstall", "never")]);
+        assert!(protection(&now).is_some(), "{other:?}");
+
+        // A plan on disk keeps them.
+        let text = serde_json::to_string(&*plan).unwrap();
+        let read: Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.targets["s-0001"].found.tags, was.tags);
+    }
+}
+
+#[test]
 fn s12_protected_and_locked_servers_are_left_out_whatever_selects_them() {
     let mut world = inventory(web_and_db(5, 0));
-    world.servers[1].tags.insert("reinstall".to_owned(), "never".to_owned());
+    world.servers[1].tags.insert("reinstall", "never");
     world.servers[2].locked = true;
     let mut web = fleet("web", 4, &["web-*"]);
     web.exclude = vec![Exclude { place: line(9), selector: named("web-05"), allow_none: false }];
@@ -692,7 +731,7 @@ fn a_server_without_what_a_step_inserts_is_blocked() {
     let mut web = fleet("web", 4, &["web-*"]);
     web.steps.insert(0, own("drain", &["d", "{{ host.name }}", "{{ host.tag.pool }}"], &[]));
     let mut world = inventory(web_and_db(2, 1));
-    world.servers[0].tags.insert("pool".to_owned(), "a".to_owned());
+    world.servers[0].tags.insert("pool", "a");
     let plan = drawn(&playbook(vec![web, fleet("db", 9, &["db-*"])]), &world).unwrap();
     let blocked: Vec<(&str, &str)> =
         plan.blocked.iter().map(|it| (it.name.as_str(), it.cause.as_str())).collect();

@@ -542,7 +542,7 @@ fn x6_a_system_disk_that_is_being_backed_up_blocks_its_server() {
 fn x4_a_virtual_server_is_planned() {
     taken(|world, _| {
         let tags = &mut world.servers[0].tags;
-        tags.insert("__type_virtual".to_owned(), String::new());
+        tags.insert("__type_virtual", "");
     });
 }
 
@@ -550,7 +550,7 @@ fn x4_a_virtual_server_is_planned() {
 fn x4_a_bare_metal_server_is_blocked_if_a_list_ever_shows_one() {
     let metal = blocked(|world, _| {
         let tags = &mut world.servers[0].tags;
-        tags.insert("__type_baremetal".to_owned(), String::new());
+        tags.insert("__type_baremetal", "");
     });
     says(&metal, "X4", "bare metal", "take it out with `exclude`");
 }

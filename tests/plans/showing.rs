@@ -20,7 +20,7 @@ const KEY: &str = "83cd0466-e727-4d9c-b35d-f84bb474a37f";
 fn mixed() -> Plan {
     let mut world = inventory(web_and_db(6, 1));
     world.servers[2].locked = true;
-    world.servers[3].tags.insert("reinstall".to_owned(), "never".to_owned());
+    world.servers[3].tags.insert("reinstall", "never");
     world.servers[4].status = "ERROR".to_owned();
     world.servers[1].status = "SHUTOFF".to_owned();
     world.volumes["v-0001-sys"].key = Some(KEY.to_owned());

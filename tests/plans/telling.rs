@@ -1,7 +1,5 @@
 //! What is told of one server, and what is proposed for a project that has no playbook yet.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::{any, prop, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 use refleet::domain::Server;
@@ -55,7 +53,7 @@ fn a_server_that_is_in_has_its_lines_and_its_values() {
 fn every_rule_that_keeps_a_server_out_is_told() {
     let mut world = inventory(web_and_db(5, 1));
     world.servers[3].locked = true;
-    world.servers[3].tags.insert("reinstall".to_owned(), "never".to_owned());
+    world.servers[3].tags.insert("reinstall", "never");
     let text = told(&world, 3).to_string();
     for rule in ["guards.protected: name: web-04 [p.yaml:5]", "never [always]", "locked; "] {
         assert!(text.contains(rule), "{rule} is not in\n{text}");
@@ -68,7 +66,7 @@ fn every_rule_that_keeps_a_server_out_is_told() {
     let blocked = told(&world, 4).to_string();
     assert!(blocked.contains("the cloud would refuse it:\n  Ecs.0100: "), "{blocked}");
     world.servers.push(server(9, "cache-01"));
-    world.servers.last_mut().unwrap().tags = BTreeMap::new();
+    world.servers.last_mut().unwrap().tags.clear();
     assert_eq!(told(&world, world.servers.len() - 1).standing, Standing::NotSelected);
 }
 
@@ -107,10 +105,10 @@ fn proposal(world: &Inventory) -> String {
 #[test]
 fn a_proposal_names_fleets_keys_images_and_who_is_left_alone() {
     let mut servers = web_and_db(3, 2);
-    servers[1].tags.insert("reinstall".to_owned(), "never".to_owned());
+    servers[1].tags.insert("reinstall", "never");
     for (n, name) in ["app-1", "app-2", "bastion-1", "lonely"].into_iter().enumerate() {
         let mut other = server(20 + n, name);
-        other.tags = BTreeMap::new();
+        other.tags.clear();
         other.key_name = (n != 1).then(|| "old".to_owned());
         servers.push(other);
     }
@@ -129,7 +127,7 @@ fn a_proposal_for_many_has_a_strategy_and_one_for_a_loner_a_place_to_fill_in() {
     let (who, whole) = (cloud(Provider::Huawei), Narrowing::default());
     assert_eq!(draw(&read(&many), &who, &world, &whole, MADE).unwrap().targets.len(), 60);
     let mut loner = server(1, "loner");
-    loner.tags = BTreeMap::new();
+    loner.tags.clear();
     let text = proposal(&inventory(vec![loner]));
     read(&text);
     assert!(text.contains("# In no fleet, since nothing groups them: loner (s-0001)"), "{text}");

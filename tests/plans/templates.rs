@@ -77,7 +77,7 @@ fn a_server_without_a_value_is_blocked_and_the_others_are_planned() {
     let names = [("host.ip", 1), ("host.name", 1), ("host.tag.site", 2)];
     let plan = planned(template(10, &names), |world| {
         world.servers[0].addresses.clear();
-        world.servers[1].tags.insert("site".to_owned(), "fra".to_owned());
+        world.servers[1].tags.insert("site", "fra");
     });
     assert!(!plan.is_runnable());
     let [blocked] = plan.blocked.as_slice() else { panic!("{:?}", plan.blocked) };

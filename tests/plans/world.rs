@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refleet::domain::{
     Action, Address, AddressKind, AgencyState, Answer, Attachment, Backup, BackupState, Features,
     Image, KeyPair, KeyState, KmsKey, More, Origin, Page, Place, Quota, QuotaLine, Server,
-    ServerId, Snapshot, Timestamp, Volume, WayBack,
+    ServerId, Snapshot, Tags, Timestamp, Volume, WayBack,
 };
 use refleet::fleet::Selector;
 use refleet::plan::{CloudIdentity, Inventory, Narrowing, Plan, Provider, Refusal, draw};
@@ -36,7 +36,7 @@ pub(crate) fn server(number: usize, name: &str) -> Server {
         flavor: "s3.large.2".to_owned(),
         ram_mib: Some(4_096),
         az: format!("eu-de-0{}", number % 3 + 1),
-        tags: BTreeMap::from([("role".to_owned(), "web".to_owned())]),
+        tags: Tags::from([("role", "web")]),
         os_type: Some("Linux".to_owned()),
         from_iso: false,
         prepaid: false,
@@ -140,7 +140,7 @@ pub(crate) fn web_and_db(web: usize, db: usize) -> Vec<Server> {
     let webs = (1..=web).map(|n| server(n, &format!("web-{n:02}")));
     let dbs = (1..=db).map(|n| {
         let mut server = server(web + n, &format!("db-{n:02}"));
-        server.tags = BTreeMap::from([("role".to_owned(), "db".to_owned())]);
+        server.tags = Tags::from([("role", "db")]);
         server
     });
     webs.chain(dbs).collect()

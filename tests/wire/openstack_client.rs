@@ -370,7 +370,10 @@ async fn a_server_is_read_with_its_tags_disks_and_addresses() {
     .await;
     let tags: Vec<String> =
         server.tags.iter().map(|(key, value)| format!("{key}:{value}")).collect();
-    assert_eq!(tags, ["a:b=c", "canary:no", "pool:green", "role:web", "spare:"]);
+    assert_eq!(
+        tags,
+        ["a:b=c", "canary:", "canary:no", "pool:blue", "pool:green", "role:web", "spare:"]
+    );
     let disk = |id: &str, device: &str, boot| Attachment {
         id: VolumeId::from(id),
         device: device.to_owned(),

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::lenient::{Text, object_or_default, or_default};
-use crate::domain::{self, Address, AddressKind, Attachment, ImageId, ServerId, UserId, VolumeId};
+use crate::domain::{
+    self, Address, AddressKind, Attachment, ImageId, ServerId, Tags, UserId, VolumeId,
+};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -146,22 +148,15 @@ impl Server {
     }
 }
 
-/// Metadata are pairs, tags are words: `web`, or `role=web`. A word lies over the metadata of its name
-/// only if it has a value of its own.
-fn tags(metadata: BTreeMap<String, Text>, words: Vec<Text>) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> =
-        metadata.into_iter().map(|(key, value)| (key, value.or_empty())).collect();
-    for word in words.into_iter().filter_map(Text::some) {
-        match word.split_once('=') {
-            Some((key, value)) => {
-                all.insert(key.to_owned(), value.to_owned());
-            }
-            None => {
-                all.entry(word).or_default();
-            }
-        }
-    }
-    all
+/// Metadata are pairs, tags are words: `web`, or `role=web`. Nova keeps them apart, and lets a key
+/// stand in several words, so what one of them says takes nothing away from another.
+fn tags(metadata: BTreeMap<String, Text>, words: Vec<Text>) -> Tags {
+    let pairs = metadata.into_iter().map(|(key, value)| (key, value.or_empty()));
+    let words = words.into_iter().filter_map(Text::some).map(|word| match word.split_once('=') {
+        Some((key, value)) => (key.to_owned(), value.to_owned()),
+        None => (word, String::new()),
+    });
+    pairs.chain(words).collect()
 }
 
 /// The system disk is one of the host where there is an image, and else the first volume.

@@ -16,7 +16,7 @@ pub(super) fn listed(server: &Server) -> Vec<Value> {
 /// Every key with all its values.
 pub(super) fn of_project(world: &World, now: Millis) -> Outgoing {
     let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (key, value) in world.listed(now).flat_map(|server| &server.tags) {
+    for (key, value) in world.listed(now).flat_map(|server| server.tags.iter()) {
         all.entry(key).or_default().insert(value);
     }
     let tags = all.iter().map(|(key, values)| json!({"key": key, "values": values}));
@@ -31,9 +31,9 @@ pub(super) fn servers(world: &World, now: Millis, body: &Value) -> Outgoing {
             .unwrap_or(otherwise)
     };
     let one = |server: &Server, tag: &Value| {
-        let have = tag["key"].as_str().and_then(|key| server.tags.get(key));
+        let key = tag["key"].as_str().unwrap_or_default();
         let values = tag["values"].as_array().map(Vec::as_slice).unwrap_or_default();
-        have.is_some_and(|have| values.is_empty() || values.iter().any(|v| v == have.as_str()))
+        server.tags.values(key).any(|have| values.is_empty() || values.iter().any(|v| v == have))
     };
     let list = |key: &str| body[key].as_array().cloned().unwrap_or_default();
     let (tags, not_tags) = (list("tags"), list("not_tags"));
