@@ -12,8 +12,10 @@ What refleet makes of each code of the cloud, and who can mend it. This file is 
 
 A code decides before the HTTP status does. The gateway's codes are written with `APIGW.` or `APIG.`. Where an
 answer has no code that is known, its status decides: 401 is `unauthorised`, 403 `forbidden`, 404 `not_found`, 409
-`state`, 429 (and 413 or 503 with `Retry-After`) `throttled`; 408, every 5xx and a 2xx without what was asked for are
-`lost` after a change and `transient` after a look; the rest is `invalid`. A connection that was never made is
+`state`, 429 (and 413 with `Retry-After`) `throttled`; 408, every 5xx and a 2xx without what was asked for are
+`lost` after a change and `transient` after a look, and there a 503 with `Retry-After` is `throttled`. Of the rest, what is
+known to be said before anything is done is `invalid` (400 without a code, 405, 413, 415 …); any other status, and a 400
+with a code that is not listed here, is `lost` after a change. A connection that was never made is
 `transient`; one that broke after something was sent is `lost` after a change. A reinstall that was answered with 202
 and no job is `lost` whatever its code, `Common.0024` included: the cloud documents 202 as accepted and delayed, too.
 

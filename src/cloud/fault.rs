@@ -1,9 +1,10 @@
 //! What a bad answer means: by the cloud's code first, by HTTP status second.
 //!
 //! Start with [`of_answer`]; [`of_net`] does the same where no answer came. The table is
-//! `errors-and-limits.md`, sections 1 to 4, and where it leaves open whether a request was done,
-//! the reading here is that it perhaps was: then somebody looks before it is sent again. What each
-//! code says is in the table of [`CloudCode`]. What was sent is taken out of the words first, before
+//! `errors-and-limits.md`, sections 1 to 4. An answer to a request that changes something is a
+//! refusal only if its code or status is known to mean "refused before anything was done". Every
+//! other answer leaves that open: a gateway may give up after the cloud has done it, or send it
+//! twice and pass on the answer to the second. What each code says is in the table of [`CloudCode`]. What was sent is taken out of the words first, before
 //! anything is cut: half a password is one too many.
 
 use bytes::Bytes;
@@ -16,6 +17,8 @@ use crate::domain::{CloudCode, CostClass, Fault, FaultClass, Meaning, Millis};
 /// No announced wait is honoured for longer: windows are announced whole, not by what is left.
 const MAX_HINT: Millis = Millis::secs(60);
 const MAX_MESSAGE: usize = 300;
+/// How an answer without a code of its own is named, before its status.
+const BY_STATUS: &str = "HTTP ";
 
 /// Classifies an answer that is not the wanted one.
 #[must_use]
@@ -23,7 +26,7 @@ pub fn of_answer(cost: CostClass, response: &Response<Bytes>) -> Fault {
     let status = response.status();
     let sent = Sent::before(response);
     let body = ErrorBody::read(response.body(), &sent);
-    let code = body.code.unwrap_or_else(|| format!("HTTP {}", status.as_u16()));
+    let code = body.code.unwrap_or_else(|| format!("{BY_STATUS}{}", status.as_u16()));
     let class = class_of(cost, &code, status, response.headers());
     let retry_after = header_wait(response.headers())
         .or_else(|| body.message.as_deref().and_then(window))
@@ -76,14 +79,17 @@ pub fn class_of(
     match CloudCode::of(code).map(|known| known.meaning) {
         Some(Meaning::Is(class)) => class,
         Some(Meaning::PerhapsDone) => perhaps_done(cost),
-        // A step of a task that nobody listed: the task may have begun.
-        None if status == StatusCode::BAD_REQUEST && is_of_a_task(code) => perhaps_done(cost),
+        // A code that nobody listed may be a step of a task that has begun.
+        None if status == StatusCode::BAD_REQUEST && is_listed_nowhere(cost, code) => {
+            perhaps_done(cost)
+        }
         Some(Meaning::ByStatus) | None => by_status(cost, status, headers),
     }
 }
 
-fn is_of_a_task(code: &str) -> bool {
-    code.starts_with("Ecs.") || code.starts_with("Common.")
+fn is_listed_nowhere(cost: CostClass, code: &str) -> bool {
+    let of_a_task = code.starts_with("Ecs.") || code.starts_with("Common.");
+    of_a_task || cost == CostClass::Mutating && !code.starts_with(BY_STATUS)
 }
 
 /// A request that changes something was perhaps done; one that reads can be repeated.
@@ -101,13 +107,33 @@ fn by_status(cost: CostClass, status: StatusCode, headers: &HeaderMap) -> FaultC
         404 => FaultClass::NotFound,
         409 => FaultClass::State,
         429 => FaultClass::Throttled,
-        // Come back later is a refusal; unavailable without a word about it may come from behind.
-        413 | 503 if header_wait(headers).is_some() => FaultClass::Throttled,
+        413 if header_wait(headers).is_some() => FaultClass::Throttled,
+        // Whoever says when to come back need not be the one who knows whether it was done.
+        503 if cost != CostClass::Mutating && header_wait(headers).is_some() => {
+            FaultClass::Throttled
+        }
         408 | 500..=599 => perhaps_done(cost),
-        300..=499 => FaultClass::Invalid,
-        // A yes without what it was asked for.
+        status if refuses(status) => FaultClass::Invalid,
+        300..=499 if cost != CostClass::Mutating => FaultClass::Invalid,
+        // A yes without what it was asked for, or a status that does not say whether it was done.
         _ => perhaps_done(cost),
     }
+}
+
+/// Whether a status means that the request was wrong as such, and so that nothing was done: it is
+/// said by whoever reads a request, before it is handed on. The last is a gateway's own.
+fn refuses(status: u16) -> bool {
+    matches!(
+        status,
+        301 | 307 | 308 | 400 | 402 | 405..=407 | 411..=415 | 417 | 426 | 428 | 431 | 494
+    )
+}
+
+/// The class of an answer that points elsewhere. Only some of these say that nothing was done here:
+/// a "see other" is what a page answers after the deed.
+#[must_use]
+pub fn of_redirect(cost: CostClass, status: StatusCode) -> FaultClass {
+    by_status(cost, status, &HeaderMap::new())
 }
 
 /// Code, sentence and request id, in any of the shapes of section 1.
@@ -254,7 +280,9 @@ mod tests {
         };
         for (status, class) in [
             (301, FaultClass::Invalid),
-            (400, FaultClass::Invalid),
+            (307, FaultClass::Invalid),
+            (407, FaultClass::Invalid),
+            (415, FaultClass::Invalid),
             (401, FaultClass::Unauthorised),
             (403, FaultClass::Forbidden),
             (404, FaultClass::NotFound),
@@ -267,10 +295,22 @@ mod tests {
         for status in [200, 202, 204, 408, 500, 501, 502, 503, 504] {
             check(status, FaultClass::Lost, FaultClass::Transient);
         }
-        // A step of a task that nobody listed.
-        let unlisted = coded(400, "Ecs.9999");
-        assert_eq!(of_answer(Mutating, &unlisted).class, FaultClass::Lost);
-        assert_eq!(of_answer(Reading, &unlisted).class, FaultClass::Transient);
+        for status in [302, 303, 304, 410, 418, 421, 422, 423, 425, 451, 460, 499] {
+            check(status, FaultClass::Lost, FaultClass::Invalid);
+        }
+    }
+
+    #[test]
+    fn a_code_that_nobody_listed_may_be_a_step_of_a_task_that_began() {
+        assert_eq!(of_answer(Mutating, &response(400, "")).class, FaultClass::Invalid);
+        for (code, reading) in
+            [("Ecs.9999", FaultClass::Transient), ("New.9999", FaultClass::Invalid)]
+        {
+            assert_eq!(of_answer(Mutating, &coded(400, code)).class, FaultClass::Lost, "{code}");
+            assert_eq!(of_answer(Reading, &coded(400, code)).class, reading, "{code}");
+        }
+        // Nova's codes repeat the status.
+        assert_eq!(of_answer(Mutating, &coded(400, "400")).class, FaultClass::Invalid);
     }
 
     #[test]
@@ -383,10 +423,22 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_says_when_to_come_back_has_refused() {
-        let mut answer = response(503, "");
-        answer.headers_mut().insert("retry-after", "5".parse().expect("a value"));
-        assert_eq!(of_answer(Mutating, &answer).class, FaultClass::Throttled);
+    fn a_wait_that_is_announced_does_not_say_that_nothing_was_done() {
+        for (status, mutating, reading) in [
+            (413, FaultClass::Throttled, FaultClass::Throttled),
+            (429, FaultClass::Throttled, FaultClass::Throttled),
+            (500, FaultClass::Lost, FaultClass::Transient),
+            (502, FaultClass::Lost, FaultClass::Transient),
+            (503, FaultClass::Lost, FaultClass::Throttled),
+            (504, FaultClass::Lost, FaultClass::Transient),
+        ] {
+            let mut answer = response(status, "");
+            answer.headers_mut().insert("retry-after", "5".parse().expect("a value"));
+            assert_eq!(of_answer(Mutating, &answer).class, mutating, "{status}");
+            assert_eq!(of_answer(Reading, &answer).class, reading, "{status}");
+        }
+        // One that is known to come from before the deed.
+        assert_eq!(of_answer(Mutating, &coded(503, "Common.1503")).class, FaultClass::Throttled);
     }
 
     #[test]

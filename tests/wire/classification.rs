@@ -4,7 +4,7 @@
 //! and the two must agree on what there is. Answers go through the client's own reading, in every
 //! shape of an error body that can carry a code (`errors-and-limits.md`, section 1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use refleet::domain::{Action, CloudCode, CostClass, Fault, FaultClass, Remedy, RetryKind, advice};
 use serde_json::json;
@@ -20,9 +20,14 @@ struct Row {
     told: &'static str,
 }
 
+/// The table of codes, and that of what comes without one.
+fn tables() -> (&'static str, &'static str) {
+    include_str!("classification.md").split_once("## Without").expect("two tables")
+}
+
 fn rows() -> Vec<Row> {
-    let lines = include_str!("classification.md").lines();
-    let rows = lines.filter(|line| line.starts_with("| ")).skip(1);
+    let (codes, _) = tables();
+    let rows = codes.lines().filter(|line| line.starts_with("| ")).skip(1);
     rows.map(|line| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [code, http, look, stop, reinstall, again, told] = cells[..] else { panic!("{line}") };
@@ -175,42 +180,28 @@ fn without_a_known_code_the_status_decides() {
         "overLimit",
         "computeFault",
     ];
-    let same = |class| [class; 3];
-    let doubt = [FaultClass::Transient, FaultClass::Lost, FaultClass::Lost];
-    let statuses = BTreeMap::from([
-        (301, same(FaultClass::Invalid)),
-        (400, same(FaultClass::Invalid)),
-        (401, same(FaultClass::Unauthorised)),
-        (403, same(FaultClass::Forbidden)),
-        (404, same(FaultClass::NotFound)),
-        (405, same(FaultClass::Invalid)),
-        (408, doubt),
-        (409, same(FaultClass::State)),
-        (413, same(FaultClass::Invalid)),
-        (429, same(FaultClass::Throttled)),
-        (500, doubt),
-        (501, doubt),
-        (502, doubt),
-        (503, doubt),
-        (504, doubt),
-    ]);
-    for (status, classes) in statuses {
-        let pages =
-            ["", "<html><body>502</body></html>", "upstream is gone", "null", "[]", r#"{"error":"#];
-        let mut bodies: Vec<String> = pages.map(str::to_owned).to_vec();
-        bodies.extend(names.iter().flat_map(|name| numbered(status, name)));
-        bodies.push(json!({"error": {"code": "New.9999", "message": "m"}}).to_string());
-        for body in bodies {
-            let faults = heard(status, &body);
-            assert_eq!(faults.each_ref().map(|fault| fault.class), classes, "{status} {body}");
-            for fault in faults {
-                let code = if body.contains("New.9999") {
-                    "New.9999".to_owned()
-                } else {
-                    format!("HTTP {status}")
-                };
-                assert_eq!(fault.code, code, "{body}");
-                assert_eq!(advice(&fault.code, fault.class), fault.class.advice());
+    let rows = tables().1.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let unlisted = json!({"error": {"code": "New.9999", "message": "m"}}).to_string();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [statuses, code, look, stop, reinstall] = cells[..] else { panic!("{row}") };
+        for status in statuses.split(", ").map(|status| status.parse::<u16>().expect(row)) {
+            let pages = ["", "<html><body>502</body></html>", "upstream is gone", "null", "[]"];
+            let mut bodies: Vec<String> = pages.map(str::to_owned).to_vec();
+            bodies.push(r#"{"error":"#.to_owned());
+            bodies.extend(names.iter().flat_map(|name| numbered(status, name)));
+            bodies.retain(|_| code != "unlisted");
+            bodies.extend((code != "none").then(|| unlisted.clone()));
+            for body in bodies {
+                let faults = heard(status, &body);
+                let classes = faults.each_ref().map(|fault| class_name(fault.class));
+                assert_eq!(classes, [look, stop, reinstall].map(str::to_owned), "{status} {body}");
+                for fault in faults {
+                    let by_status = format!("HTTP {status}");
+                    let code = if body == unlisted { "New.9999" } else { &by_status };
+                    assert_eq!(fault.code, code, "{body}");
+                    assert_eq!(advice(&fault.code, fault.class), fault.class.advice());
+                }
             }
         }
     }

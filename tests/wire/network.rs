@@ -85,3 +85,16 @@ async fn a_connection_that_is_cut_leaves_it_open_whether_the_request_arrived() {
         assert_eq!(served.await.expect("it served"), 1);
     }
 }
+
+#[tokio::test]
+async fn a_change_that_a_kept_connection_took_is_never_sent_again_on_another() {
+    for half in ["", "HTTP/1.1 202 Accepted\r\n"] {
+        let (address, served) = serve(vec![OK, half]).await;
+        let network = network();
+        network.send(get(&address)).await.expect("an answer");
+        let change = Request::post(format!("{address}/action")).body(Bytes::from_static(b"{}"));
+        let error = network.send(change.expect("a request")).await.expect_err("it is cut");
+        assert!(matches!(error, NetError::Reset(_)), "{half:?}: {error:?}");
+        assert_eq!(served.await.expect("it served"), 1, "connections");
+    }
+}

@@ -65,15 +65,15 @@ impl Line {
         let mut response =
             answered.map_err(|error| sent.without_in_fault(fault::of_net(cost, &error)))?;
         if response.status().is_redirection() {
-            return Err(sent.without_in_fault(redirected(&asked, &response)));
+            return Err(sent.without_in_fault(redirected(cost, &asked, &response)));
         }
         response.extensions_mut().insert(sent);
         Ok(response)
     }
 }
 
-/// Whoever answers so has done nothing, and the one he points at gets no credentials of ours.
-fn redirected(asked: &str, response: &Response<Bytes>) -> Fault {
+/// Whoever an answer points at gets no credentials of ours.
+fn redirected(cost: CostClass, asked: &str, response: &Response<Bytes>) -> Fault {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let there = location.and_then(|text| text.parse::<http::Uri>().ok());
     let there = match (location, there.as_ref().and_then(http::Uri::host)) {
@@ -86,5 +86,5 @@ fn redirected(asked: &str, response: &Response<Bytes>) -> Fault {
          set it as auth_url or as the endpoint override of the service"
     );
     let code = format!("HTTP {}", response.status().as_u16());
-    fault::ours(FaultClass::Invalid, &code, message)
+    fault::ours(fault::of_redirect(cost, response.status()), &code, message)
 }
