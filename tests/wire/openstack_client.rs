@@ -504,6 +504,12 @@ async fn the_password_of_a_rebuild_is_told_by_nobody() {
     assert!(fault.message.contains("[redacted]") && !fault.message.contains("Sesame1!"), "{fault}");
 }
 
+/// An answer that asks to come back in a while.
+fn later(status: u16) -> Heard {
+    let answer = Response::builder().status(status).header("retry-after", "2");
+    Ok(answer.body(Bytes::from_static(b"{}")).expect("a response"))
+}
+
 #[tokio::test]
 async fn what_may_have_been_done_is_in_doubt() {
     let wipe = || rebuild(Some("i"), Login::Kept);
@@ -515,6 +521,13 @@ async fn what_may_have_been_done_is_in_doubt() {
             FaultClass::Transient,
         ),
         (|_| say(503, &json!({})), FaultClass::Lost, FaultClass::Transient),
+        (|_| later(503), FaultClass::Lost, FaultClass::Throttled),
+        (|_| later(502), FaultClass::Lost, FaultClass::Transient),
+        (|_| later(429), FaultClass::Throttled, FaultClass::Throttled),
+        (|_| say(303, &json!({})), FaultClass::Lost, FaultClass::Invalid),
+        (|_| say(307, &json!({})), FaultClass::Invalid, FaultClass::Invalid),
+        (|_| say(425, &json!({})), FaultClass::Lost, FaultClass::Invalid),
+        (|_| say(200, &json!({"login": "here"})), FaultClass::Lost, FaultClass::Transient),
         (|_| Err(NetError::Timeout), FaultClass::Lost, FaultClass::Transient),
         (|_| Err(NetError::Connect("no".to_owned())), FaultClass::Transient, FaultClass::Transient),
         (|_| say(403, &json!({})), FaultClass::Forbidden, FaultClass::Forbidden),
@@ -542,25 +555,54 @@ async fn what_may_have_been_done_is_in_doubt() {
 }
 
 #[tokio::test]
-async fn the_log_of_a_server_tells_its_rebuilds_from_that_second_on() {
+async fn the_log_of_a_server_tells_all_that_replaced_its_system_whatever_the_clocks_say() {
     let actions: fn(&Request<Bytes>) -> Heard = |request| {
         assert_eq!(request.uri().path(), "/compute/v2.1/servers/s/os-instance-actions");
+        // The newest are on the first page, and no clock is asked about them.
+        assert_eq!(request.uri().query(), Some("limit=200"));
         let one = |action: &str, id: &str, time: &str| {
             json!({"action": action, "request_id": id, "instance_uuid": "s", "message": null,
                 "start_time": format!("2026-01-02T03:{time}.000000")})
         };
+        // As Nova lists them; two hosts of nova-api date them by clocks of their own.
         say(
             200,
-            &json!({"instanceActions": [one("rebuild", "req-3", "04:06"), one("stop", "req-2", "04:06"),
-            one("rebuild", "req-1", "04:05"), one("rebuild", "req-0", "04:04")]}),
+            &json!({"instanceActions": [one("rebuild", "req-5", "03:50"), one("stop", "req-4", "04:06"),
+            one("evacuate", "req-3", "04:05"), one("rescue", "req-2", "04:05"),
+            {"action": "rebuild", "request_id": "req-1"}, {"action": "rebuild"},
+            one("create", "req-0", "00:00")]}),
         )
     };
     let since = Timestamp(1_767_323_045_999);
     let (reply, _) = called(Action::ListTraces { server: "s".into(), since }, actions).await;
     let Ok(Answer::Traces(traces)) = reply else { panic!("{reply:?}") };
-    let jobs: Vec<JobId> = traces.iter().filter_map(|trace| trace.job.clone()).collect();
-    assert_eq!(jobs, [JobId::from("s/req-3"), JobId::from("s/req-1")]);
-    assert!(traces.iter().all(|trace| trace.code == 202 && trace.name == "rebuild"));
+    let told: Vec<(&str, Option<&str>)> = traces
+        .iter()
+        .map(|trace| (trace.name.as_str(), trace.job.as_ref().map(JobId::as_str)))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("rebuild", Some("s/req-5")),
+            ("evacuate", Some("s/req-3")),
+            ("rebuild", Some("s/req-1")),
+            ("rebuild", None)
+        ]
+    );
+    assert!(traces.iter().all(|trace| trace.code == 202));
+}
+
+#[tokio::test]
+async fn a_nova_without_pages_of_actions_is_not_asked_for_one() {
+    for (version, query) in [("2.57", None), ("2.58", Some("limit=200"))] {
+        let net = cloud(version, move |request| {
+            assert_eq!(request.uri().query(), query, "{version}");
+            say(200, &json!({"instanceActions": []}))
+        });
+        let cloud = connect_any(CREDENTIAL, &net).await.expect("a cloud");
+        let ask = Action::ListTraces { server: "s".into(), since: Timestamp(0) };
+        assert!(matches!(cloud.call(ask).await, Ok(Answer::Traces(none)) if none.is_empty()));
+    }
 }
 
 #[tokio::test]
@@ -575,13 +617,13 @@ async fn a_job_that_failed_says_why_if_the_cloud_does() {
         });
         let cloud = connect_any(CREDENTIAL, &net).await.expect("a cloud");
         match cloud.call(Action::ShowJob { job: "s/req-1".into() }).await {
-            Ok(Answer::Job(job)) => (job.status, job.fail_reason.expect("a reason")),
+            Ok(Answer::Job(job)) => (job.status, job.fail_reason),
             other => panic!("{other:?}"),
         }
     };
     let event = |key: &str, text: &str| json!({"event": "e", "result": "Error", key: text});
-    let wanted = |text: &str| (JobStatus::Fail, text.to_owned());
-    assert_eq!(job(event("x", "")).await, wanted("the cloud gives no reason"));
+    let wanted = |text: &str| (JobStatus::Fail, Some(text.to_owned()));
+    assert_eq!(job(event("x", "")).await, (JobStatus::Fail, None));
     assert_eq!(job(event("details", "No valid host")).await, wanted("No valid host"));
     let trace = "Traceback:\n  File \"x\"\nNoSpace: the disk is full\n";
     assert_eq!(job(event("traceback", trace)).await, wanted("NoSpace: the disk is full"));

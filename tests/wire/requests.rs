@@ -301,7 +301,7 @@ fn open_telekom_cloud_is_asked_in_the_forms_that_it_documents() {
     assert_eq!(agency.path, "/v3.0/OS-AGENCY/agencies");
     let traces = draft(Action::ListTraces { server: server(), since: Timestamp(5) });
     assert_eq!(traces.path, format!("/v3/{PROJECT}/traces"));
-    let window = [("from", "5"), ("to", "1767323045000")];
+    let window = [("from", "5"), ("to", "1767323945000")];
     for (key, value) in window {
         assert!(traces.query.contains(&(key.to_owned(), value.to_owned())), "{key}");
     }

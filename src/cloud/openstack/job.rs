@@ -17,6 +17,11 @@ const WORK: [(&str, &str); 3] = [
     ("start", "compute_start_instance"),
 ];
 
+/// The actions after which a server has another system. An evacuation makes it anew on another host,
+/// from its image unless the hosts share their disks. What moves a server, or puts it on a shelf,
+/// keeps its disk; a rescue boots another one and leaves the server's own as it is.
+const REPLACING: [&str; 2] = ["rebuild", "evacuate"];
+
 /// The status that every recorded call was answered with.
 const ACCEPTED: u16 = 202;
 
@@ -84,16 +89,14 @@ impl Action {
         }
         let status = self.status();
         let has_failed = status == JobStatus::Fail;
-        let reason = || {
-            let mut failed = self.events.iter().filter(|event| event.has_failed());
-            let found = failed.find_map(Event::reason);
-            found.unwrap_or_else(|| "the cloud gives no reason".to_owned())
-        };
+        // None is better than a guess: the server itself may have a fault that says why.
+        let reason =
+            || self.events.iter().filter(|event| event.has_failed()).find_map(Event::reason);
         Some(domain::Job {
             id: asked.clone(),
             status,
             error_code: has_failed.then(|| "Error".to_owned()),
-            fail_reason: has_failed.then(reason),
+            fail_reason: has_failed.then(reason).flatten(),
             parts: Vec::new(),
         })
     }
@@ -116,18 +119,18 @@ impl Action {
         }
     }
 
-    /// The action as a line of the log, if it is a rebuild.
+    /// The action as a line of the log, if it replaces the system. None of these is left out for
+    /// something that it lacks: it would pass for a rebuild that never was.
     pub(super) fn into_trace(self, server: &ServerId) -> Option<domain::Trace> {
-        if self.what.as_str() != "rebuild" {
+        if !REPLACING.contains(&self.what.as_str()) {
             return None;
         }
-        let request = self.request_id.some()?;
         Some(domain::Trace {
-            time: self.start_time.moment()?,
-            name: "rebuild".to_owned(),
+            time: self.start_time.moment().unwrap_or(Timestamp(0)),
+            name: self.what.or_empty(),
             server: server.clone(),
             code: ACCEPTED,
-            job: Some(job(server, &request)),
+            job: self.request_id.some().map(|request| job(server, &request)),
         })
     }
 }
@@ -135,9 +138,4 @@ impl Action {
 /// The name of a job: Nova finds an action by its server and the id of the request.
 pub(super) fn job(server: &ServerId, request: &str) -> JobId {
     JobId::new(format!("{server}/{request}"))
-}
-
-/// Nova keeps whole seconds.
-pub(super) fn whole_second(moment: Timestamp) -> Timestamp {
-    Timestamp(moment.0.div_euclid(1_000) * 1_000)
 }

@@ -23,6 +23,10 @@ const MAX_USER_DATA: usize = 65_535;
 /// Images of one name on a page: more than anybody has.
 const IMAGES: &str = "100";
 
+/// Actions of one server on a page, the newest first: more than are begun while one of ours is
+/// looked for, by far.
+const ACTIONS: &str = "200";
+
 /// How an action is done here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -59,8 +63,12 @@ pub fn request(
             let path = format!("{}/os-instance-actions/{}", path_of(&server), segment(request));
             nova(Draft::get(&at.compute, path, &[]))
         }
-        Action::ListTraces { server, .. } => {
-            nova(Draft::get(&at.compute, format!("{}/os-instance-actions", path_of(server)), &[]))
+        // No `changes-since`: it compares nova-api's clock with one of another service.
+        Action::ListTraces { server, since: _ } => {
+            let path = format!("{}/os-instance-actions", path_of(server));
+            let query: &[(&str, &str)] =
+                if version.pages_actions() { &[("limit", ACTIONS)] } else { &[] };
+            nova(Draft::get(&at.compute, path, query))
         }
         Action::ShowKeyPair { name } => {
             nova(Draft::get(&at.compute, format!("/v2.1/os-keypairs/{}", segment(name)), &[]))

@@ -34,6 +34,8 @@ impl Microversion {
     const KEY_NAME: Self = Self::two(54);
     /// A rebuild takes user data.
     const USER_DATA: Self = Self::two(57);
+    /// The list of instance actions has pages.
+    const PAGES_OF_ACTIONS: Self = Self::two(58);
     /// A rebuild writes the volume anew that a server boots from.
     const SYSTEM_VOLUME: Self = Self::two(93);
 
@@ -44,6 +46,11 @@ impl Microversion {
     fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
         Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
+
+    /// Whether a list of instance actions can be asked for by the page.
+    pub(super) fn pages_actions(self) -> bool {
+        self >= Self::PAGES_OF_ACTIONS
     }
 
     /// The header that says it.
