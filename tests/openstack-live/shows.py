@@ -2,6 +2,7 @@
 has on record. Start with SHOWS at the end; tests/openstack-live/run calls this."""
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import random
 import re
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,11 +33,16 @@ fleets:
       max_unavailable: {unavailable}
       max_failures: {max_failures}
       strict_budget: false
-    steps: [{stop}, validate, reinstall, wait, verify]
+    steps: [{stop}, {own}validate, reinstall, wait, verify]
     reinstall: {{ image: debian-13, leave: as_found }}
     wait: {{ settle: 0s, timeout: {timeout} }}
     retry: {{ job_failed: {{ attempts: 2, delay: 1s }} }}
 """
+
+
+# Nova-api's line about a request: when it was answered, by which request id, for whom, what, how, how long it took.
+CALL = re.compile(r'^(\S+ \S+) \d+ INFO nova\.api\.openstack\.requestlog \[(?:\S+ )?(req-[0-9a-f-]+) (\S+) .*'
+                  r'"(GET|POST) /v2\.1(/[^"?]*)[^"]*" status: (\d+) .*time: ([\d.]+)')
 
 
 class Wrong(Exception):
@@ -91,6 +98,42 @@ class Bench:
         mine = [one for one in actions if one["action"] == "rebuild" and one["start_time"][:19] >= since]
         return [one["message"] or "Success" for one in reversed(mine)]
 
+    def replaced(self, server, since):
+        """The same, by their requests: (request, user), oldest first."""
+        actions = self.get(f"/servers/{server}/os-instance-actions", self.admin)["instanceActions"]
+        mine = [one for one in actions if one["action"] == "rebuild" and one["start_time"][:19] >= since]
+        return [(one["request_id"], one["user_id"]) for one in reversed(mine)]
+
+    def stops(self, server, since):
+        actions = self.get(f"/servers/{server}/os-instance-actions", self.admin)["instanceActions"]
+        return sum(one["action"] == "stop" and one["start_time"][:19] >= since for one in actions)
+
+    def rebuild(self, server):
+        """A colleague rebuilds a server with the image that it has, and is done with it."""
+        image = self.get(f"/servers/{server}", self.admin)["server"]["image"]["id"]
+        self.act(server, {"rebuild": {"imageRef": image}})
+        for _ in range(600):
+            shown = self.get(f"/servers/{server}", self.admin)["server"]
+            if not shown["OS-EXT-STS:task_state"] and shown["status"] in ("ACTIVE", "SHUTOFF"):
+                # One that was off shows ACTIVE for a moment before it is off again.
+                actions = self.get(f"/servers/{server}/os-instance-actions", self.admin)["instanceActions"]
+                last = next(one["request_id"] for one in actions if one["action"] == "rebuild")
+                events = self.get(f"/servers/{server}/os-instance-actions/{last}", self.admin)["instanceAction"]["events"]
+                if events and all(one["finish_time"] for one in events):
+                    return
+            time.sleep(0.1)
+        raise Wrong(f"the colleague's rebuild of {server} does not end")
+
+    def calls(self, since_line):
+        """What nova-api was asked since that line of its log."""
+        found = []
+        for line in self.log.read_text().splitlines()[since_line:]:
+            if one := CALL.match(line):
+                ended = datetime.datetime.strptime(one[1], "%Y-%m-%d %H:%M:%S.%f").timestamp()
+                found.append({"began": ended - float(one[7]), "ended": ended, "request": one[2], "user": one[3],
+                              "method": one[4], "path": one[5], "status": int(one[6])})
+        return found
+
     def reset(self):
         """Every server on and at rest, whatever was done to it."""
         self.behave()
@@ -118,22 +161,22 @@ class Bench:
 
     def playbook(self, **how):
         usual = {"name": "show", "cloud": "bench", "rate": 40, "reinstalls": 20, "canary": 1, "unavailable": 20,
-                 "max_failures": 5, "stop": "stop", "timeout": "10m", "hosts": "[{ name: web-* }]"}
+                 "max_failures": 5, "stop": "stop", "timeout": "10m", "hosts": "[{ name: web-* }]", "own": ""}
         self.number += 1
         path = self.work / f"show-{self.number}.yaml"
         path.write_text(PLAYBOOK.format(**{**usual, **how}))
         return path
 
-    def refleet(self, *words, wanted=None, **more):
-        environment = {**os.environ, "REFLEET_STATE": str(self.work / "state.db")}
+    def refleet(self, *words, wanted=None, state="state.db", **more):
+        environment = {**os.environ, "REFLEET_STATE": str(self.work / state)}
         done = subprocess.run([self.args.refleet, *map(str, words)], env=environment, capture_output=True,
                               text=True, check=False, **more)
         if wanted is not None and done.returncode not in wanted:
             raise Wrong(f"refleet {words} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         return done
 
-    def start(self, *words):
-        environment = {**os.environ, "REFLEET_STATE": str(self.work / "state.db")}
+    def start(self, *words, state="state.db"):
+        environment = {**os.environ, "REFLEET_STATE": str(self.work / state)}
         log = open(self.work / "run.log", "a")
         return subprocess.Popen([self.args.refleet, *map(str, words), "--quiet"], env=environment, stdout=log,
                                 stderr=log, stdin=subprocess.DEVNULL)
@@ -146,17 +189,17 @@ class Bench:
         check(servers is None or len(planned["targets"]) == servers, f"{len(planned['targets'])} servers are planned")
         return plan, len(planned["targets"]), told.stdout
 
-    def last_run(self):
-        with sqlite3.connect(self.work / "state.db") as journal:
+    def last_run(self, state="state.db"):
+        with sqlite3.connect(self.work / state) as journal:
             return journal.execute("SELECT id FROM run ORDER BY id DESC LIMIT 1").fetchone()[0]
 
-    def events(self, run):
-        with sqlite3.connect(self.work / "state.db") as journal:
+    def events(self, run, state="state.db"):
+        with sqlite3.connect(self.work / state) as journal:
             rows = journal.execute("SELECT json FROM event WHERE run = ? ORDER BY seq", (run,))
             return [json.loads(row[0]) for row in rows]
 
-    def endings(self, run):
-        return {one["server"]: one["ending"] for one in self.events(run) if one["event"] == "ended"}
+    def endings(self, run, state="state.db"):
+        return {one["server"]: one["ending"] for one in self.events(run, state) if one["event"] == "ended"}
 
     def compare(self, run, since):
         """The journal against Nova's record. Each server has one rebuild, or one more for each that failed."""
@@ -328,6 +371,172 @@ def twice(bench):
     return f"exit codes {codes}; no server rebuilt twice"
 
 
+def colleague(bench):
+    """A colleague rebuilds servers of a plan: one that waits for its turn, and one between its stop and its wipe."""
+    told = []
+    for stop in ("stop", "{ stop: skip }"):
+        bench.reset()
+        bench.behave(rebuild_s=3, power_off_s=1, jitter=0.3)
+        since = bench.now()
+        ids = [one["id"] for one in sorted(bench.servers().values(), key=lambda one: one["name"])]
+        waiting, between = ids[-1], ids[-2]
+        # A step of the playbook's own between the stop and the last look: for one server it waits for the colleague.
+        wish, step = bench.work / "wish", bench.work / "step.sh"
+        step.write_text(f'#!/bin/sh\n[ "$1" = {between} ] || exit 0\ntouch {wish}\n'
+                        f'while [ -e {wish} ]; do sleep 0.1; done\n')
+        step.chmod(0o755)
+        own = f'{{ run: [{step}, "{{{{ host.id }}}}"] }}, '
+        plan, n, _ = bench.plan(bench.playbook(stop=stop, own=own, unavailable=2, reinstalls=2), bench.args.servers)
+        process = bench.start("apply", plan, "--confirm", n)
+        while not any(bench.rebuilds(server, since) for server in ids[:2]):
+            check(process.poll() is None, "the run ended before its canary was rebuilt")
+            time.sleep(0.2)
+        bench.rebuild(waiting)
+        while not wish.exists():
+            check(process.poll() is None, "the run ended before the step of the other server")
+            time.sleep(0.1)
+        bench.rebuild(between)
+        wish.unlink()
+        code = process.wait()
+        endings, ours = bench.endings(bench.last_run()), bench.user.session.get_user_id()
+        for server in (waiting, between):
+            users = [user for _, user in bench.replaced(server, since)]
+            check(len(users) == 1 and ours not in users, f"{server} was rebuilt by {users}; {endings.get(server)}")
+            check(endings.get(server) == "drifted", f"{server} ended {endings.get(server)}")
+        check(bench.stops(waiting, since) == 0, f"{waiting} was stopped after the colleague's rebuild")
+        for server in ids[:-2]:
+            check(bench.rebuilds(server, since) == ["Success"], f"{server}: {bench.rebuilds(server, since)}")
+        off = [one["name"] for one in bench.servers().values() if one["status"] != "ACTIVE"]
+        check(code == 3 and not off, f"exit {code}; off at the end: {off}")
+        told.append(f"{stop}: {n - 2} verified, the colleague's two drifted, rebuilt by nobody else")
+    return "; ".join(told)
+
+
+def after_another_run(bench):
+    """A run that is resumed leaves alone what another run has rebuilt since: paused by its playbook, and killed."""
+    told = []
+    for how in ("paused", "killed"):
+        bench.reset()
+        bench.behave(rebuild_s=3, power_off_s=1, jitter=0.3)
+        since = bench.now()
+        ids = [one["id"] for one in sorted(bench.servers().values(), key=lambda one: one["name"])]
+        book = bench.playbook(unavailable=2, reinstalls=2)
+        if how == "paused":
+            book.write_text(book.read_text().replace("canary: 1", "canary: 1\n      pause: after_canary"))
+        plan, n, _ = bench.plan(book, bench.args.servers)
+        process = bench.start("apply", plan, "--confirm", n)
+        if how == "killed":
+            while sum(len(bench.rebuilds(server, since)) for server in ids) < 4:
+                check(process.poll() is None, "the run ended early")
+                time.sleep(0.2)
+            process.send_signal(signal.SIGKILL)
+        code = process.wait()
+        check(how == "killed" or code == 5, f"it did not pause: {code}")
+        first = bench.last_run()
+        others = ids[-3:]
+        check(not any(bench.rebuilds(server, since) for server in others), "the run began with its last servers")
+        second, m, _ = bench.plan(bench.playbook(hosts=json.dumps([{"id": one} for one in others])), 3)
+        bench.refleet("apply", second, "--confirm", m, "--quiet", wanted=[0])
+        middle = bench.now()
+        if how == "paused":
+            bench.refleet("approve", first, wanted=[0])
+        code = bench.start("resume", first).wait()
+        endings = bench.endings(first)
+        for server in others:
+            check(len(bench.rebuilds(server, since)) == 1, f"{server} was rebuilt again: {bench.rebuilds(server, since)}")
+            check(bench.stops(server, middle) == 0, f"{server} was stopped after the other run")
+            check(endings.get(server) == "drifted", f"{server} ended {endings.get(server)}")
+        bench.compare(first, since)
+        off = [one["name"] for one in bench.servers().values() if one["status"] != "ACTIVE"]
+        check(code == 3 and not off, f"exit {code}; off at the end: {off}")
+        told.append(f"{how}: the other run's 3 were left alone, {list(endings.values()).count('verified')} verified")
+    return "; ".join(told)
+
+
+def second_user(bench):
+    """Another member of the project, so that nova-api's log tells two runs apart."""
+    name, password = "second", "second-" + "".join(random.choices("abcdefghjkmnpqrstuvwxyz", k=16))
+    user = bench.admin.identity.find_user(name)
+    if user:
+        bench.admin.identity.update_user(user, password=password)
+    else:
+        user = bench.admin.identity.create_user(name=name, password=password, domain_id="default")
+    member, demo = bench.admin.identity.find_role("member"), bench.admin.identity.find_project("demo")
+    bench.admin.identity.assign_project_role_to_user(demo, user, member)
+    clouds = yaml.safe_load(pathlib.Path(f"{bench.args.out}/clouds.yaml").read_text())
+    entry = json.loads(json.dumps(clouds["clouds"]["bench"]))
+    entry["auth"].update(username=name, password=password)
+    clouds["clouds"]["bench-second"] = entry
+    path = bench.work / "two-clouds.yaml"
+    path.write_text(yaml.safe_dump(clouds))
+    path.chmod(0o600)
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(path)
+    return user.id
+
+
+def looks_of(calls, wipe, server):
+    """What the run behind a wipe read of that server before it: the last of each kind."""
+    last = {}
+    for one in calls:
+        kind = {"/servers/detail": "server", f"/servers/{server}": "server",
+                f"/servers/{server}/os-instance-actions": "actions"}.get(one["path"])
+        if kind and one["method"] == "GET" and one["user"] == wipe["user"] and one["ended"] <= wipe["began"]:
+            last[kind] = max(last.get(kind, 0), one["began"])
+    return last
+
+
+def two_state_files(bench):
+    """Two runs of two state files over the same servers, with plans drawn together."""
+    told = []
+    usual = os.environ["OS_CLIENT_CONFIG_FILE"]
+    users = [bench.user.session.get_user_id(), second_user(bench)]
+    try:
+        for how, apart in (("one after the other", None), ("15 s apart", 15), ("at the same moment", 0)):
+            bench.reset()
+            bench.behave(rebuild_s=0 if apart == 0 else 3, power_off_s=0 if apart == 0 else 1, jitter=0.3)
+            since, line = bench.now(), bench.lines()
+            runs = [(cloud, f"{cloud}-{len(told)}.db") for cloud in ("bench", "bench-second")]
+            books = [bench.playbook(cloud=cloud, unavailable=5, reinstalls=5, max_failures=20) for cloud, _ in runs]
+            plans = [bench.plan(book, bench.args.servers) for book in books]
+            processes = []
+            for (plan, n, _), (_, state) in zip(plans, runs):
+                processes.append(bench.start("apply", plan, "--confirm", n, state=state))
+                if apart is None:
+                    processes[-1].wait()
+                elif len(processes) == 1:
+                    time.sleep(apart)
+            codes = [process.wait() for process in processes]
+            calls = bench.calls(line)
+            by_request = {one["request"]: one for one in calls}
+            twice, unseen, widths = 0, [], []
+            for server in bench.servers():
+                wipes = [by_request[request] for request, user in bench.replaced(server, since) if request in by_request]
+                wipes.sort(key=lambda one: one["began"])
+                check(all(wipe["user"] in users for wipe in wipes), "somebody else rebuilt a server")
+                looks = [looks_of(calls, wipe, server) for wipe in wipes]
+                widths += [wipe["began"] - min(look.values()) for wipe, look in zip(wipes, looks)]
+                if len({wipe["user"] for wipe in wipes}) < len(wipes):
+                    raise Wrong(f"{how}: one run rebuilt {server} twice")
+                if len(wipes) == 2:
+                    twice += 1
+                    # The later one rests on looks that were asked for before the earlier one was answered.
+                    if max(looks[1].values()) >= wipes[0]["ended"]:
+                        unseen.append((server, max(looks[1].values()) - wipes[0]["ended"]))
+            check(apart == 0 or twice == 0, f"{how}: {twice} servers were rebuilt by both")
+            check(not unseen, f"{how}: rebuilt again after a look that could have seen it: {unseen}")
+            off = [one["name"] for one in bench.servers().values() if one["status"] != "ACTIVE"]
+            ended = [sorted(bench.endings(bench.last_run(state), state).values()) if pathlib.Path(
+                bench.work / state).exists() else [] for _, state in runs]
+            counts = [{ending: some.count(ending) for ending in set(some)} for some in ended]
+            width = f"{statistics.median(widths):.2f} s median, {max(widths):.2f} s at most" if widths else "none"
+            told.append(f"{how}: exit {codes}, {counts}, {len(widths)} rebuilds, {twice} servers by both, off {off}; "
+                        f"look to send {width}")
+            print(told[-1], flush=True)
+    finally:
+        os.environ["OS_CLIENT_CONFIG_FILE"] = usual
+    return "; ".join(told)
+
+
 def requests(bench):
     """What a run costs, with everything and with `stop: skip`, counted in nova-api's own log."""
     told = []
@@ -376,7 +585,8 @@ def ways(bench):
     return "an application credential plans; a reader, a wrong region, a licence and encryption are refused"
 
 
-SHOWS = {show.__name__: show for show in (ways, verified, failures, killed, outage, keystone, twice, requests)}
+SHOWS = {show.__name__.replace("_", "-"): show for show in (
+    ways, verified, failures, killed, outage, keystone, twice, colleague, after_another_run, two_state_files, requests)}
 
 
 def main():
