@@ -4,7 +4,7 @@
 //! HTTP, with credentials that are really checked.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -24,9 +24,9 @@ use crate::simulator::http::Running;
 use super::app::App;
 use super::failure::Failure;
 use super::probes::Hooks;
-use super::secrets::Secrets;
+use super::secrets::{Places, Secrets};
 use super::worlds::Asked;
-use super::{files, panic, playbooks, probes, steps};
+use super::{files, panic, playbooks, probes, same_cloud, simulated, steps};
 
 /// The cloud that is inside the process; it always goes by this name, and nothing else does.
 pub(super) const BUILT_IN: &str = "simulator";
@@ -44,6 +44,12 @@ pub(super) struct Connection {
     pub(super) identity: CloudIdentity,
     /// What a run of it does outside of its API.
     pub(super) outside: Outside,
+    /// What it is told and nobody keeps.
+    pub(super) secrets: Arc<Secrets>,
+    /// Whether checks and steps are made in the world, and not only rehearsed.
+    pub(super) is_hooked: bool,
+    /// The folder that paths of a plan are seen from.
+    pub(super) base: PathBuf,
     /// How much faster than the world's the clock of a run goes.
     speed: u32,
     /// Keeps the built-in cloud alive.
@@ -61,21 +67,23 @@ impl Connection {
 pub(super) async fn of_playbook(app: &App, playbook: &Playbook) -> Result<Connection, Failure> {
     let name = app.globals.cloud.as_deref().unwrap_or(&playbook.cloud);
     let folder = playbooks::folder_of(Path::new(&playbook.origin.path));
+    let places = Places { base: app.environment.folder.clone(), folder };
     if name == BUILT_IN {
         let asked = Asked::by_playbook(&app.ui, playbook.simulator.as_ref(), || {
             let seed = playbook.simulator.as_ref().map_or(0, |written| written.seed);
             Ok(fit(playbook, seed))
         })?;
-        built_in(app, &asked, &folder).await
+        built_in(app, &asked, places).await
     } else {
         let said = (playbook.region.as_deref(), playbook.provider);
-        configured(app, name, said, &folder).await
+        configured(app, name, said, places).await
     }
 }
 
 /// Connects to a cloud that no playbook names yet.
 pub(super) async fn named(app: &App, name: &str) -> Result<Connection, Failure> {
-    configured(app, name, (None, None), Path::new("")).await
+    let places = Places { base: app.environment.folder.clone(), folder: PathBuf::new() };
+    configured(app, name, (None, None), places).await
 }
 
 /// Connects to the cloud that a plan was made for, and refuses if it is another one now.
@@ -86,29 +94,15 @@ pub(super) async fn of_plan(app: &App, plan: &Plan) -> Result<Connection, Failur
     } else {
         let name = app.globals.cloud.as_deref().unwrap_or(&plan.cloud.name);
         let said = (None, Some(plan.cloud.provider));
-        configured(app, name, said, &playbooks::folder_of(path)).await?
+        let base = playbooks::base_of(plan, &app.environment.folder);
+        configured(app, name, said, Places { base, folder: playbooks::folder_of(path) }).await?
     };
-    let (planned, there) = (&plan.cloud, &connection.identity);
-    if app.hooks == Hooks::Real || !there.simulated {
+    if connection.is_hooked {
         let checks = plan.treatments.iter().flat_map(|treatment| &treatment.verify);
         probes::refuse_unspoken(checks, SshProgram::HAS_OWN)?;
     }
-    if (&planned.project_id, &planned.region) == (&there.project_id, &there.region) {
-        return Ok(connection);
-    }
-    Err(Failure::refused(
-        format!(
-            "the plan is for project {} ({}) in {}, and cloud {} is project {} ({}) in {}",
-            planned.project_name,
-            planned.project_id,
-            planned.region,
-            there.name,
-            there.project_name,
-            there.project_id,
-            there.region
-        ),
-        "use the credentials that the plan was made with, or make a new plan",
-    ))
+    same_cloud::refuse_another(plan, &connection.identity)?;
+    Ok(connection)
 }
 
 /// The built-in cloud is made from the playbook, so a plan for it needs the same one.
@@ -123,23 +117,26 @@ fn playbook_of(app: &App, plan: &Plan, path: &Path) -> Result<Playbook, Failure>
     ))
 }
 
-/// Connects to a cloud of clouds.yaml or of the environment. Secrets and files that a playbook
-/// names are seen from `folder`.
+/// Connects to a cloud of clouds.yaml or of the environment. A run that is resumed elsewhere finds the
+/// clouds.yaml that it was begun with, if there is none here.
 async fn configured(
     app: &App,
     name: &str,
     (region, provider): (Option<&str>, Option<Provider>),
-    folder: &Path,
+    places: Places,
 ) -> Result<Connection, Failure> {
     let environment = &app.environment;
-    let read = |path: &str| files::read_text(&environment.folder.join(path)).ok();
+    let read = |path: &str| {
+        let folders = [&environment.folder, &places.base];
+        folders.into_iter().find_map(|folder| files::read_text(&folder.join(path)).ok())
+    };
     let sources = Sources { variables: &environment.variables, clouds_file: None, read: &read };
     let config = config::load(name, region, provider, &sources)?;
     in_secret(&config)?;
     if config.access.trust == Trust::Anything {
         app.ui.say(UNVERIFIED);
     }
-    let connection = connect(config, app, folder).await?;
+    let connection = connect(config, app, places.clone()).await?;
     let there = &connection.identity.region;
     match region {
         Some(region) if region != there => Err(Failure::refused(
@@ -151,7 +148,7 @@ async fn configured(
 }
 
 /// Starts the built-in cloud on a free port of the loopback, and connects to it.
-async fn built_in(app: &App, asked: &Asked, folder: &Path) -> Result<Connection, Failure> {
+async fn built_in(app: &App, asked: &Asked, places: Places) -> Result<Connection, Failure> {
     let trouble = |source| Failure::System { what: "start the built-in cloud", source };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(trouble)?;
     let (running, served) =
@@ -163,35 +160,47 @@ async fn built_in(app: &App, asked: &Asked, folder: &Path) -> Result<Connection,
     let sources = Sources { variables: &variables, clouds_file: None, read: &read };
     let config =
         CloudConfig { name: BUILT_IN.to_owned(), ..config::load("sim", None, None, &sources)? };
-    let connection = connect(config, app, folder).await?;
-    Ok(Connection { speed: asked.clock_speed(), _built_in: Some(running), ..connection })
+    let connection = connect(config, app, places).await?;
+    // Its port is another in each process.
+    let identity = CloudIdentity { auth_host: String::new(), ..connection.identity };
+    let speed = asked.clock_speed();
+    Ok(Connection { identity, speed, _built_in: Some(running), ..connection })
 }
 
 /// Logs in.
 async fn connect(
     config: CloudConfig,
     App { environment, hooks, .. }: &App,
-    folder: &Path,
+    places: Places,
 ) -> Result<Connection, Failure> {
     let network: Arc<dyn Transport> = Arc::new(HttpTransport::new(&access(&config))?);
-    let secrets = Secrets::new(environment.variables.clone(), folder.to_owned());
+    let is_simulated = config.simulated;
+    if is_simulated {
+        simulated::prove(&config, &*network).await?;
+    }
+    let secrets = Arc::new(Secrets::new(environment.variables.clone(), places.clone()));
     let clock: WallClock = Arc::new(RealClock::wall);
-    let (name, simulated) = (config.name.clone(), config.simulated);
-    let outside = match hooks {
-        Hooks::Rehearsed if simulated => Outside {
+    let (name, auth_host) = (config.name.clone(), same_cloud::host_of(&config.auth_url));
+    let is_hooked = *hooks == Hooks::Real || !is_simulated;
+    let Places { base, .. } = &places;
+    let outside = if is_hooked {
+        Outside {
+            prober: probes::real(&places.commands(), base, &environment.variables),
+            runner: steps::real(base, &environment.variables),
+        }
+    } else {
+        Outside {
             prober: probes::rehearsed(&config.auth_url, &network),
             runner: steps::rehearsed(),
-        },
-        Hooks::Rehearsed | Hooks::Real => Outside {
-            prober: probes::real(folder, &environment.folder, &environment.variables),
-            runner: steps::real(&environment.folder, &environment.variables),
-        },
+        }
     };
     let sent = Sent::default();
     panic::hides(&sent);
-    let cloud = cloud::connect(config, network, Arc::new(secrets), clock, sent).await?;
-    let identity = identity(name, &cloud, simulated);
-    Ok(Connection { cloud: Arc::new(cloud), identity, outside, speed: 1, _built_in: None })
+    let keeper: Arc<Secrets> = Arc::clone(&secrets);
+    let cloud = cloud::connect(config, network, keeper, clock, sent).await?;
+    let identity = CloudIdentity { auth_host, ..identity(name, &cloud, is_simulated) };
+    let (cloud, base) = (Arc::new(cloud), places.base);
+    Ok(Connection { cloud, identity, outside, secrets, is_hooked, base, speed: 1, _built_in: None })
 }
 
 /// Credentials go over an encrypted line, unless they stay on this machine.
@@ -232,6 +241,7 @@ fn identity(name: String, cloud: &AnyCloud, simulated: bool) -> CloudIdentity {
     CloudIdentity {
         name,
         provider: who.provider,
+        auth_host: String::new(),
         region: who.region.clone(),
         project_id: who.project_id.clone(),
         project_name: who.project_name.clone(),

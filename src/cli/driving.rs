@@ -65,7 +65,11 @@ impl Drive<'_> {
                 for failure in &reporter_failures {
                     app.ui.say(failure);
                 }
-                conclude(app, self.store, &run).await
+                // Servers may have been touched: what cannot be read now is no refusal any more.
+                conclude(app, self.store, &run).await.map_err(|failure| match failure {
+                    Failure::Journal(error) => RunError::Journal(error).into(),
+                    other => other,
+                })
             }
             Err(error) => {
                 go_on(app, &run, &error);
@@ -75,7 +79,8 @@ impl Drive<'_> {
     }
 }
 
-/// Says what came of a run, and gives the code that it is left with.
+/// Says what came of a run, and gives the code that it is left with: the same one whether or not
+/// anybody reads what is said.
 pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let summary = Summary::of(&store.records(run).await?);
     if let Some(why) = &summary.paused_text {
@@ -84,8 +89,8 @@ pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Ex
     if events_are_the_result(app) {
         // Programs read stdout: there is nothing but events on it.
         app.ui.note(summary.to_text().trim_end());
-    } else {
-        app.ui.result(&summary.to_text())?;
+    } else if let Err(failure) = app.ui.result(&summary.to_text()) {
+        app.ui.say(format_args!("warning: {failure}; `refleet report {run}` shows the result"));
     }
     Ok(Exit::of(&summary))
 }
@@ -109,7 +114,7 @@ pub(super) fn reporters(app: &App) -> Result<Reporters, Failure> {
     let stderr = std::io::stderr();
     let reporters = match app.ui.loudness() {
         Loudness::Quiet => Reporters::new(),
-        Loudness::Normal if stderr.is_terminal() => {
+        Loudness::Normal if stderr.is_terminal() && !app.environment.is_dumb() => {
             Reporters::new().with("progress", Terminal::stderr())
         }
         Loudness::Normal | Loudness::Verbose => {

@@ -48,8 +48,32 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether a terminal of ours cannot move its cursor or show colours, as far as anybody says.
+    pub(super) fn is_dumb(&self) -> bool {
+        self.variable("TERM").is_none_or(|term| term == "dumb")
+    }
+
     /// The state file where the command line names none.
     pub(super) fn state_file(&self) -> Option<PathBuf> {
         Some(self.state.as_ref()?.join("refleet").join("state.db"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_nobody_describes_can_do_nothing() {
+        let check = |term: Option<&str>, dumb: bool| {
+            let variables = term.map(|term| ("TERM".to_owned(), term.to_owned()));
+            let variables = variables.into_iter().collect();
+            let environment = Environment { variables, ..Environment::default() };
+            assert_eq!(environment.is_dumb(), dumb, "{term:?}");
+        };
+        check(Some("dumb"), true);
+        check(Some(""), true);
+        check(None, true);
+        check(Some("xterm-256color"), false);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use crate::domain::{CloseCause, Ending};
+use crate::domain::{CloseCause, Counts, Ending};
 use crate::report::Summary;
 
 /// How a command ended (`product.md`, section 7).
@@ -12,13 +12,15 @@ use crate::report::Summary;
 pub(super) enum Exit {
     /// Done, all verified; or there was nothing to do.
     Done = 0,
-    /// Nothing was touched: a bad playbook, a refusal, credentials, a claim of another run.
+    /// This command sent nothing that changes anything: a bad playbook, a refusal, credentials, a claim
+    /// of another run.
     Refused = 1,
     /// Only `plan --detailed-exitcode`: there is something to do.
     Changes = 2,
-    /// The run finished inside its failure budget, with failures.
+    /// The run finished inside its failure budget, and a planned server is not verified.
     Failures = 3,
-    /// The failure budget was spent, or a canary failed.
+    /// The failure budget was spent, a canary failed, or a fleet was skipped because one before it did
+    /// not get there.
     BudgetSpent = 4,
     /// The run waits for a person; `refleet resume` goes on.
     Paused = 5,
@@ -39,19 +41,26 @@ impl Exit {
         let cause = summary.cause.as_ref().filter(|_| summary.finished);
         match cause {
             None | Some(CloseCause::Stopped) => Self::Interrupted,
-            Some(CloseCause::Refused) => Self::Refused,
+            // A preflight that refuses when the run is resumed leaves servers that were begun before.
+            Some(CloseCause::Refused) if !summary.touched => Self::Refused,
             Some(CloseCause::BudgetSpent { .. } | CloseCause::CanaryFailed { .. }) => {
                 Self::BudgetSpent
             }
-            Some(CloseCause::Done) => {
-                let counts = &summary.counts;
-                let drifted = counts.of(Ending::Drifted);
-                if counts.failures() + drifted + counts.of(Ending::Skipped) + counts.pending > 0 {
-                    Self::Failures
-                } else {
-                    Self::Done
-                }
-            }
+            Some(CloseCause::Done | CloseCause::Refused) => Self::of_counts(&summary.counts),
+        }
+    }
+
+    /// The code of a run that came to its own end.
+    fn of_counts(counts: &Counts) -> Self {
+        let not_verified = |ending: &Ending| *ending != Ending::Verified;
+        if counts.of(Ending::Skipped) > 0 {
+            Self::BudgetSpent
+        } else if counts.pending + counts.in_flight > 0
+            || Ending::ALL.iter().filter(|ending| not_verified(ending)).any(|e| counts.of(*e) > 0)
+        {
+            Self::Failures
+        } else {
+            Self::Done
         }
     }
 }
@@ -64,7 +73,7 @@ impl From<Exit> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{Counts, FleetName, PauseCause, ServerId};
+    use crate::domain::{FleetName, PauseCause, ServerId};
 
     use super::*;
 
@@ -85,10 +94,11 @@ mod tests {
         };
         check(&CloseCause::Done, &[Verified], 0, Exit::Done);
         check(&CloseCause::Done, &[], 0, Exit::Done);
-        check(&CloseCause::Done, &[Verified, Protected], 0, Exit::Done);
-        for ending in [Failed, NeedsSupport, Unknown, Drifted, Skipped] {
+        for ending in [Failed, NeedsSupport, Unknown, Drifted, Protected] {
             check(&CloseCause::Done, &[Verified, ending], 0, Exit::Failures);
         }
+        check(&CloseCause::Done, &[Verified], 1, Exit::Failures);
+        check(&CloseCause::Done, &[Verified, Failed, Skipped], 0, Exit::BudgetSpent);
         check(&spent, &[Verified, Failed], 3, Exit::BudgetSpent);
         check(&canary, &[Failed], 3, Exit::BudgetSpent);
         check(&CloseCause::Stopped, &[Verified], 3, Exit::Interrupted);
@@ -102,6 +112,16 @@ mod tests {
         let mut summary = Summary::of(&[]);
         summary.paused = Some(cause);
         assert_eq!(Exit::of(&summary), Exit::Paused);
+    }
+
+    #[test]
+    fn a_refusal_after_servers_were_touched_does_not_say_that_nothing_was() {
+        let mut summary = Summary::of(&[]);
+        (summary.cause, summary.finished) = (Some(CloseCause::Refused), true);
+        summary.counts = Counts { pending: 2, ..Counts::default() };
+        assert_eq!(Exit::of(&summary), Exit::Refused);
+        summary.touched = true;
+        assert_eq!(Exit::of(&summary), Exit::Failures);
     }
 
     #[test]

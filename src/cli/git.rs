@@ -3,12 +3,19 @@
 //!
 //! git is only asked; where there is none, or the file is in no work tree, the answer is "not in
 //! git". The words it is started with are fixed but for a file's name and a commit's hash, and
-//! nothing of a playbook's text is among them. It starts no hook, asks no network, and looks at the
-//! work tree around the file, whatever the environment says.
+//! nothing of a playbook's text is among them. It asks no network, and looks at the work tree around
+//! the file, whatever the environment says.
+//!
+//! A checkout may be somebody else's, and its settings can name programs: hooks, filters, monitors.
+//! So only commands are used that read objects as they are stored, and none that compares the work
+//! tree; and git sees nothing of our environment, where credentials are. Whose checkout may be read
+//! at all is git's to say (`safe.directory`).
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use super::files;
 
 /// Where a file stands in git.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,24 +28,14 @@ pub(super) struct Standing {
 
 /// Asks git about a file.
 pub(super) fn describe(path: &Path) -> Standing {
-    let Some((folder, name)) = parts(path) else { return Standing::default() };
-    let word = OsStr::new;
-    let commit = text(folder, &[word("rev-parse"), word("--verify"), word("HEAD")]);
+    let Some((folder, _)) = parts(path) else { return Standing::default() };
+    let commit = text(folder, &["rev-parse", "--verify", "HEAD"].map(OsStr::new));
     let Some(commit) = commit else { return Standing::default() };
-    let status = [
-        "status",
-        "--porcelain",
-        "--ignored",
-        "--untracked-files=all",
-        "--ignore-submodules=all",
-        "--",
-    ];
-    let changes = text(folder, &[&status.map(word)[..], &[name]].concat());
-    Standing {
-        commit: Some(commit.trim().to_owned()),
-        // An answer that did not come is not a "no".
-        dirty: Some(changes.is_none_or(|changes| !changes.trim().is_empty())),
-    }
+    let commit = commit.trim().to_owned();
+    // As it is stored: what a filter would make of the file is not asked for.
+    let stored = file_at(path, &commit);
+    let is_same = stored.is_some_and(|stored| files::read_bytes(path).is_ok_and(|is| is == stored));
+    Standing { commit: Some(commit), dirty: Some(!is_same) }
 }
 
 /// What a file was in a commit, if git still has that.
@@ -64,16 +61,9 @@ fn text(folder: &Path, words: &[&OsStr]) -> Option<String> {
 const HARMLESS: &[&str] =
     &["core.fsmonitor=false", "core.hooksPath=/dev/null", "protocol.allow=never"];
 
-/// Variables that would point git at another work tree: a hook of git sets them.
-const ELSEWHERE: &[&str] = &[
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-    "GIT_PREFIX",
-];
+/// All that git sees of our environment: where it is, where its user's settings are, and who started
+/// us as somebody else, by which it knows whose checkouts it may read.
+const PASSED_ON: &[&str] = &["PATH", "HOME", "XDG_CONFIG_HOME", "SUDO_UID"];
 
 /// What git prints, if it can.
 #[expect(clippy::disallowed_methods, reason = "git is asked here")]
@@ -83,15 +73,18 @@ fn git(folder: &Path, words: &[&OsStr]) -> Option<Vec<u8>> {
     for setting in HARMLESS {
         command.args(["-c", setting]);
     }
-    for variable in ELSEWHERE {
-        command.env_remove(variable);
+    command.env_clear();
+    for variable in PASSED_ON {
+        command.envs(std::env::var_os(variable).map(|value| (variable, value)));
     }
     let output = command
+        // An object is what its commit says, whatever was put in its place here.
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
         // A part of the history that is not here stays away, and nobody is asked for a password.
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
-        // No lock is left behind, and the name of the file means that file.
-        .args(["--no-optional-locks", "--literal-pathspecs"])
+        // No lock is left behind.
+        .arg("--no-optional-locks")
         .args(words)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -169,14 +162,27 @@ mod tests {
         let executable =
             <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
         std::fs::set_permissions(&trap, executable).unwrap();
-        for setting in ["core.fsmonitor", "core.pager", "core.sshCommand"] {
+        for setting in [
+            "core.fsmonitor",
+            "core.pager",
+            "core.sshCommand",
+            "diff.external",
+            "filter.x.clean",
+            "filter.x.smudge",
+            "filter.x.process",
+            "diff.x.textconv",
+            "diff.x.command",
+        ] {
             run(folder.path(), &format!("config {setting} {}", trap.display()));
         }
+        std::fs::write(folder.path().join(".gitattributes"), "* filter=x diff=x\n").unwrap();
+        // Of the same length and another time: whoever compares has to look into it.
+        std::fs::write(&path, "version: 2\n").unwrap();
         let hooks = folder.path().join(".git/hooks");
         std::fs::create_dir_all(&hooks).unwrap();
         std::fs::copy(&trap, hooks.join("post-index-change")).unwrap();
         let standing = describe(&path);
-        assert!(standing.commit.is_some());
+        assert_eq!(standing.dirty, Some(true));
         file_at(&path, &standing.commit.unwrap());
         assert!(!folder.path().join("sprung").exists() && !hooks.join("sprung").exists());
     }

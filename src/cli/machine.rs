@@ -41,8 +41,13 @@ fn is_local(ip: &IpAddr) -> bool {
 }
 
 /// A plan may have been made elsewhere: it is refused where it would wipe the machine that runs it.
-pub(super) fn refuse_self(plan: &CheckedPlan, machine: &Machine) -> Result<(), Failure> {
-    if !plan.not_self || plan.cloud.simulated {
+/// A cloud that was proven to be simulated has no such machine; what the plan says of it is no proof.
+pub(super) fn refuse_self(
+    plan: &CheckedPlan,
+    machine: &Machine,
+    is_simulated: bool,
+) -> Result<(), Failure> {
+    if !plan.not_self || is_simulated {
         return Ok(());
     }
     let found = plan.targets.iter().find_map(|(id, target)| {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::domain::{FileOrigin, PinnedFile};
+use crate::plan::Plan;
 use crate::playbook::{self, Files, Parsed, Playbook, Source};
 
 use super::failure::Failure;
@@ -46,6 +47,21 @@ fn standing(file: &PinnedFile) -> FileOrigin {
 pub(super) fn folder_of(playbook: &Path) -> PathBuf {
     let folder = playbook.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The folder that the paths of a plan are seen from: the one that its run was begun in, as long as the
+/// playbook's folder is there; else `here`.
+pub(super) fn base_of(plan: &Plan, here: &Path) -> PathBuf {
+    let folder = folder_of(Path::new(&plan.origin.path));
+    let begun = plan.folder.as_deref().map(Path::new);
+    begun.filter(|begun| begun.join(folder).is_dir()).unwrap_or(here).to_owned()
+}
+
+/// Where the playbook of a run is: by its path as it was given, if it is seen from `here`.
+pub(super) fn path_of(plan: &Plan, here: &Path) -> PathBuf {
+    let (base, path) = (base_of(plan, here), PathBuf::from(&plan.origin.path));
+    let there = base.join(&path);
+    if base == here || !there.is_file() { path } else { there }
 }
 
 struct Folder(PathBuf);

@@ -203,8 +203,8 @@ async fn ask(network: &dyn Transport, url: &str) -> Result<String, String> {
     }
 }
 
-/// Scheme, host and port of an address.
-fn origin(url: &str) -> String {
+/// Scheme, host and port of an address, as far as it names them.
+pub(super) fn origin(url: &str) -> String {
     let Ok(uri) = url.parse::<Uri>() else { return url.to_owned() };
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);

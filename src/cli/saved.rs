@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::Timestamp;
+use crate::domain::{RunId, Timestamp};
 use crate::plan::{self, CheckedPlan, PLAN_FORMAT, Plan};
 
 use super::failure::Failure;
@@ -35,6 +35,23 @@ pub(super) fn read(path: &Path) -> Result<Option<Saved>, Failure> {
         return Err(unusable(unknown_format(plan.format)));
     }
     Ok(Some(Saved { path: path.to_owned(), plan }))
+}
+
+/// The plan of a run, as the journal has it.
+pub(super) fn of_run(run: &RunId, json: &str) -> Result<Plan, Failure> {
+    let unusable = |why: String| {
+        Failure::refused(
+            format!("the plan of run {run} cannot be used: {why}"),
+            "use the refleet that began the run, or a newer one",
+        )
+    };
+    let plan: Plan = serde_json::from_str(json).map_err(|error| {
+        unusable(other_format(json.as_bytes()).unwrap_or_else(|| no_plan(&error)))
+    })?;
+    if plan.format != PLAN_FORMAT {
+        return Err(unusable(unknown_format(plan.format)));
+    }
+    Ok(plan)
 }
 
 fn no_plan(error: &serde_json::Error) -> String {

@@ -15,7 +15,7 @@ use crate::domain::{Answer, ServerId, StepCall, StepEnd, StepReport};
 use crate::probe::process::{self, End, Program};
 use crate::run::{ProbeFuture, Runner};
 
-use super::secrets::Secrets;
+use super::secrets::pinned;
 
 /// Starts programs, seen from the folder that paths of a plan are seen from, with these variables.
 pub(super) fn real(folder: &Path, variables: &BTreeMap<String, String>) -> Arc<dyn Runner> {
@@ -37,16 +37,17 @@ struct Real {
 
 impl Runner for Real {
     fn run(&self, _server: &ServerId, call: &StepCall) -> ProbeFuture {
-        let (call, folder) = (call.clone(), self.folder.join(&call.cwd));
+        let (call, base) = (call.clone(), self.folder.clone());
         let mut variables = self.variables.clone();
         variables.extend(call.env.clone());
-        Box::pin(async move { Ok(Answer::Ran(run(&call, folder, variables).await)) })
+        Box::pin(async move { Ok(Answer::Ran(run(&call, base, variables).await)) })
     }
 }
 
-async fn run(call: &StepCall, folder: PathBuf, variables: BTreeMap<String, String>) -> StepReport {
+async fn run(call: &StepCall, base: PathBuf, variables: BTreeMap<String, String>) -> StepReport {
+    let folder = base.join(&call.cwd);
     let not_started = |detail: String| StepReport { end: StepEnd::NotStarted, detail };
-    if let Some(Err(error)) = call.file.as_ref().map(Secrets::pinned) {
+    if let Some(Err(error)) = call.file.as_ref().map(|file| pinned(&base, file)) {
         return not_started(error.to_string());
     }
     let program = Program { words: &call.argv, folder: &folder, variables: &variables };

@@ -37,7 +37,7 @@ impl Ui {
             When::Always => Some(true),
             When::Never => Some(false),
         };
-        let plain = environment.variable("NO_COLOR").is_some();
+        let plain = environment.variable("NO_COLOR").is_some() || environment.is_dumb();
         let colour = |terminal: bool| wanted.unwrap_or(terminal && !plain);
         console::set_colors_enabled(colour(io::stdout().is_terminal()));
         console::set_colors_enabled_stderr(colour(io::stderr().is_terminal()));

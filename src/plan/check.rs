@@ -22,6 +22,14 @@ impl std::ops::Deref for CheckedPlan {
     }
 }
 
+impl CheckedPlan {
+    /// The same plan, as it goes into the journal of a run that was begun in that folder.
+    #[must_use]
+    pub fn begun_in(self, folder: Option<String>) -> Self {
+        Self(Plan { folder, ..self.0 })
+    }
+}
+
 /// An invariant that a plan breaks: our mistake, or a plan file that somebody edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {detail}")]

@@ -239,14 +239,17 @@ fn of_plan(plan: &Plan) -> Values {
         treatments: _,
         targets: _,
         images,
+        key_pairs,
         left_out: _,
         blocked: _,
         warnings: _,
         forecast,
+        folder: _,
     } = plan;
     let mut values = flat("cloud", cloud);
     values.append(&mut flat("limits", limits));
     values.append(&mut flat("images", images));
+    values.append(&mut flat("key_pairs", key_pairs));
     values.append(&mut flat("forecast", forecast));
     values.insert("format".to_owned(), format.to_string());
     values.insert("name".to_owned(), name.clone());

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::domain::{FleetName, Image, ImageId, Place, PlanId, Server, ServerId, Timestamp, count};
+use crate::domain::{
+    FleetName, Image, ImageId, Login, Place, PlanId, Server, ServerId, Timestamp, count,
+};
 use crate::fleet::{Chosen, Excluded, Refusal, Selection};
 use crate::playbook::{DependsOn, FleetSpec, Playbook, StepWord, StopSpec, Treatment};
 
@@ -14,8 +16,8 @@ use super::judge::{Judge, Judged, Notes, Obstacle, holes};
 use super::room::Room;
 use super::waves::{pace, waves};
 use super::{
-    Blocked, CloudIdentity, Forecast, ImageNote, Inventory, LeftOut, Narrowing, Need, OutOf,
-    PLAN_FORMAT, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Wave,
+    Blocked, CloudIdentity, Forecast, ImageNote, Inventory, KeyPairPin, LeftOut, Narrowing, Need,
+    OutOf, PLAN_FORMAT, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Wave,
     protection,
 };
 
@@ -58,6 +60,7 @@ struct Draft<'a> {
     treatments: Vec<PlannedTreatment>,
     targets: IndexMap<ServerId, Target>,
     images: IndexMap<ImageId, ImageNote>,
+    key_pairs: IndexMap<String, KeyPairPin>,
     left_out: Vec<LeftOut>,
     /// Whether an override matched some server. Copies of one fleet share it.
     overrides: BTreeMap<(Place, String), bool>,
@@ -75,6 +78,7 @@ impl<'a> Draft<'a> {
             treatments: Vec::new(),
             targets: IndexMap::new(),
             images: IndexMap::new(),
+            key_pairs: IndexMap::new(),
             left_out: Vec::new(),
             overrides: BTreeMap::new(),
             blocked: Vec::new(),
@@ -177,6 +181,7 @@ impl<'a> Draft<'a> {
         match judged {
             Ok(judged) => {
                 self.note_image(judged.image);
+                self.pin_key_pair(&judged.reinstall.login);
                 let target = Target {
                     fleet: fleet.name.clone(),
                     treatment: index,
@@ -220,6 +225,19 @@ impl<'a> Draft<'a> {
             cloud_init: image.cloud_init,
         };
         self.images.insert(image.id.clone(), note);
+    }
+
+    /// Which key a name stands for, and whose it is. Of a key pair of another user nothing can be seen.
+    fn pin_key_pair(&mut self, login: &Login) {
+        let Login::KeyPair { name, owner } = login else { return };
+        if *owner != self.judge.cloud.user_id || self.key_pairs.contains_key(name) {
+            return;
+        }
+        if let Some(Some(pair)) = self.inventory.key_pairs.get(name) {
+            let fingerprint = pair.fingerprint.clone();
+            let owner = pair.user.clone().unwrap_or_else(|| owner.clone());
+            self.key_pairs.insert(name.clone(), KeyPairPin { fingerprint, owner });
+        }
     }
 
     /// What a fleet as a whole must not be: empty, or large without a strategy.
@@ -291,10 +309,12 @@ impl<'a> Draft<'a> {
             treatments: self.treatments,
             targets: self.targets,
             images: self.images,
+            key_pairs: self.key_pairs,
             left_out: self.left_out,
             blocked: self.blocked,
             warnings,
             forecast: Forecast::default(),
+            folder: None,
         };
         let forecast = super::forecast::forecast(&plan, self.inventory, &room);
         Plan { forecast, ..plan }.seal().map_err(|error| {

@@ -20,6 +20,7 @@ mod graph;
 mod inserts;
 mod inventory;
 mod judge;
+mod key_pins;
 mod lines;
 mod machine;
 mod model;
@@ -45,10 +46,12 @@ pub use diff::{Change, Concern, Difference, ServerChange, difference};
 pub use draw::draw;
 pub use explain::explain;
 pub use inventory::{Inventory, Unread};
+pub use key_pins::recheck_key_pair;
 pub use machine::Machine;
 pub use model::{
-    Blocked, CloudIdentity, Disk, Fingerprint, Forecast, ImageNote, LeftOut, Need, OutOf,
-    PLAN_FORMAT, Pace, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Wave,
+    Blocked, CloudIdentity, Disk, Fingerprint, Forecast, ImageNote, KeyPairPin, LeftOut, Need,
+    OutOf, PLAN_FORMAT, Pace, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target,
+    Wave,
 };
 pub use narrowing::Narrowing;
 pub use propose::propose;

@@ -46,6 +46,9 @@ pub struct Plan {
     pub targets: IndexMap<ServerId, Target>,
     /// Images that will be installed.
     pub images: IndexMap<ImageId, ImageNote>,
+    /// Key pairs of the acting user that will be installed, by name: the key behind a name can change.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub key_pairs: IndexMap<String, KeyPairPin>,
     /// Servers that a selector had and that a rule left out.
     pub left_out: Vec<LeftOut>,
     /// Servers that would be refused; as long as there is one, `apply` refuses.
@@ -54,6 +57,19 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What it will take.
     pub forecast: Forecast,
+    /// The folder that its relative paths are seen from, once a run of it has begun: known to the
+    /// journal, and no part of what the plan is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+}
+
+/// Which key was behind the name of a key pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyPairPin {
+    /// The fingerprint of its public key, as the cloud gives it.
+    pub fingerprint: String,
+    /// The user it belongs to.
+    pub owner: UserId,
 }
 
 impl Plan {
@@ -81,6 +97,10 @@ pub struct CloudIdentity {
     pub name: String,
     /// Its family.
     pub provider: Provider,
+    /// Where one logs in, as `scheme://host:port`; empty: inside the process, or not known to an older
+    /// refleet.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub auth_host: String,
     /// The region.
     pub region: String,
     /// Id of the project.

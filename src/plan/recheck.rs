@@ -230,13 +230,9 @@ fn refused(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>)
         }
     }
     for (name, n) in key_pairs {
-        if !matches!(inventory.key_pairs.get(name), Some(Some(_))) {
-            refused.push(format!(
-                "Ecs.0314: user {} no longer sees key pair {name} ({})",
-                plan.cloud.user_name,
-                count(n, "server")
-            ));
-        }
+        let found = inventory.key_pairs.get(name).and_then(Option::as_ref);
+        let why = super::recheck_key_pair(plan, name, found);
+        refused.extend(why.map(|why| format!("{why} ({})", count(n, "server"))));
     }
     refuse_keys(&keys, inventory, refused);
     refuse_vaults(plan, inventory, refused);

@@ -61,6 +61,11 @@ fn is_yes(flag: &&bool) -> bool {
     **flag
 }
 
+/// The same for what a plan has none of.
+fn is_none<K, V>(map: &&indexmap::IndexMap<K, V>) -> bool {
+    map.is_empty()
+}
+
 macro_rules! content {
     ($($(#[$meta:meta])* $field:ident: $type:ty,)*) => {
         /// A plan without its name.
@@ -71,7 +76,7 @@ macro_rules! content {
 
         impl<'p> Content<'p> {
             // Taken apart whole, so that a new field of a plan cannot be forgotten here.
-            fn of(Plan { id: _, $($field,)* }: &'p Plan) -> Self {
+            fn of(Plan { id: _, folder: _, $($field,)* }: &'p Plan) -> Self {
                 Self { $($field,)* }
             }
         }
@@ -93,6 +98,8 @@ content! {
     treatments: Vec<super::PlannedTreatment>,
     targets: indexmap::IndexMap<crate::domain::ServerId, super::Target>,
     images: indexmap::IndexMap<crate::domain::ImageId, super::ImageNote>,
+    #[serde(skip_serializing_if = "is_none")]
+    key_pairs: indexmap::IndexMap<String, super::KeyPairPin>,
     left_out: Vec<super::LeftOut>,
     blocked: Vec<super::Blocked>,
     warnings: Vec<String>,

@@ -229,6 +229,11 @@ impl Drop for Group {
     }
 }
 
+/// Kills the process group that a child of ours leads: the child, and all that it started there.
+pub fn kill_group(leader: u32) {
+    Group(i32::try_from(leader).ok().and_then(Pid::from_raw)).kill();
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::pending;

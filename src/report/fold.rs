@@ -145,6 +145,8 @@ pub struct Fold {
     pub ended: Option<Counts>,
     /// Why the preflight refused.
     pub refusals: Vec<String>,
+    /// Whether anything was sent or started that changes something.
+    pub touched: bool,
 }
 
 impl Fold {
@@ -164,6 +166,7 @@ impl Fold {
         self.seq = record.seq;
         self.at = record.at;
         self.last = record.wall;
+        self.touched |= matches!(&record.event, Event::Intended { .. } | Event::StepStarted { .. });
         match &record.event {
             Event::RunStarted { outline } => self.start(outline, record.wall),
             Event::PreflightRefused { reasons } => self.refusals.clone_from(reasons),

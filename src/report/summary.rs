@@ -94,6 +94,9 @@ pub struct Summary {
     pub undone: Vec<Named>,
     /// Why the preflight refused.
     pub refusals: Vec<String>,
+    /// Whether anything was sent or started that changes something.
+    #[serde(skip)]
+    pub touched: bool,
 }
 
 impl Summary {
@@ -127,6 +130,7 @@ impl From<&Fold> for Summary {
             warnings: warnings(fold),
             undone: undone(fold),
             refusals: fold.refusals.clone(),
+            touched: fold.touched,
         }
     }
 }

@@ -225,6 +225,7 @@ fn identity(playbook: &Playbook, world: &World) -> CloudIdentity {
     CloudIdentity {
         name: playbook.cloud.clone(),
         provider: Provider::Huawei,
+        auth_host: String::new(),
         region: account.region().to_owned(),
         project_id: account.project_id.clone(),
         project_name: account.project_name.clone(),

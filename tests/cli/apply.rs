@@ -129,7 +129,7 @@ fn a_plan_is_for_one_project() {
     drop(here);
     let elsewhere = Simulator::start(&bench, &["--servers", "2", "--seed", "7"]);
     let ended = bench.run(&["apply", "p.plan", "--confirm", "2"]).with_code(1);
-    ended.saying("the plan is for project");
+    ended.saying("the plan was made for another cloud").saying("project: was ");
     elsewhere.saw_a_careful_client(0);
 }
 

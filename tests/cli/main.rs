@@ -12,6 +12,7 @@ mod crash;
 mod harness;
 mod images;
 mod look;
+mod prepare;
 mod probes;
 mod reports;
 mod secrets;

@@ -440,8 +440,11 @@ fn s16_files_and_commands_keep_their_secrets_even_if_they_chatter() {
         if admin_pass.contains("command") {
             applied.saying("opening [redacted]");
         }
-        let run = trap.newest();
-        trap.ask_about(&run, "web-1");
+        // A run whose secret cannot be had never begins.
+        if !admin_pass.contains("fails") {
+            let run = trap.newest();
+            trap.ask_about(&run, "web-1");
+        }
         trap.is_empty("[redacted]");
     }
 }

@@ -79,6 +79,15 @@ fn what_many_servers_share_is_looked_at_again_and_stops_the_run() {
         "Ecs.0032",
     );
     check(|world| drop(world.key_pairs.insert("ops".to_owned(), None)), "Ecs.0314");
+    // The key behind a name can change, and on Nova each user has names of their own.
+    check(
+        |world| world.key_pairs["ops"].as_mut().unwrap().fingerprint = "cc:dd".to_owned(),
+        "key pair ops is another key than in the plan: its fingerprint was aa:bb, is cc:dd",
+    );
+    check(
+        |world| world.key_pairs["ops"].as_mut().unwrap().user = Some("u-2".into()),
+        "key pair ops belonged to user u-1, and belongs to user u-2 now",
+    );
     check(|world| world.keys[1].state = KeyState::PendingDeletion, "EVS.2040");
     check(|world| world.keys.clear(), "EVS.2040");
     check(|world| world.agency = Some(AgencyState::Missing), "Ecs.0025");

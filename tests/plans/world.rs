@@ -151,6 +151,7 @@ pub(crate) fn cloud(provider: Provider) -> CloudIdentity {
     CloudIdentity {
         name: "prod".to_owned(),
         provider,
+        auth_host: "https://iam.example.test:443".to_owned(),
         region: "eu-de".to_owned(),
         project_id: "p-1".to_owned(),
         project_name: "eu-de_shop".to_owned(),

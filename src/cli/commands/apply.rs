@@ -16,8 +16,9 @@ use super::super::connection::{self, BUILT_IN, Connection};
 use super::super::driving::{self, Drive};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::needs::Needs;
 use super::super::saved::{self, Saved};
-use super::super::{drawing, drift, machine, playbooks};
+use super::super::{drawing, drift, machine, playbooks, same_cloud};
 
 /// The most servers that may be wiped without a plan that somebody could look at first
 /// (`safety.md`, section 2).
@@ -41,7 +42,12 @@ pub(super) async fn confirm_and_run(
 ) -> Result<Exit, Failure> {
     app.ui.note(plan::explain(&plan));
     refuse_blocked(&plan)?;
+    let needs = Needs::of(&plan, connection.is_hooked);
+    needs.refuse(connection.secrets.missing(&needs))?;
     let consent = consent(app, &plan, confirm)?;
+    connection.secrets.fetch_all(&needs)?;
+    drop(needs);
+    let plan = plan.begun_in(connection.base.to_str().map(str::to_owned));
     let store = Store::open(&app.state_file()?)?;
     run(app, &store, plan, &consent, connection).await
 }
@@ -91,10 +97,16 @@ async fn planned_before(
             "narrow it when it is made: refleet plan PLAYBOOK --limit … --out FILE",
         ));
     }
-    let plan = saved.checked(RealClock::wall())?;
+    let plan = saved.checked(RealClock::wall())?.begun_in(None);
     drift::refuse(&plan)?;
-    machine::refuse_self(&plan, &machine::read())?;
+    same_cloud::refuse_unpinned(&plan)?;
     let connection = connection::of_plan(app, &plan).await?;
+    let there = &connection.identity;
+    machine::refuse_self(&plan, &machine::read(), there.simulated)?;
+    let needs = Needs::of(&plan, connection.is_hooked);
+    let other = same_cloud::refuse_another_user(&plan.cloud, &needs, there)?;
+    other.iter().for_each(|other| app.ui.note(other));
+    drop(needs);
     Ok((plan, connection))
 }
 

@@ -7,8 +7,10 @@ use crate::plan::{self, CheckedPlan};
 
 use super::super::app::App;
 use super::super::args::{PlanArgs, PlanFormat};
+use super::super::connection::Connection;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::needs::Needs;
 use super::super::{connection, drawing, files, playbooks, saved};
 
 /// Draws the plan, shows it, and saves it if that is asked for.
@@ -17,6 +19,7 @@ pub(in crate::cli) async fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Fai
     let connection = connection::of_playbook(app, &playbook).await?;
     let narrowing = drawing::narrowing(&args.narrowing);
     let plan = drawing::draw(&playbook, &narrowing, &connection).await?;
+    tell_missing(app, &plan, &connection);
     let changed = match &args.diff {
         Some(old) => compare(app, args, old, &plan)?,
         None => show(app, args.format, &plan).map(|()| !plan.targets.is_empty())?,
@@ -29,6 +32,20 @@ pub(in crate::cli) async fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Fai
         (true, true) if args.detailed_exitcode => Exit::Changes,
         (true, _) => Exit::Done,
     })
+}
+
+/// What `apply` would refuse for, as far as it can be seen without starting anything. Whoever plans need
+/// not be who applies, so it is no refusal here.
+fn tell_missing(app: &App, plan: &CheckedPlan, connection: &Connection) {
+    let needs = Needs::of(plan, connection.is_hooked);
+    for missing in connection.secrets.missing(&needs) {
+        app.ui.say(format_args!("warning: {missing}: `refleet apply` refuses without it"));
+    }
+    for command in needs.commands() {
+        app.ui.note(format_args!(
+            "note: {command} is not run for a plan; `refleet apply` runs it before anything is touched"
+        ));
+    }
 }
 
 fn show(app: &App, format: PlanFormat, plan: &CheckedPlan) -> Result<(), Failure> {

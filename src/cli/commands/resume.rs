@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{PauseCause, RunId, Steering, list_some};
+use crate::domain::{PauseCause, Record, RunId, Steering, list_some};
 use crate::engine::{Engine, Input};
 use crate::journal::{Journal as _, RunSummary, Store};
 use crate::plan::{self, Plan};
@@ -11,11 +11,12 @@ use crate::run::RealClock;
 
 use super::super::app::App;
 use super::super::args::ResumeArgs;
-use super::super::connection::{self, BUILT_IN};
+use super::super::connection::{self, BUILT_IN, Connection};
 use super::super::driving::{self, Drive};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
-use super::super::machine;
+use super::super::needs::Needs;
+use super::super::{key_pairs, machine, same_cloud, saved};
 
 /// Takes the run over and drives it on; one that has ended is only shown.
 pub(in crate::cli) async fn resume(app: &App, args: &ResumeArgs) -> Result<Exit, Failure> {
@@ -59,10 +60,12 @@ async fn still_waits(app: &App, store: &Store, run: &RunSummary) -> Result<Optio
 }
 
 async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
-    let plan: Plan = serde_json::from_str(&store.load(run).await?.plan_json)?;
+    let before = store.load(run).await?;
+    let plan = saved::of_run(run, &before.plan_json)?;
     let plan = Arc::new(plan::check(plan).map_err(Failure::Unsound)?);
-    machine::refuse_self(&plan, &machine::read())?;
     let connection = connection::of_plan(app, &plan).await?;
+    machine::refuse_self(&plan, &machine::read(), connection.identity.simulated)?;
+    prepare(app, store, &plan, &before.records, &connection).await?;
     connection.cloud.expect_quotes_of(plan.targets.values().map(|target| &target.reinstall));
     let reporters = driving::reporters(app)?;
     let (log, stored) = store.take_over(run, RealClock::wall()).await?;
@@ -72,6 +75,32 @@ async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     let (connection, past) = (&connection, &stored.records);
     let drive = Drive { store, connection, log, clock, past, reporters };
     drive.drive(app, engine, Input::Resumed { left, yielded: Vec::new() }).await
+}
+
+/// Fetches and compares what the rest of the run needs, before anything of it is touched. A run that
+/// only comes to its end goes without.
+async fn prepare(
+    app: &App,
+    store: &Store,
+    plan: &Plan,
+    records: &[Record],
+    connection: &Connection,
+) -> Result<(), Failure> {
+    let fold = Fold::of(records);
+    let run = fold.outline.as_ref().map(|outline| &outline.run);
+    let left = match run {
+        Some(run) => store.left(run).await?,
+        None => Vec::new(),
+    };
+    let needs = if left.iter().any(|request| request.steering == Steering::Stop) {
+        Needs::default()
+    } else {
+        Needs::rest_of(plan, connection.is_hooked, &fold)
+    };
+    let other = same_cloud::refuse_another_user(&plan.cloud, &needs, &connection.identity)?;
+    other.iter().for_each(|other| app.ui.note(other));
+    key_pairs::refuse_others(app, plan, &needs, connection).await?;
+    connection.secrets.fetch_all(&needs)
 }
 
 /// The named run; else the only one that has not ended; else the newest.

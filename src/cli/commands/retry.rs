@@ -2,11 +2,10 @@
 //! now. Guards, canary and budget hold as in any other plan, and a person confirms it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use crate::domain::{Ending, Phase, Record, ServerId, count, list_some};
 use crate::journal::Store;
-use crate::plan::{self, CheckedPlan, Narrowing, Plan};
+use crate::plan::{self, CheckedPlan, Narrowing};
 use crate::report::{Fold, ServerState};
 
 use super::super::app::App;
@@ -14,7 +13,7 @@ use super::super::args::RetryArgs;
 use super::super::connection::{self, BUILT_IN};
 use super::super::exit::Exit;
 use super::super::failure::Failure;
-use super::super::{drawing, playbooks};
+use super::super::{drawing, playbooks, saved};
 use super::{apply, plan as saving};
 
 /// Plans again, shows it, and saves it or asks and runs it.
@@ -37,7 +36,7 @@ pub(in crate::cli) async fn retry(app: &App, args: &RetryArgs) -> Result<Exit, F
         ));
     }
     let stored = store.load(&run.run).await?;
-    let before: Plan = serde_json::from_str(&stored.plan_json)?;
+    let before = saved::of_run(&run.run, &stored.plan_json)?;
     let again = Again::of(&stored.records, &store.held(&run.run).await?);
     again.tell(app);
     if again.servers.is_empty() {
@@ -46,7 +45,8 @@ pub(in crate::cli) async fn retry(app: &App, args: &RetryArgs) -> Result<Exit, F
             format!("`refleet report {}` says what came of its servers", run.run),
         ));
     }
-    let playbook = playbooks::require(&app.ui, Path::new(&before.origin.path))?;
+    let path = playbooks::path_of(&before, &app.environment.folder);
+    let playbook = playbooks::require(&app.ui, &path)?;
     if playbook.origin.sha256 != before.origin.sha256 {
         app.ui.say(format_args!(
             "{} has changed since run {}: the plan is of the playbook as it is now",

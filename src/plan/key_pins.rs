@@ -1,0 +1,27 @@
+//! Key pairs are named, and the key behind a name can change: is it still the one of the plan? Start
+//! with [`recheck_key_pair`].
+
+use crate::domain::KeyPair;
+
+use super::Plan;
+
+/// Why a key pair of the acting user cannot be installed any more. A plan of an older refleet does not
+/// know which key it means; then only that there is one is asked.
+#[must_use]
+pub fn recheck_key_pair(plan: &Plan, name: &str, found: Option<&KeyPair>) -> Option<String> {
+    let user = &plan.cloud.user_name;
+    let Some(found) = found else {
+        return Some(format!("Ecs.0314: user {user} no longer sees key pair {name}"));
+    };
+    let pin = plan.key_pairs.get(name)?;
+    if found.fingerprint != pin.fingerprint {
+        return Some(format!(
+            "key pair {name} is another key than in the plan: its fingerprint was {}, is {}",
+            pin.fingerprint, found.fingerprint
+        ));
+    }
+    let owner = found.user.as_ref().unwrap_or(&plan.cloud.user_id);
+    (*owner != pin.owner).then(|| {
+        format!("key pair {name} belonged to user {}, and belongs to user {owner} now", pin.owner)
+    })
+}
