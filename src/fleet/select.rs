@@ -698,7 +698,7 @@ mod tests {
     }
 
     #[test]
-    fn s11_a_server_with_two_words_is_selected_by_either_and_agrees_with_neither() {
+    fn a_server_with_two_words_is_selected_by_either_and_agrees_with_neither() {
         let mut torn = server("s-7", "torn-01", "web");
         torn.tags.insert("role", "db");
         let ask = selector("tag: role=web");

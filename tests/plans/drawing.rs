@@ -480,7 +480,7 @@ fn a_tight_quota_lowers_what_may_be_in_flight() {
 }
 
 #[test]
-fn s12_no_other_word_outvotes_the_one_that_protects() {
+fn no_other_word_outvotes_the_one_that_protects() {
     let tag = |tag: &str| Selector::try_new(None, None, Some(tag), None).unwrap();
     for other in ["ok", "yes", "a", "zzz", ""] {
         let mut world = inventory(web_and_db(5, 0));
