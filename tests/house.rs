@@ -67,7 +67,7 @@ const LOCAL_CRATES: &[(&str, &[&str])] = &[
     ("quick_junit", &["report/junit"]),
     ("reqwest", &["cloud/http"]),
     ("rusqlite", &["journal/"]),
-    ("rustix", &["probe/process"]),
+    ("rustix", &["probe/process", "run/clock", "journal/place"]),
     ("russh", &["probe/ssh/"]),
     ("serde_yaml", &["yaml/"]),
     ("similar", &["cli/difference"]),

@@ -1,12 +1,13 @@
 //! From the command line to an exit code. Start with [`main`].
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
 use crate::domain::Steering;
+use crate::journal::{Store, Upgrade};
 
 use super::args::{Cli, Command, Globals};
 use super::commands;
@@ -33,6 +34,34 @@ impl App {
         named.or_else(|| self.environment.state_file()).ok_or_else(|| {
             Failure::refused("there is no home directory to keep the state in", "give --state FILE")
         })
+    }
+
+    /// The state, to write to it; it is made if there is none.
+    pub(super) fn state(&self) -> Result<Store, Failure> {
+        let path = self.state_file()?;
+        Ok(self.tell_upgrade(&path, Store::open(&path)?))
+    }
+
+    /// The state that is there, to write to it.
+    pub(super) fn existing_state(&self) -> Result<Store, Failure> {
+        let path = self.state_file()?;
+        Ok(self.tell_upgrade(&path, Store::open_existing(&path)?))
+    }
+
+    /// The state, to look things up in it.
+    pub(super) fn look(&self) -> Result<Store, Failure> {
+        Ok(Store::open_to_look(&self.state_file()?)?)
+    }
+
+    fn tell_upgrade(&self, path: &Path, store: Store) -> Store {
+        if let Some(Upgrade { from, to }) = store.upgraded() {
+            self.ui.say(format_args!(
+                "the state file {} was brought from format {from} to {to}; an older refleet cannot \
+                 read it any more",
+                path.display()
+            ));
+        }
+        store
     }
 }
 

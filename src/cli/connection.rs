@@ -13,7 +13,7 @@ use crate::cloud::config::{self, CloudConfig, Overrides, Sources};
 use crate::cloud::http::{Access, HttpTransport, Transport, Trust};
 use crate::cloud::proxy::without_login;
 use crate::cloud::{self, AnyCloud, Sent, WallClock};
-use crate::domain::{Provider, SshProgram, Time, Timestamp};
+use crate::domain::{Provider, SshProgram, Time};
 use crate::plan::{CloudIdentity, Plan};
 use crate::playbook::Playbook;
 use crate::run::{Outside, RealClock};
@@ -57,9 +57,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// The clock of a run that began at `began` and has come as far as `floor`.
-    pub(super) fn clock(&self, began: Timestamp, floor: Time) -> RealClock {
-        RealClock::start(began, floor, self.speed)
+    /// The clock of a run whose last record is of `base`.
+    pub(super) fn clock(&self, base: Time) -> RealClock {
+        RealClock::start(base, self.speed)
     }
 }
 

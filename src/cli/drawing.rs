@@ -40,7 +40,7 @@ pub(super) async fn survey(
     survey: Survey<'_>,
     connection: &Connection,
 ) -> Result<Inventory, Failure> {
-    let clock = Arc::new(connection.clock(RealClock::wall(), Time(0)));
+    let clock = Arc::new(connection.clock(Time(0)));
     let mut reading = Reading(survey);
     run::survey(&connection.cloud, &clock, &mut reading).await?;
     Ok(reading.0.into_inventory())

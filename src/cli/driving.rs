@@ -4,18 +4,21 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::{Record, RunId};
+use crate::domain::{Phase, Record, RunId};
 use crate::engine::{Engine, Input};
-use crate::journal::{RunLog, Store};
-use crate::report::{JsonLines, Plain, Reporters, Summary, Terminal};
+use crate::journal::{RunLog, Store, kept};
+use crate::report::{
+    self, Fold, JsonLines, Plain, Reporter, Reporters, ServerState, Summary, Terminal,
+};
 use crate::run::{self, Driver, Ended, RealClock, RunError};
 
 use super::app::App;
 use super::connection::Connection;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::files;
 use super::ui::Loudness;
 
 /// A run that is ready to be driven.
@@ -44,7 +47,8 @@ impl Drive<'_> {
     ) -> Result<Exit, Failure> {
         let run = self.log.run().clone();
         super::panic::drives(&run);
-        let mut reporters = self.reporters;
+        let witness = Witness::default();
+        let mut reporters = self.reporters.with("witness", witness.clone());
         match first {
             Input::Begin => reporters.tell(self.past),
             Input::Resumed { .. }
@@ -72,7 +76,7 @@ impl Drive<'_> {
                 })
             }
             Err(error) => {
-                go_on(app, &run, &error);
+                go_on(app, &run, &error, &witness.records());
                 Err(error.into())
             }
         }
@@ -95,12 +99,61 @@ pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Ex
     Ok(Exit::of(&summary))
 }
 
-/// Says how to go on with a run that was left.
-fn go_on(app: &App, run: &RunId, error: &RunError) {
+/// Says how to go on with a run that was left, and which servers are down: the state file may not be
+/// there any more to be asked.
+fn go_on(app: &App, run: &RunId, error: &RunError, records: &[Record]) {
     match error {
         RunError::Interrupted | RunError::Journal(_) | RunError::Stuck => {
+            for line in down(records) {
+                app.ui.say(line);
+            }
             app.ui.say(format_args!("run {run} has not ended: refleet resume {run}"));
         }
+    }
+}
+
+/// The servers that are down, or may be, after these records; a line each.
+fn down(records: &[Record]) -> Vec<String> {
+    let kept = kept(records);
+    let is_down = |server: &&ServerState| match server.phase {
+        Phase::Stopping
+        | Phase::Stopped
+        | Phase::Validated
+        | Phase::Reinstalling
+        | Phase::Settling => true,
+        Phase::Pending | Phase::BackingUp | Phase::Verifying | Phase::Ended(_) => {
+            kept.contains_key(&server.id)
+        }
+    };
+    let fold = Fold::of(records);
+    let line = |server: &ServerState| {
+        format!("  down, or may be: {} ({}): {}", server.name, server.id, server.phase)
+    };
+    fold.servers.values().filter(is_down).map(line).collect()
+}
+
+/// Keeps what was told, for when the state file cannot be read any more.
+#[derive(Clone, Debug, Default)]
+struct Witness(Arc<Mutex<Vec<Record>>>);
+
+impl Witness {
+    fn records(&self) -> Vec<Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, records: &[Record]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(records);
+    }
+}
+
+impl Reporter for Witness {
+    fn catch_up(&mut self, records: &[Record]) {
+        self.add(records);
+    }
+
+    fn tell(&mut self, records: &[Record]) -> Result<(), report::Error> {
+        self.add(records);
+        Ok(())
     }
 }
 
@@ -128,8 +181,8 @@ pub(super) fn reporters(app: &App) -> Result<Reporters, Failure> {
         }
         Some(path) => {
             let trouble = |source| Failure::Write { path: path.clone(), source };
-            let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
-            reporters.with("events", JsonLines::new(file.map_err(trouble)?))
+            let file = files::append_private(path).map_err(trouble)?;
+            reporters.with("events", JsonLines::new(file))
         }
     })
 }

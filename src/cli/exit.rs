@@ -28,6 +28,8 @@ pub(super) enum Exit {
     Usage = 64,
     /// A mistake of ours. The journal is whole.
     Bug = 70,
+    /// The run could no longer own or write its state, so nothing more was sent.
+    StateLost = 74,
     /// Left before the end. The journal is whole.
     Interrupted = 130,
 }

@@ -100,8 +100,9 @@ impl Failure {
                 "look at it with `refleet status`; `refleet pause` or `refleet stop` steers it",
             ),
             Self::Journal(journal::Error::Damaged { .. }) => Some(
-                "bring it back from a copy; without one, look whether a run of it still has servers \
-                 in hand before you begin another with a new --state FILE",
+                "if a process has it open by another name (a bind mount, a copy of its folder), use \
+                 that name; else bring it back from a copy, with the -wal file beside it. Begin no run \
+                 on its servers with another state file: only this one knows who holds them",
             ),
             Self::Journal(
                 journal::Error::NotADatabase { .. }
@@ -109,6 +110,14 @@ impl Failure {
                 | journal::Error::Open { .. }
                 | journal::Error::Files { .. },
             ) => Some("name a state file that you may write, with --state FILE or REFLEET_STATE"),
+            Self::Journal(journal::Error::Unusable { mend, .. }) => Some(mend),
+            Self::Journal(journal::Error::NoLocks { .. }) => {
+                Some("keep the state file on a disk of this machine: --state FILE or REFLEET_STATE")
+            }
+            Self::Journal(
+                journal::Error::UnknownFormat { .. } | journal::Error::UnknownRunFormat { .. },
+            ) => Some("use the refleet that wrote it, or a newer one"),
+            Self::Run(RunError::Journal(error)) => Some(after_loss(error)),
             Self::Config(_) => Some(
                 "clouds.yaml is looked for in this folder, ~/.config/openstack and /etc/openstack; \
                  --cloud NAME takes another entry",
@@ -157,7 +166,8 @@ impl Failure {
             | Self::Survey(_)
             | Self::Output(_)
             | Self::System { .. } => Exit::Refused,
-            Self::Run(RunError::Interrupted | RunError::Journal(_)) => Exit::Interrupted,
+            Self::Run(RunError::Interrupted) => Exit::Interrupted,
+            Self::Run(RunError::Journal(_)) => Exit::StateLost,
             Self::Run(RunError::Stuck) | Self::Replay(_) | Self::Report(_) | Self::Json(_) => {
                 Exit::Bug
             }
@@ -167,6 +177,46 @@ impl Failure {
     /// Whether anything is left to be said.
     pub(super) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What can be done once a run could not own or write its state any more.
+fn after_loss(error: &journal::Error) -> &'static str {
+    match error {
+        journal::Error::Superseded { .. } => {
+            "that process goes on with the run: `refleet status` shows it"
+        }
+        journal::Error::ClaimLost { .. } => {
+            "`refleet resume` goes on with the servers that the run still has"
+        }
+        journal::Error::Replaced { .. } => {
+            "bring the file back to its place, with what was beside it, then `refleet resume`; begin no \
+             run on these servers before: only that file knows who holds them"
+        }
+        journal::Error::Open { .. }
+        | journal::Error::Files { .. }
+        | journal::Error::Unusable { .. }
+        | journal::Error::NoLocks { .. }
+        | journal::Error::NotADatabase { .. }
+        | journal::Error::Damaged { .. }
+        | journal::Error::Foreign { .. }
+        | journal::Error::UnknownFormat { .. }
+        | journal::Error::UnknownRunFormat { .. }
+        | journal::Error::Sqlite(_)
+        | journal::Error::Record { .. }
+        | journal::Error::Sequence { .. }
+        | journal::Error::RunOver { .. }
+        | journal::Error::PlanUsed { .. }
+        | journal::Error::Claimed(_)
+        | journal::Error::RunAlive { .. }
+        | journal::Error::RunExists { .. }
+        | journal::Error::NoSuchRun { .. }
+        | journal::Error::Ambiguous { .. }
+        | journal::Error::NotHeld { .. }
+        | journal::Error::Closed => {
+            "see to the state file (is its disk full?), then `refleet resume`: it looks first at what \
+             was in flight"
+        }
     }
 }
 

@@ -77,6 +77,17 @@ pub(super) fn write_fresh(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// A file to add lines to. One that is not there is made so that only its owner may read it; one that
+/// is there keeps its mode, since its owner may have opened it to others on purpose.
+pub(super) fn append_private(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().append(true).create_new(true).mode(0o600).open(path) {
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).open(path)
+        }
+        made => made,
+    }
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fill(&mut create_new(path)?, bytes)
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::domain::{Action, Answer, Fault, FaultClass, KeyPair, Millis, Time};
 use crate::plan::{self, Plan};
-use crate::run::{self, Reads, RealClock};
+use crate::run::{self, Reads};
 
 use super::app::App;
 use super::connection::Connection;
@@ -27,7 +27,7 @@ pub(super) async fn refuse_others(
     let due = needs.key_pairs.iter().map(|name| Action::ShowKeyPair { name: (*name).to_owned() });
     let mut reading =
         Reading { due: due.collect(), wanted: needs.key_pairs.len(), ..Reading::default() };
-    let clock = Arc::new(connection.clock(RealClock::wall(), Time(0)));
+    let clock = Arc::new(connection.clock(Time(0)));
     let survey = run::survey(&connection.cloud, &clock, &mut reading);
     if !matches!(timeout(PATIENCE.to_std(), survey).await, Ok(Ok(()))) {
         app.ui.say(

@@ -5,11 +5,11 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::domain::{Event, Record, RunId, ServerId, Time, Timestamp};
+use crate::domain::{Event, Record, RunId, ServerId, Timestamp};
 
 use super::lock::Locks;
 use super::writer::Batch;
-use super::{Error, OpenIntent, Store, open_intents, query, request};
+use super::{Error, OpenIntent, Store, kept, query, request, takeover};
 
 impl Store {
     /// Gives a server back on which something of the run is open, and gives what that was. While no
@@ -43,7 +43,7 @@ fn abandon(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let records = query::records(&transaction, run, 0)?;
     let free = || Error::NotHeld { run: run.clone(), server: server.clone() };
-    let open = open_intents(&records).remove(server).ok_or_else(free)?;
+    let open = kept(&records).remove(server).ok_or_else(free)?;
     let sql = "DELETE FROM claim WHERE run = ?1 AND server = ?2";
     if transaction.execute(sql, (run.as_str(), server.as_str()))? == 0 {
         return Err(free());
@@ -53,6 +53,8 @@ fn abandon(
     if !records.iter().any(|record| matches!(record.event, Event::RunEnded { .. })) {
         tell(&transaction, run, &records, (server, &open, by))?;
     }
+    // Whoever drove the run before, and perhaps still does somewhere, is told by this.
+    takeover::own(&transaction, run, by.1)?;
     transaction.commit()?;
     Ok(open)
 }
@@ -64,13 +66,13 @@ fn tell(
     records: &[Record],
     (server, open, (name, wall)): (&ServerId, &[OpenIntent], &(String, Timestamp)),
 ) -> Result<(), Error> {
-    let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
-    let at = last.at.max(Time(wall.since(first.wall).0));
+    let Some(last) = records.last() else { return Ok(()) };
     let event = Event::Abandoned {
         server: server.clone(),
         by: name.clone(),
         open: open.iter().map(OpenIntent::to_string).collect(),
     };
-    let record = Record { seq: last.seq + 1, at, wall: *wall, event };
+    // A run's time stands still while nobody drives it.
+    let record = Record { seq: last.seq + 1, at: last.at, wall: *wall, event };
     Batch::new(run, &[record])?.write(transaction)
 }

@@ -19,6 +19,8 @@ pub enum OpenIntent {
     InDoubt(Deed),
     /// The server ended `unknown`: a person has to look.
     Unknown,
+    /// It was stopped, and neither wiped nor started again: the run owes it a start.
+    Owed,
 }
 
 impl fmt::Display for OpenIntent {
@@ -28,6 +30,7 @@ impl fmt::Display for OpenIntent {
             Self::Accepted(deed) => write!(f, "{deed} begun"),
             Self::InDoubt(deed) => write!(f, "{deed} in doubt"),
             Self::Unknown => f.write_str("ended unknown"),
+            Self::Owed => f.write_str("stopped, and not started again"),
         }
     }
 }

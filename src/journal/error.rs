@@ -37,6 +37,17 @@ impl fmt::Display for HeldClaim {
     }
 }
 
+/// Who has a server that a run lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The run.
+    pub run: RunId,
+    /// The process that drives it, or drove it last.
+    pub pid: u32,
+    /// Since when it has the server.
+    pub since: Timestamp,
+}
+
 /// Trouble with the state file, or a refusal that it demands.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +66,55 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file cannot be relied on.
+    #[error("use the state file {}: {why}", path.display())]
+    Unusable {
+        /// The file, or what lies beside it.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What can be done.
+        mend: String,
+    },
+    /// Locks on the file system of the state file do not work, so nobody can tell who lives.
+    #[error(
+        "use the state file: the file system of {} has no working locks ({why})",
+        path.display()
+    )]
+    NoLocks {
+        /// The file of the lock.
+        path: PathBuf,
+        /// What was seen.
+        why: String,
+    },
+    /// A file that a run works with is not there any more.
+    #[error("go on: {} is not the file that the run began with: {why}", path.display())]
+    Replaced {
+        /// The state file, or the file of the run's lock.
+        path: PathBuf,
+        /// What became of it.
+        why: String,
+    },
+    /// Another process took the run over.
+    #[error("go on with run {run}: process {pid} took it over at {since}")]
+    Superseded {
+        /// The run.
+        run: RunId,
+        /// The process that took it over.
+        pid: u32,
+        /// When.
+        since: Timestamp,
+    },
+    /// The run has no claim on a server that it wants to touch.
+    #[error("touch {server}: run {run} does not hold it any more{}", holder_text(holder.as_deref()))]
+    ClaimLost {
+        /// The run.
+        run: RunId,
+        /// The server.
+        server: ServerId,
+        /// Who has it now; `None`: nobody.
+        holder: Option<Box<Holder>>,
     },
     /// The file is no `SQLite` file.
     #[error("open the state file {}: it is not a state file of refleet (and no SQLite file)", path.display())]
@@ -76,12 +136,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The file was written by a newer refleet.
+    /// The file has a format that we do not know.
     #[error(
-        "open the state file {}: its format is {found}, this refleet knows {known} at most; use a newer refleet",
+        "open the state file {}: its format is {found}, and this refleet knows 1 to {known}",
         path.display()
     )]
-    Newer {
+    UnknownFormat {
         /// The file.
         path: PathBuf,
         /// Its format.
@@ -101,6 +161,16 @@ pub enum Error {
         seq: u64,
         /// Why.
         source: serde_json::Error,
+    },
+    /// A run is written in a format that we do not know.
+    #[error("read run {run}: its format is {found}, and this refleet knows 1 to {known}")]
+    UnknownRunFormat {
+        /// The run.
+        run: RunId,
+        /// Its format.
+        found: u32,
+        /// The newest that we know.
+        known: u32,
     },
     /// Records came in the wrong order: a mistake of ours.
     #[error("append record {found} to run {run}: record {expected} is next")]
@@ -193,6 +263,15 @@ fn by_run(held: &[HeldClaim]) -> String {
         })
     });
     told.collect::<Vec<_>>().join("; ")
+}
+
+fn holder_text(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(Holder { run, pid, since }) => {
+            format!("; run {run} (process {pid}) has it since {since}")
+        }
+        None => String::new(),
+    }
 }
 
 /// Which runs there are instead.

@@ -25,18 +25,26 @@ mod error;
 mod lock;
 mod log;
 mod memory;
+mod place;
+#[cfg(test)]
+mod place_tests;
 mod query;
 mod request;
 mod schema;
 #[cfg(test)]
 mod steering_tests;
 mod store;
+mod takeover;
+mod touch;
 mod writer;
 
 pub use claim::{OpenIntent, open_intents};
-pub use error::{Error, HeldClaim};
+pub use error::{Error, HeldClaim, Holder};
 pub use log::{Journal, RunLog};
 pub use memory::MemoryJournal;
 pub use query::{RunSummary, StoredRun};
 pub use request::{Left, Word};
+pub use schema::Upgrade;
 pub use store::{NewRun, Store};
+pub use takeover::{Elsewhere, TakenOver};
+pub use touch::kept;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 use crate::domain::{
-    CloseCause, Counts, Event, PauseCause, PlanId, Record, RunId, ServerId, Time, Timestamp,
+    CloseCause, Counts, Event, FORMAT, PauseCause, PlanId, Record, RunId, ServerId, Time, Timestamp,
 };
 
 use super::Error;
@@ -132,6 +132,16 @@ pub(super) fn records(
     Ok(records)
 }
 
+/// One record of a run.
+pub(super) fn record(connection: &Connection, run: &RunId, seq: i64) -> Result<Record, Error> {
+    let mut select = connection
+        .prepare_cached("SELECT at_ms, wall_ms, json FROM event WHERE run = ?1 AND seq = ?2")?;
+    let (at, wall, json): (i64, i64, String) =
+        select.query_row((run.as_str(), seq), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (number, at, wall) = (seq.unsigned_abs(), Time(at.unsigned_abs()), Timestamp(wall));
+    Ok(Record { seq: number, at, wall, event: event(run, seq, &json)? })
+}
+
 /// A run in full.
 pub(super) fn stored(connection: &Connection, run: &RunId) -> Result<StoredRun, Error> {
     let row = connection
@@ -142,6 +152,9 @@ pub(super) fn stored(connection: &Connection, run: &RunId) -> Result<StoredRun, 
         )
         .optional()?;
     let (plan_json, created, format) = row.ok_or_else(|| no_such(run))?;
+    if !(1..=FORMAT).contains(&format) {
+        return Err(Error::UnknownRunFormat { run: run.clone(), found: format, known: FORMAT });
+    }
     let records = records(connection, run, 0)?;
     Ok(StoredRun { run: run.clone(), plan_json, created: Timestamp(created), format, records })
 }

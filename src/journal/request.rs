@@ -80,8 +80,11 @@ fn next(connection: &Connection, run: &RunId) -> Result<u64, Error> {
     Ok(number.unsigned_abs())
 }
 
-/// Words that nobody has taken, the oldest first.
+/// Words that nobody has taken, the oldest first. A file of before there were such has none.
 pub(super) fn open(connection: &Connection, run: &RunId) -> Result<Vec<Request>, Error> {
+    if !connection.table_exists(None, "request")? {
+        return Ok(Vec::new());
+    }
     let mut select = connection.prepare_cached(
         "SELECT word, who, asked, number, seen FROM request
          WHERE run = ?1 AND taken IS NULL ORDER BY number",

@@ -8,11 +8,12 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::Error;
+use super::place::{Access, beside};
 
 /// `rflt` in ASCII: marks a file as ours in its `SQLite` header.
 const APPLICATION_ID: i64 = 0x7266_6c74;
 /// Version of the tables; the events have a version of their own.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Other processes share the file, and each of their transactions is short.
 const BUSY: Duration = Duration::from_secs(10);
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
@@ -28,7 +29,8 @@ CREATE TABLE run (
     created     INTEGER NOT NULL,
     format      INTEGER NOT NULL,
     owner_pid   INTEGER NOT NULL,
-    owner_since INTEGER NOT NULL
+    owner_since INTEGER NOT NULL,
+    owner_epoch INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE TABLE event (
     run     TEXT NOT NULL REFERENCES run (id),
@@ -68,25 +70,62 @@ CREATE TABLE request (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Opens a state file, and makes it if `create` is among the flags.
-pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+/// The number of a run's owner, which each takeover raises; new in version 3.
+const OWNER_EPOCH: &str = "ALTER TABLE run ADD COLUMN owner_epoch INTEGER NOT NULL DEFAULT 1;";
+
+/// What a state file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// To write to it; an empty one is set up.
+    Making,
+    /// To write to one that is there.
+    Writing,
+    /// To look things up: it stays in the format that it is in.
+    Looking,
+}
+
+/// A state file that was brought to the format of this refleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    /// The format that it had.
+    pub from: i64,
+    /// The format that it has.
+    pub to: i64,
+}
+
+/// Opens a state file by its one path.
+pub(super) fn open(path: &Path, purpose: For) -> Result<(Connection, Option<Upgrade>), Error> {
     let explain = |source| explain(path, source);
     // Made empty by somebody else: `SQLite` would throw its log away.
     if has_log(path) && bytes(path).is_ok_and(|bytes| bytes == 0) {
         let why = "it is empty, and its log beside it is not".to_owned();
         return Err(Error::Damaged { path: path.to_owned(), why });
     }
+    // The path is whole, so a link that somebody has put there just now is not followed.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     connection.busy_timeout(BUSY).map_err(explain)?;
-    if look(&mut connection, path)? == Found::Nothing {
+    if look(&mut connection, path)? == Found::Nothing && purpose == For::Making {
         // Before WAL: so the file itself is empty or ours at any moment, and never half made.
         create(&mut connection).map_err(explain)?;
         // Two may have made it at once; the second finds the first one's work, or a newer one's.
         look(&mut connection, path)?;
     }
-    upgrade(&mut connection).map_err(explain)?;
-    pace(&connection).map_err(explain)?;
-    Ok(connection)
+    let upgraded = match purpose {
+        For::Making | For::Writing => {
+            let upgraded = upgrade(&mut connection).map_err(explain)?;
+            pace(&connection).map_err(explain)?;
+            upgraded
+        }
+        For::Looking => {
+            connection.pragma_update(None, "query_only", true).map_err(explain)?;
+            None
+        }
+    };
+    Access::of(path).open_log(path);
+    Ok((connection, upgraded))
 }
 
 fn explain(path: &Path, source: rusqlite::Error) -> Error {
@@ -131,7 +170,9 @@ fn look(connection: &mut Connection, path: &Path) -> Result<Found, Error> {
     let path = path.to_owned();
     let bytes = bytes(&path)?;
     match id {
-        APPLICATION_ID if found > VERSION => Err(Error::Newer { path, found, known: VERSION }),
+        APPLICATION_ID if !(1..=VERSION).contains(&found) => {
+            Err(Error::UnknownFormat { path, found, known: VERSION })
+        }
         APPLICATION_ID if bytes < wanted && !has_log(&path) => {
             let why = format!("it has {bytes} bytes and should have {wanted}");
             Err(Error::Damaged { path, why })
@@ -154,10 +195,8 @@ fn bytes(path: &Path) -> Result<i64, Error> {
 }
 
 /// Whether what the file lacks may still be in the log beside it.
-fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    bytes(log.as_ref()).is_ok_and(|bytes| bytes > 0)
+pub(super) fn has_log(path: &Path) -> bool {
+    bytes(&beside(path, "-wal")).is_ok_and(|bytes| bytes > 0)
 }
 
 /// `FULL`: a commit is on the disk when it returns. `NORMAL` would lose the last intents with the
@@ -201,18 +240,23 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Gives a file of an older refleet what it lacks. Nothing that is in it is changed.
-fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+/// Gives a file of an older refleet what it lacks, in one transaction. Nothing that is in it is
+/// changed.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<Option<Upgrade>> {
     let version = |of: &Connection| of.pragma_query_value(None, "user_version", |row| row.get(0));
     if version(connection)? == VERSION {
-        return Ok(());
+        return Ok(None);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Two may have found it old at once; the second finds the first one's work.
     let found: i64 = version(&transaction)?;
-    if found < VERSION {
+    if found < 2 {
         transaction.execute_batch(REQUESTS)?;
+    }
+    if found < 3 {
+        transaction.execute_batch(OWNER_EPOCH)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok((found < VERSION).then_some(Upgrade { from: found, to: VERSION }))
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::domain::{Asker, Deed, Ending, Event, PauseCause, RunId, Steering, Time, Timestamp};
 
 use super::store::tests::{NOW, new_run, record, run_ended, wipe};
-use super::{Error, Journal as _, Left, OpenIntent, Store, Word, open_intents};
+use super::{Error, Journal as _, Left, OpenIntent, Store, Upgrade, Word, open_intents};
 
 fn word(steering: Steering, seen: u64) -> Word {
     Word { steering, name: "ann".to_owned(), at: NOW, seen }
@@ -76,12 +76,12 @@ async fn a_server_that_is_given_up_is_free_and_the_run_knows() {
     let open = store.abandon(&run, &a, "ann", later).await.unwrap();
     assert_eq!(open, [OpenIntent::Intended(Deed::Reinstall)]);
     let records = store.records(&run).await.unwrap();
-    assert_eq!(records[2].at, Time(5_000));
+    assert_eq!(records[2].at, Time(2), "a run's time stands still while nobody drives it");
     let Event::Abandoned { server, by, open } = &records[2].event else { panic!("{records:?}") };
     assert_eq!((server, by.as_str(), open.len()), (&a, "ann", 1));
     assert!(open_intents(&records).is_empty());
     let second = store.begin(new_run("run-2", &["a"])).await.unwrap();
-    let (first, _) = store.take_over(&run, later).await.unwrap();
+    let first = store.take_over(&run, later).await.unwrap();
     assert!(store.begin(new_run("run-3", &["b"])).await.is_err(), "the rest was taken up again");
     drop((first, second));
     let again = store.abandon(&run, &a, "ann", later).await.unwrap_err();
@@ -112,9 +112,24 @@ async fn a_state_file_of_an_older_refleet_gets_what_it_lacks_and_keeps_the_rest(
     let path = dir.path().join("state");
     drop(Store::open(&path).unwrap().begin(new_run("run-1", &["a"])).await.unwrap());
     let old = Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE request; PRAGMA user_version = 1").unwrap();
+    let older =
+        "DROP TABLE request; ALTER TABLE run DROP COLUMN owner_epoch; PRAGMA user_version = 1";
+    old.execute_batch(older).unwrap();
+    let version = || old.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+
+    let looking = Store::open_to_look(&path).unwrap();
+    assert_eq!(looking.records(&"run-1".into()).await.unwrap().len(), 1);
+    assert_eq!(looking.find("run").await.unwrap().alive, None);
+    assert!(looking.held(&"run-1".into()).await.unwrap().contains("a"));
+    assert!(looking.left(&"run-1".into()).await.unwrap().is_empty());
+    assert!(looking.leave(&"run-1".into(), word(Steering::Stop, 1)).await.is_err());
+    assert_eq!((looking.upgraded(), version().unwrap()), (None, 1), "who looks changes nothing");
+    drop(looking);
+
+    let store = Store::open_existing(&path).unwrap();
+    let upgraded = store.upgraded().map(|Upgrade { from, to }| (from, to));
+    assert_eq!((upgraded, version().unwrap()), (Some((1, 3)), 3));
     drop(old);
-    let store = Store::open(&path).unwrap();
     store.leave(&"run-1".into(), word(Steering::Stop, 1)).await.unwrap();
     assert_eq!(store.left(&"run-1".into()).await.unwrap().len(), 1);
     assert_eq!(store.records(&"run-1".into()).await.unwrap().len(), 1);

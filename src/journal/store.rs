@@ -3,18 +3,21 @@
 //! Start with [`Store::begin`]. What makes two runs exclude each other happens in one transaction
 //! each time: the mark of the plan, the claims and the run's first record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::domain::{Event, FORMAT, PlanId, Record, RunId, ServerId, Timestamp};
+use crate::domain::{FORMAT, PlanId, Record, RunId, ServerId, Timestamp};
 
-use super::lock::{Locks, RunLock};
+use super::lock::Locks;
+use super::place::{self, Access, Watched};
 use super::query::{self, RunRow, RunSummary, StoredRun};
-use super::writer::{Batch, Writer};
-use super::{Error, HeldClaim, OpenIntent, RunLog, open_intents};
+use super::schema::{self, For, Upgrade};
+use super::takeover::claim;
+use super::writer::{Batch, Owner, Writer};
+use super::{Error, RunLog};
 
 /// What a run begins with.
 #[derive(Clone, Debug)]
@@ -42,44 +45,81 @@ pub struct NewRun {
 pub struct Store {
     pub(super) writer: Arc<Writer>,
     pub(super) locks: Locks,
+    /// The file itself; `None`: it is in memory.
+    pub(super) file: Option<Watched>,
+    upgraded: Option<Upgrade>,
 }
 
 impl Store {
-    /// Opens a state file, and makes it with its directory if there is none.
+    /// Opens a state file to write to it, and makes it with its folder if there is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            let trouble = |source| Error::Files { path: dir.to_owned(), source };
-            std::fs::create_dir_all(dir).map_err(trouble)?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let trouble = |source| Error::Files { path: folder.to_owned(), source };
+            place::make_folder(folder).map_err(trouble)?;
         }
-        Self::with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+        let path = place::resolve(path)?;
+        let trouble = |source| Error::Files { path: path.clone(), source };
+        place::make_file(&path).map_err(trouble)?;
+        Self::with(&path, For::Making)
     }
 
-    /// Opens a state file to look things up; one that is not there is one without runs.
+    /// Opens a state file that is there, to write to it; one that is not there is one without runs.
     pub fn open_existing(path: &Path) -> Result<Self, Error> {
-        if path.exists() {
-            Self::with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        } else {
-            Self::in_memory()
-        }
+        Self::existing(path, For::Writing)
+    }
+
+    /// Opens a state file to look things up. It stays in the format that it is in, and nothing is
+    /// written to it; one that is not there is one without runs.
+    pub fn open_to_look(path: &Path) -> Result<Self, Error> {
+        Self::existing(path, For::Looking)
     }
 
     /// A store that is forgotten with its last clone.
     pub fn in_memory() -> Result<Self, Error> {
-        let locks = Locks::Memory(Arc::new(Mutex::new(BTreeSet::new())));
-        Ok(Self { writer: Writer::start(super::schema::in_memory()?)?, locks })
+        let writer = Writer::start(schema::in_memory()?)?;
+        Ok(Self { writer, locks: Locks::in_memory(), file: None, upgraded: None })
     }
 
-    fn with(path: &Path, flags: OpenFlags) -> Result<Self, Error> {
-        let connection = super::schema::open(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        let mut locks = path.as_os_str().to_owned();
-        locks.push(".locks");
-        Ok(Self { writer: Writer::start(connection)?, locks: Locks::Files(locks.into()) })
+    /// Whether opening it changed its format, so that an older refleet cannot read it any more.
+    #[must_use]
+    pub fn upgraded(&self) -> Option<Upgrade> {
+        self.upgraded
+    }
+
+    fn existing(path: &Path, purpose: For) -> Result<Self, Error> {
+        if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        {
+            return Self::in_memory();
+        }
+        let path = place::resolve(path)?;
+        // Nobody has written to it yet.
+        if path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0)
+            && !schema::has_log(&path)
+        {
+            place::check(&path)?;
+            return Self::in_memory();
+        }
+        Self::with(&path, purpose)
+    }
+
+    fn with(path: &Path, purpose: For) -> Result<Self, Error> {
+        let trouble = |source| Error::Files { path: path.to_owned(), source };
+        place::check(path)?;
+        let file = Watched::at(path).map_err(trouble)?;
+        let (connection, upgraded) = schema::open(path, purpose)?;
+        // `SQLite` opened what was there in between.
+        file.check()?;
+        let locks = Locks::Files(place::beside(path, ".locks"), Access::of(path));
+        let writer = Writer::start(connection)?;
+        Ok(Self { writer, locks, file: Some(file), upgraded })
     }
 
     /// Begins a run: marks its plan as used, claims all its servers and writes its first record, or
     /// none of it.
     pub async fn begin(&self, new: NewRun) -> Result<RunLog, Error> {
         let (locks, run) = (self.locks.clone(), new.run.clone());
+        // A run on the built-in cloud claims nothing: that cloud is its own.
+        let claims = !new.servers.is_empty();
         let task = move |connection: &mut Connection| {
             let lock = locks.take(&new.run)?;
             let lock = lock.ok_or_else(|| Error::RunExists { run: new.run.clone() })?;
@@ -87,20 +127,8 @@ impl Store {
             Ok(lock)
         };
         let lock = self.writer.task(task).await?;
-        Ok(RunLog::new(run, Arc::clone(&self.writer), lock))
-    }
-
-    /// Takes a run over from a process that died, straight away, with all that it wrote. The
-    /// records come from before: the first new one is for the engine to make.
-    pub async fn take_over(
-        &self,
-        run: &RunId,
-        now: Timestamp,
-    ) -> Result<(RunLog, StoredRun), Error> {
-        let (locks, wanted) = (self.locks.clone(), run.clone());
-        let task = move |connection: &mut Connection| take_over(connection, &locks, &wanted, now);
-        let (lock, stored) = self.writer.task(task).await?;
-        Ok((RunLog::new(run.clone(), Arc::clone(&self.writer), lock), stored))
+        let owner = Owner { lock, epoch: FIRST_OWNER, claims, file: self.file.clone() };
+        Ok(RunLog::new(run, Arc::clone(&self.writer), owner))
     }
 
     /// All runs, the oldest first.
@@ -175,6 +203,9 @@ impl Store {
     }
 }
 
+/// The number of the owner that began a run.
+const FIRST_OWNER: i64 = 1;
+
 fn with_life(row: RunRow, locks: &Locks) -> Result<RunSummary, Error> {
     let alive = row.summary.end.is_none() && locks.is_alive(&row.summary.run)?;
     Ok(RunSummary { alive: alive.then_some(row.owner.0), ..row.summary })
@@ -221,110 +252,13 @@ fn refuse_used(transaction: &Transaction<'_>, new: &NewRun) -> Result<(), Error>
     }
 }
 
-fn take_over(
-    connection: &mut Connection,
-    locks: &Locks,
-    run: &RunId,
-    now: Timestamp,
-) -> Result<(RunLock, StoredRun), Error> {
-    let (pid, since) = query::run(connection, run)?.owner;
-    let lock = locks.take(run)?.ok_or_else(|| Error::RunAlive { run: run.clone(), pid, since })?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Its owner may have ended it between the first look and the lock.
-    if query::run(&transaction, run)?.summary.end.is_some() {
-        return Err(Error::RunOver { run: run.clone() });
-    }
-    let stored = query::stored(&transaction, run)?;
-    claim(&transaction, locks, run, &not_ended(&stored.records), now)?;
-    transaction.execute(
-        "UPDATE run SET owner_pid = ?2, owner_since = ?3 WHERE id = ?1",
-        (run.as_str(), std::process::id(), now.0),
-    )?;
-    transaction.commit()?;
-    Ok((lock, stored))
-}
-
-/// The servers that a run still has to do with.
-fn not_ended(records: &[Record]) -> Vec<ServerId> {
-    let mut servers = BTreeSet::new();
-    for record in records {
-        if let Event::RunStarted { outline } = &record.event {
-            let targets = outline.fleets.iter().flat_map(|fleet| fleet.waves.iter().flatten());
-            servers.extend(targets.map(|target| target.id.clone()));
-        } else if let Event::Ended { server, .. } | Event::Abandoned { server, .. } = &record.event
-        {
-            servers.remove(server);
-        }
-    }
-    servers.into_iter().collect()
-}
-
-/// Claims servers for a run: all, or an error that names each that is held.
-fn claim(
-    transaction: &Transaction<'_>,
-    locks: &Locks,
-    run: &RunId,
-    servers: &[ServerId],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mut select = transaction
-        .prepare("SELECT claim.run, since, owner_pid FROM claim JOIN run ON run.id = claim.run WHERE server = ?1")?;
-    let mut insert = transaction.prepare(
-        "INSERT INTO claim (server, run, since) VALUES (?1, ?2, ?3)
-         ON CONFLICT (server) DO UPDATE SET run = excluded.run, since = excluded.since
-         WHERE run <> excluded.run",
-    )?;
-    let mut holders = BTreeMap::new();
-    let mut held = Vec::new();
-    for server in servers {
-        let row = select.query_row([server.as_str()], |row| {
-            Ok((RunId::from(row.get::<_, String>(0)?), row.get(1)?, row.get(2)?))
-        });
-        if let Some((holder, since, pid)) = row.optional()?.filter(|(holder, ..)| holder != run) {
-            if !holders.contains_key(&holder) {
-                holders.insert(holder.clone(), Holder::look(transaction, locks, &holder)?);
-            }
-            let by = holders.get(&holder).filter(|by| by.holds(server));
-            if let Some(by) = by {
-                held.push(HeldClaim {
-                    server: server.clone(),
-                    run: holder,
-                    since: Timestamp(since),
-                    alive: by.alive.then_some(pid),
-                    open: by.open.get(server).cloned().unwrap_or_default(),
-                });
-                continue;
-            }
-        }
-        insert.execute((server.as_str(), run.as_str(), now.0))?;
-    }
-    if held.is_empty() { Ok(()) } else { Err(Error::Claimed(held)) }
-}
-
-/// Another run that has a claim.
-struct Holder {
-    alive: bool,
-    open: BTreeMap<ServerId, Vec<OpenIntent>>,
-}
-
-impl Holder {
-    fn look(transaction: &Transaction<'_>, locks: &Locks, run: &RunId) -> Result<Self, Error> {
-        let open = open_intents(&query::records(transaction, run, 0)?);
-        Ok(Self { alive: locks.is_alive(run)?, open })
-    }
-
-    fn holds(&self, server: &ServerId) -> bool {
-        self.alive || self.open.contains_key(server)
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use crate::domain::{
-        CallId, CloseCause, Counts, Deed, Ending, FleetName, FleetOutline, Outline, TargetOutline,
-        Time,
+        CallId, CloseCause, Counts, Deed, Ending, Event, FleetName, FleetOutline, Outline,
+        TargetOutline, Time,
     };
-    use crate::journal::Journal;
+    use crate::journal::{HeldClaim, Journal, TakenOver};
 
     use super::*;
 
@@ -369,11 +303,15 @@ pub(super) mod tests {
     }
 
     pub(in crate::journal) fn wipe(servers: &[&str]) -> Event {
-        let servers = servers.iter().map(|id| (*id).into()).collect();
-        Event::Intended { call: CallId(1), deed: Deed::Reinstall, servers, before: None }
+        intended(Deed::Reinstall, servers)
     }
 
-    fn ended(server: &str, ending: Ending) -> Event {
+    pub(in crate::journal) fn intended(deed: Deed, servers: &[&str]) -> Event {
+        let servers = servers.iter().map(|id| (*id).into()).collect();
+        Event::Intended { call: CallId(1), deed, servers, before: None }
+    }
+
+    pub(in crate::journal) fn ended(server: &str, ending: Ending) -> Event {
         Event::Ended { server: server.into(), ending, failure: None, warnings: Vec::new() }
     }
 
@@ -501,20 +439,11 @@ pub(super) mod tests {
         log.append(vec![record(2, wipe(&["a"]))]).await.unwrap();
         drop(log);
         assert_eq!(other.find("run").await.unwrap().alive, None);
-        let (log, stored) = other.take_over(&run, NOW).await.unwrap();
+        let TakenOver { log, stored, .. } = other.take_over(&run, NOW).await.unwrap();
         assert_eq!(stored.plan_json, "{\"of\":\"run-1\"}");
         assert_eq!(stored.records.len(), 2);
         log.append(vec![record(3, Event::Resumed)]).await.unwrap();
         assert!(one.take_over(&run, NOW).await.is_err(), "it has an owner again");
-    }
-
-    #[tokio::test]
-    async fn a_run_whose_server_another_took_meanwhile_is_not_taken_over() {
-        let store = Store::in_memory().unwrap();
-        drop(store.begin(new_run("run-1", &["a", "b"])).await.unwrap());
-        let _other = store.begin(new_run("run-2", &["b"])).await.unwrap();
-        let error = store.take_over(&"run-1".into(), NOW).await.unwrap_err();
-        assert_eq!(claims(&error), [("b".to_owned(), true, 0)]);
     }
 
     #[tokio::test]
@@ -573,8 +502,8 @@ pub(super) mod tests {
                 })
                 .await;
             let ids: Vec<String> = (0..9_000).map(|n| format!("server-{n}")).collect();
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let error = log.append(vec![record(2, wipe(&ids))]).await.unwrap_err();
+            let servers = ids.iter().map(|id| id.as_str().into()).collect();
+            let error = log.append(vec![record(2, Event::Started { servers })]).await.unwrap_err();
             assert!(matches!(error, Error::Sqlite(_)), "{name}: {error}");
         }
     }
@@ -600,7 +529,7 @@ pub(super) mod tests {
             drop(Store::open(path).unwrap());
             sql(path, "PRAGMA user_version = 99");
         };
-        check("newer", &newer, "its format is 99, this refleet knows 2 at most");
+        check("newer", &newer, "its format is 99, and this refleet knows 1 to 3");
     }
 
     fn put(path: &Path, bytes: &[u8]) {

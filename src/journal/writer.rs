@@ -3,6 +3,7 @@
 //! Start with [`Writer::append`]: what waits together goes to the disk together, so many servers
 //! cost few syncs, and nobody goes on before what it said is durable.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -10,8 +11,12 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::domain::{Event, Record, RunId};
+use crate::domain::{Event, Record, RunId, ServerId, Timestamp};
 
+use super::error::Holder;
+use super::lock::RunLock;
+use super::place::Watched;
+use super::takeover::holder_of;
 use super::{Error, request};
 
 /// The most messages in one transaction: bounds what a failed commit has to try again one by one.
@@ -35,7 +40,66 @@ pub(super) struct Batch {
     rows: Vec<Row>,
     /// Requests that these records tell of, each with its record.
     heard: Vec<(u64, u64)>,
+    /// Servers that a request goes to, or a program runs for, once these records are durable.
+    touched: BTreeSet<ServerId>,
     ends: bool,
+    /// The process that drives the run; `None`: they are not that process's.
+    owner: Option<Arc<Owner>>,
+}
+
+/// The right of this process to drive a run. A lock of the kernel says who lives, on this machine; the
+/// number says who owns the run now, wherever its last owner may still be.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) lock: RunLock,
+    pub(super) epoch: i64,
+    /// Whether the run claims its servers.
+    pub(super) claims: bool,
+    /// The state file; `None`: it is in memory.
+    pub(super) file: Option<Watched>,
+}
+
+impl Owner {
+    /// Whether others still find what we write and hold.
+    pub(super) fn check_files(&self) -> Result<(), Error> {
+        self.file.as_ref().map_or(Ok(()), Watched::check)?;
+        self.lock.check()
+    }
+
+    fn check(
+        &self,
+        transaction: &Transaction<'_>,
+        run: &RunId,
+        touched: &BTreeSet<ServerId>,
+    ) -> Result<(), Error> {
+        self.check_files()?;
+        let mut select = transaction
+            .prepare_cached("SELECT owner_epoch, owner_pid, owner_since FROM run WHERE id = ?1")?;
+        let (epoch, pid, since): (i64, u32, i64) =
+            select.query_row([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if epoch != self.epoch {
+            return Err(Error::Superseded { run: run.clone(), pid, since: Timestamp(since) });
+        }
+        for server in touched.iter().filter(|_| self.claims) {
+            let holder = holder_of(transaction, server)?;
+            if holder.as_ref().is_none_or(|(holder, ..)| holder != run) {
+                let holder = holder.map(|(run, since, pid)| Box::new(Holder { run, pid, since }));
+                return Err(Error::ClaimLost { run: run.clone(), server: server.clone(), holder });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The servers that are touched because of a record.
+fn touched(event: &Event) -> &[ServerId] {
+    if let Event::Intended { servers, .. } = event {
+        servers
+    } else if let Event::StepStarted { server, .. } = event {
+        std::slice::from_ref(server)
+    } else {
+        &[]
+    }
 }
 
 struct Row {
@@ -60,10 +124,20 @@ impl Batch {
             let Event::Steered { by: Some(by), .. } = &record.event else { return None };
             Some((by.number, record.seq))
         });
-        Ok(Self { run: run.clone(), rows, heard: heard.collect(), ends })
+        let touched = records.iter().flat_map(|record| touched(&record.event)).cloned().collect();
+        let (run, heard) = (run.clone(), heard.collect());
+        Ok(Self { run, rows, heard, touched, ends, owner: None })
+    }
+
+    /// The same, written by the process that drives the run, as long as it may.
+    pub(super) fn by(self, owner: Arc<Owner>) -> Self {
+        Self { owner: Some(owner), ..self }
     }
 
     pub(super) fn write(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        if let Some(owner) = &self.owner {
+            owner.check(transaction, &self.run, &self.touched)?;
+        }
         self.check_place(transaction)?;
         let mut insert = transaction.prepare_cached(
             "INSERT INTO event (run, seq, at_ms, wall_ms, json) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -196,11 +270,12 @@ fn commit(connection: &mut Connection, group: Vec<Append>) {
         return;
     }
     let together = write_all(connection, group.iter().map(|append| &append.batch)).is_ok();
-    for append in group {
-        let result =
-            if together { Ok(()) } else { write_all(connection, std::iter::once(&append.batch)) };
+    for Append { batch, answer } in group {
+        let result = if together { Ok(()) } else { write_all(connection, std::iter::once(&batch)) };
+        // Whoever hears of it may let go of the run at once.
+        drop(batch);
         // The asker may have gone away; its records are kept all the same.
-        append.answer.send(result).ok();
+        answer.send(result).ok();
     }
 }
 

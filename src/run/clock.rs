@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::{Millis, Moment, Time, Timestamp};
 
@@ -12,6 +12,9 @@ use crate::domain::{Millis, Moment, Time, Timestamp};
 pub trait Clock: Send + Sync {
     /// Now. Never earlier than what it said before.
     fn now(&self) -> Moment;
+
+    /// Real time since this clock was made, also where the run's own time goes faster.
+    fn elapsed(&self) -> Millis;
 
     /// Waits until that moment of the run.
     fn sleep_until(&self, at: Time) -> impl Future<Output = ()> + Send;
@@ -22,6 +25,10 @@ impl<K: Clock> Clock for std::sync::Arc<K> {
         K::now(self)
     }
 
+    fn elapsed(&self) -> Millis {
+        K::elapsed(self)
+    }
+
     fn sleep_until(&self, at: Time) -> impl Future<Output = ()> + Send {
         K::sleep_until(self, at)
     }
@@ -30,32 +37,36 @@ impl<K: Clock> Clock for std::sync::Arc<K> {
 /// No wait is longer, so that a machine that slept is soon noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// A clock that only goes forward, and that counts while the machine is suspended: an observation
+/// from before must not look young afterwards (`safety.md`, S13).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const STEADY: ClockId = ClockId::Boottime;
+/// The steady clock of other systems; the one of macOS counts while the machine sleeps.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const STEADY: ClockId = ClockId::Monotonic;
+
 /// The clock of the machine.
 ///
-/// The time of the run is the larger of two: what a steady clock counted since this process began,
-/// and what the wall clock says has passed since the run began. A steady clock stands still while a
-/// laptop sleeps, and an observation of before must not look young afterwards (`safety.md`, S13);
-/// a wall clock that is set back must not turn the run back.
+/// The time of a run is what a steady clock counts: from zero when the run begins, and from its last
+/// record when it is resumed. The wall clock stamps records and decides nothing: people and time
+/// servers set it, forwards and back.
 #[derive(Debug)]
 pub struct RealClock {
-    began: Timestamp,
     speed: u32,
-    origin: Instant,
+    origin: Duration,
     base: Time,
     latest: AtomicU64,
 }
 
 impl RealClock {
-    /// The clock of a run that began at `began` and whose last record is of `floor`. A rehearsal
-    /// may go `speed` times faster than the world.
+    /// The clock of a run whose last record is of `base`. A rehearsal may go `speed` times faster
+    /// than the world.
     #[must_use]
-    pub fn start(began: Timestamp, floor: Time, speed: u32) -> Self {
-        let speed = speed.max(1);
-        let base = scaled(Self::wall().since(began), speed).max(floor);
-        Self { began, speed, origin: Instant::now(), base, latest: AtomicU64::new(base.0) }
+    pub fn start(base: Time, speed: u32) -> Self {
+        Self { speed: speed.max(1), origin: steady(), base, latest: AtomicU64::new(base.0) }
     }
 
-    /// What the wall clock says: for a run that is about to begin, and for everything outside one.
+    /// What the wall clock says: for stamps, and for what outlives this process or belongs to others.
     #[must_use]
     pub fn wall() -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one clock")]
@@ -64,15 +75,18 @@ impl RealClock {
         Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
     }
 
-    fn at(&self, wall: Timestamp) -> Time {
-        let steady = self.base + Millis(scaled(millis(self.origin.elapsed()), self.speed).0);
-        let seen = steady.max(scaled(wall.since(self.began), self.speed));
-        Time(self.latest.fetch_max(seen.0, Ordering::Relaxed).max(seen.0))
+    fn at(&self, steady: Duration) -> Time {
+        let passed = millis(steady.saturating_sub(self.origin));
+        let at = self.base + Millis(passed.0.saturating_mul(u64::from(self.speed)));
+        Time(self.latest.fetch_max(at.0, Ordering::Relaxed).max(at.0))
     }
 }
 
-fn scaled(length: Millis, speed: u32) -> Time {
-    Time(length.0.saturating_mul(u64::from(speed)))
+/// What the steady clock counts, from some moment before this process began.
+fn steady() -> Duration {
+    let now = clock_gettime(STEADY);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 fn millis(length: Duration) -> Millis {
@@ -81,8 +95,11 @@ fn millis(length: Duration) -> Millis {
 
 impl Clock for RealClock {
     fn now(&self) -> Moment {
-        let wall = Self::wall();
-        Moment { at: self.at(wall), wall }
+        Moment { at: self.at(steady()), wall: Self::wall() }
+    }
+
+    fn elapsed(&self) -> Millis {
+        millis(steady().saturating_sub(self.origin))
     }
 
     async fn sleep_until(&self, at: Time) {
@@ -104,31 +121,37 @@ impl Clock for RealClock {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_clock_starts_at_the_wall_or_at_the_last_record_whichever_is_later() {
-        let began = Timestamp(RealClock::wall().0 - 60_000);
-        let near = |clock: &RealClock, want: u64| {
-            let at = clock.now().at.0;
-            assert!((want..want + 5_000).contains(&at), "{at} is not about {want}");
-        };
-        near(&RealClock::start(began, Time(0), 1), 60_000);
-        near(&RealClock::start(began, Time(90_000), 1), 90_000);
-        near(&RealClock::start(began, Time(0), 60), 3_600_000);
+    #[test]
+    fn a_run_that_is_resumed_goes_on_from_its_last_record() {
+        let clock = RealClock::start(Time(90_000), 1);
+        assert_eq!(clock.at(clock.origin), Time(90_000));
+        assert_eq!(clock.at(clock.origin + Duration::from_secs(5)), Time(95_000));
+        assert_eq!(clock.at(clock.origin), Time(95_000), "never earlier than it said before");
+        let fast = RealClock::start(Time(0), 60);
+        assert_eq!(fast.at(fast.origin + Duration::from_secs(60)), Time(3_600_000));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_run_that_began_in_the_future_still_goes_forward() {
-        let clock = RealClock::start(Timestamp(RealClock::wall().0 + 60_000), Time(7), 1);
+    #[test]
+    fn b2_the_wall_clock_moves_no_deadline() {
+        let clock = RealClock::start(Time(0), 1);
+        let now = clock.now();
+        assert!(now.at < Time(60_000), "{}: the run has just begun", now.at);
+        assert!(now.wall > Timestamp(1_600_000_000_000));
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_its_moment_has_come() {
+        let clock = RealClock::start(Time(7), 1);
         clock.sleep_until(Time(50)).await;
         assert!(clock.now().at >= Time(50));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_fast_clock_waits_less() {
-        let clock = RealClock::start(RealClock::wall(), Time(0), 100);
-        let before = Instant::now();
+        let clock = RealClock::start(Time(0), 1_000);
         clock.sleep_until(Time(100_000)).await;
         assert!(clock.now().at >= Time(100_000));
-        assert!(before.elapsed() <= Duration::from_millis(1_100), "{:?}", before.elapsed());
+        assert!(clock.elapsed() >= Millis(100), "{}", clock.elapsed());
+        assert!(clock.elapsed() < Millis::secs(60), "{}", clock.elapsed());
     }
 }

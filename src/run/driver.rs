@@ -50,7 +50,7 @@ pub struct Driver<D, C, J, K> {
     clock: K,
     reporters: Reporters,
     signals: mpsc::Receiver<Signal>,
-    asked_to_stop: bool,
+    asked: Asked,
     /// When the journal is next looked through for words from other shells.
     ask_at: Time,
 }
@@ -60,6 +60,16 @@ const LATE: Millis = Millis::secs(2);
 
 /// Words from other shells are read so often.
 const LISTENS: Millis = Millis::secs(1);
+
+/// What was asked of this run by signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// An orderly end, because the terminal is gone.
+    ByHangup,
+    /// An orderly end, by somebody who can ask again.
+    ByInterrupt,
+}
 
 /// What the loop goes on with.
 enum Next {
@@ -80,7 +90,7 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
             clock,
             reporters: Reporters::new(),
             signals: nobody,
-            asked_to_stop: false,
+            asked: Asked::Nothing,
             ask_at: Time(0),
         }
     }
@@ -197,17 +207,24 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
         let wake = self.clock.sleep_until(woken.unwrap_or(self.ask_at));
         let replies = tokio::select! {
             biased;
-            Some(Signal::Interrupt) = self.signals.recv() => {
-                if self.asked_to_stop {
-                    return Some(Next::Leave);
-                }
-                self.asked_to_stop = true;
-                return Some(Next::Inputs(vec![Input::Interrupted]));
-            }
+            Some(signal) = self.signals.recv() => return self.signalled(signal),
             replies = self.calls.next() => replies,
             () = wake => return woken.map(|_| Next::Inputs(vec![Input::Woke])),
         };
         Some(self.heard(replies, wake_at))
+    }
+
+    /// The first word asks for an orderly end, and only a second interrupt for an immediate one.
+    fn signalled(&mut self, signal: Signal) -> Option<Next> {
+        let before = self.asked;
+        match (before, signal) {
+            (Asked::ByInterrupt, Signal::Interrupt) => return Some(Next::Leave),
+            (_, Signal::Interrupt) => self.asked = Asked::ByInterrupt,
+            (Asked::Nothing, Signal::Hangup) => self.asked = Asked::ByHangup,
+            (Asked::ByHangup | Asked::ByInterrupt, Signal::Hangup) => {}
+        }
+        let first = before == Asked::Nothing;
+        first.then(|| Next::Inputs(vec![Input::Interrupted]))
     }
 
     fn heard(&self, mut replies: Vec<(CallId, Reply)>, wake_at: Option<Time>) -> Next {
@@ -320,6 +337,10 @@ mod tests {
             Moment { at: Time(now), wall: Timestamp(i64::try_from(now).unwrap()) }
         }
 
+        fn elapsed(&self) -> Millis {
+            Millis(*self.0.lock().unwrap())
+        }
+
         async fn sleep_until(&self, at: Time) {
             tokio::task::yield_now().await;
             let mut now = self.0.lock().unwrap();
@@ -379,14 +400,14 @@ mod tests {
         turns: Vec<Turn>,
         journal: MemoryJournal,
         takes: Millis,
-        signals: usize,
+        signals: Vec<Signal>,
         screen: Result<(), &'static str>,
     }
 
     impl Setup {
         fn new(turns: Vec<Turn>) -> Self {
             let journal = MemoryJournal::new();
-            Self { turns, journal, takes: Millis(1), signals: 0, screen: Ok(()) }
+            Self { turns, journal, takes: Millis(1), signals: Vec::new(), screen: Ok(()) }
         }
 
         async fn run(self) -> (Result<Ended, RunError>, Vec<String>) {
@@ -402,8 +423,8 @@ mod tests {
             let outside = outside(&notes);
             let screen = Screen { notes: notes.clone(), works: self.screen };
             let (sender, signals) = mpsc::channel(8);
-            for _ in 0..self.signals {
-                sender.send(Signal::Interrupt).await.unwrap();
+            for signal in self.signals {
+                sender.send(signal).await.unwrap();
             }
             let driver = Driver::new(script, journal, clock, world, outside)
                 .telling(Reporters::new().with("screen", screen))
@@ -487,7 +508,7 @@ mod tests {
         let setup = Setup { journal: MemoryJournal::full_after(1), ..Setup::new(turns) };
         let (result, notes) = setup.run().await;
         let error = result.unwrap_err().to_string();
-        assert!(error.starts_with("write the journal, so nothing more was sent;"), "{error}");
+        assert!(error.ends_with("; nothing more was sent"), "{error}");
         assert_eq!(
             notes,
             ["Begin", "durable [1]", "told 1", "sent Mutating", "good reply to call 2"]
@@ -521,12 +542,32 @@ mod tests {
     async fn the_first_interrupt_asks_and_the_second_leaves_what_is_in_flight() {
         let setup =
             Setup::new(vec![turn(&[1], vec![hang()]), turn(&[2], vec![]), turn(&[3], vec![])]);
-        let (result, notes) = Setup { signals: 2, ..setup }.run().await;
+        let signals = vec![Signal::Interrupt; 2];
+        let (result, notes) = Setup { signals, ..setup }.run().await;
         assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
         assert_eq!(
             notes,
             ["Begin", "durable [1]", "told 1", "Interrupted", "durable [2]", "told 1"]
         );
+    }
+
+    #[tokio::test]
+    async fn b4_a_hangup_asks_for_an_orderly_end_and_never_for_an_immediate_one() {
+        use Signal::{Hangup, Interrupt};
+        for (signals, leaves) in [
+            (vec![Hangup], false),
+            (vec![Hangup, Hangup], false),
+            (vec![Interrupt, Hangup], false),
+            (vec![Hangup, Interrupt], false),
+            (vec![Hangup, Interrupt, Interrupt], true),
+        ] {
+            let wakes = |seq| Turn { wake_at: Some(Time(9_000)), ..turn(&[seq], vec![]) };
+            let setup = Setup::new(vec![wakes(1), wakes(2), turn(&[3], vec![])]);
+            let (result, notes) = Setup { signals: signals.clone(), ..setup }.run().await;
+            assert_eq!(matches!(result, Err(RunError::Interrupted)), leaves, "{signals:?}");
+            let asked = notes.iter().filter(|note| *note == "Interrupted").count();
+            assert_eq!(asked, 1, "{signals:?}: {notes:?}");
+        }
     }
 
     #[tokio::test]
@@ -630,7 +671,7 @@ mod tests {
         fn is_send<T: Send>(_: T) {}
         let notes = Notes::default();
         let script = Script { turns: VecDeque::new(), notes: notes.clone() };
-        let clock = RealClock::start(Timestamp(0), Time(0), 1);
+        let clock = RealClock::start(Time(0), 1);
         let world = Arc::new(World { notes: notes.clone() });
         let outside = outside(&notes);
         let driver = Driver::new(script, MemoryJournal::new(), clock, world, outside);

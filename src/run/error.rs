@@ -6,10 +6,8 @@ use crate::journal;
 /// Why a run was left before its end. The journal is whole in each case.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The journal cannot be written, so nothing more may be sent.
-    #[error(
-        "write the journal, so nothing more was sent; what is in flight is looked up by `resume`: failed to {0}"
-    )]
+    /// The journal cannot be written, or is not ours any more, so nothing more may be sent.
+    #[error("{0}; nothing more was sent")]
     Journal(#[from] journal::Error),
     /// Somebody asked twice to stop.
     #[error("finish: interrupted twice; what is in flight is looked up by `resume`")]

@@ -250,6 +250,10 @@ mod tests {
             Moment { at: Time(*self.0.lock().unwrap()), wall: Timestamp(0) }
         }
 
+        fn elapsed(&self) -> Millis {
+            Millis(*self.0.lock().unwrap())
+        }
+
         async fn sleep_until(&self, at: Time) {
             let mut now = self.0.lock().unwrap();
             *now = at.0.max(*now);

@@ -2,7 +2,7 @@
 //! nobody else may touch for it (`safety.md`, S15). A person takes it over by typing its name.
 
 use crate::domain::{RunId, ServerId, list_some};
-use crate::journal::{self, Store, open_intents};
+use crate::journal::{self, Store, kept};
 use crate::report::Fold;
 use crate::run::RealClock;
 
@@ -15,7 +15,7 @@ use super::support;
 
 /// Says what is open, asks, and gives the server back.
 pub(in crate::cli) async fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.existing_state()?;
     let found = store.find(&args.run).await?;
     let run = found.run;
     let records = store.records(&run).await?;
@@ -28,7 +28,7 @@ pub(in crate::cli) async fn abandon(app: &App, args: &AbandonArgs) -> Result<Exi
             ),
         ));
     }
-    let open = open_intents(&records).remove(&server);
+    let open = kept(&records).remove(&server);
     let held = store.held(&run).await?.contains(&server);
     let Some(open) = open.filter(|_| held) else {
         return Err(journal::Error::NotHeld { run, server }.into());

@@ -48,7 +48,7 @@ pub(super) async fn confirm_and_run(
     connection.secrets.fetch_all(&needs)?;
     drop(needs);
     let plan = plan.begun_in(connection.base.to_str().map(str::to_owned));
-    let store = Store::open(&app.state_file()?)?;
+    let store = app.state()?;
     run(app, &store, plan, &consent, connection).await
 }
 
@@ -171,7 +171,7 @@ async fn run(
         first,
     };
     let log = store.begin(new).await?;
-    let clock = connection.clock(created, Time(0));
+    let clock = connection.clock(Time(0));
     let drive = Drive { store, connection, log, clock, past: &past, reporters };
     drive.drive(app, engine, Input::Begin).await
 }

@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::domain::{Server, ServerId, list_some};
 use crate::engine::Engine;
 use crate::fleet::did_you_mean;
-use crate::journal::Store;
 use crate::plan::{self, Inventory, Narrowing, Plan, Story};
 use crate::report::{ServerState, Status};
 use crate::run::RealClock;
@@ -87,7 +86,7 @@ fn find<'i>(inventory: &'i Inventory, wanted: &str) -> Result<&'i Server, Failur
 
 async fn by_run(app: &App, args: &ExplainArgs) -> Result<Option<InRun>, Failure> {
     let Some(wanted) = &args.run else { return Ok(None) };
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let run = store.find(wanted).await?;
     let stored = store.load(&run.run).await?;
     let id = super::support::choose(&run.run, &stored.records, &args.word)?;

@@ -1,6 +1,5 @@
 //! `refleet report RUN`: what came of a run, from the journal alone, for any run ever made.
 
-use crate::journal::Store;
 use crate::report::{self, Summary};
 
 use super::super::app::App;
@@ -11,7 +10,7 @@ use super::super::files;
 
 /// Prints the report, or writes it to a file.
 pub(in crate::cli) async fn report(app: &App, args: &ReportArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let run = store.find(&args.run).await?;
     let records = store.records(&run.run).await?;
     let text = match args.format {

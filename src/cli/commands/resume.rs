@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{PauseCause, Record, RunId, Steering, list_some};
+use crate::domain::{PauseCause, Record, RunId, Steering, count, list_some};
 use crate::engine::{Engine, Input};
-use crate::journal::{Journal as _, RunSummary, Store};
+use crate::journal::{Elsewhere, RunSummary, Store, TakenOver};
 use crate::plan::{self, Plan};
 use crate::report::Fold;
 use crate::run::RealClock;
@@ -20,7 +20,7 @@ use super::super::{key_pairs, machine, same_cloud, saved};
 
 /// Takes the run over and drives it on; one that has ended is only shown.
 pub(in crate::cli) async fn resume(app: &App, args: &ResumeArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.existing_state()?;
     let chosen = choose(&store, args.run.as_deref()).await?;
     if chosen.end.is_some() {
         return driving::conclude(app, &store, &chosen.run).await;
@@ -68,13 +68,15 @@ async fn go_on(app: &App, store: &Store, run: &RunId) -> Result<Exit, Failure> {
     prepare(app, store, &plan, &before.records, &connection).await?;
     connection.cloud.expect_quotes_of(plan.targets.values().map(|target| &target.reinstall));
     let reporters = driving::reporters(app)?;
-    let (log, stored) = store.take_over(run, RealClock::wall()).await?;
-    let left = log.asked().await?;
+    let now = RealClock::wall();
+    app.ui.note(format_args!("the plan of the run is {} old", now.since(plan.made)));
+    let TakenOver { log, stored, left, yielded, elsewhere } = store.take_over(run, now).await?;
+    tell_elsewhere(app, &Fold::of(&stored.records), &elsewhere);
     let engine = Engine::replay(plan, &stored.records)?;
-    let clock = connection.clock(stored.created, engine.last_time());
+    let clock = connection.clock(engine.last_time());
     let (connection, past) = (&connection, &stored.records);
     let drive = Drive { store, connection, log, clock, past, reporters };
-    drive.drive(app, engine, Input::Resumed { left, yielded: Vec::new() }).await
+    drive.drive(app, engine, Input::Resumed { left, yielded }).await
 }
 
 /// Fetches and compares what the rest of the run needs, before anything of it is touched. A run that
@@ -101,6 +103,18 @@ async fn prepare(
     other.iter().for_each(|other| app.ui.note(other));
     key_pairs::refuse_others(app, plan, &needs, connection).await?;
     connection.secrets.fetch_all(&needs)
+}
+
+/// Says what other runs did to servers of this one since it was left.
+fn tell_elsewhere(app: &App, fold: &Fold, elsewhere: &[Elsewhere]) {
+    for Elsewhere { run, deed, servers, last } in elsewhere {
+        let names: Vec<String> = servers.iter().map(|server| fold.name_of(server)).collect();
+        app.ui.say(format_args!(
+            "meanwhile run {run} sent a {deed} to {}, last at {last}: {}",
+            count(names.len(), "server"),
+            list_some(&names, 10)
+        ));
+    }
 }
 
 /// The named run; else the only one that has not ended; else the newest.

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{Ending, Phase, Record, ServerId, count, list_some};
-use crate::journal::Store;
 use crate::plan::{self, CheckedPlan, Narrowing};
 use crate::report::{Fold, ServerState};
 
@@ -18,7 +17,7 @@ use super::{apply, plan as saving};
 
 /// Plans again, shows it, and saves it or asks and runs it.
 pub(in crate::cli) async fn retry(app: &App, args: &RetryArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let run = store.find(&args.run).await?;
     if run.end.is_none() {
         return Err(Failure::refused(

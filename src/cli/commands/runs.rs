@@ -1,7 +1,7 @@
 //! `refleet runs`: every run of the state file, the newest last.
 
 use crate::domain::{Counts, PauseCause};
-use crate::journal::{RunSummary, Store};
+use crate::journal::RunSummary;
 
 use super::super::app::App;
 use super::super::args::{Format, RunsArgs};
@@ -11,7 +11,7 @@ use super::super::table;
 
 /// Lists them; with none, nothing is printed.
 pub(in crate::cli) async fn runs(app: &App, args: &RunsArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let runs = store.runs().await?;
     match args.format {
         Format::Json => app.ui.json(&runs)?,

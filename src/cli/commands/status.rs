@@ -10,7 +10,7 @@ use super::super::failure::Failure;
 
 /// Shows one run: the named one, or the newest.
 pub(in crate::cli) async fn status(app: &App, args: &StatusArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let run = match &args.run {
         Some(run) => store.find(run).await?,
         None => newest(&store).await?,

@@ -5,7 +5,7 @@
 //! to say what will come of it.
 
 use crate::domain::{Counts, Steering};
-use crate::journal::{Left, RunSummary, Store, Word};
+use crate::journal::{Left, RunSummary, Word};
 use crate::report::Fold;
 use crate::run::RealClock;
 
@@ -22,7 +22,7 @@ pub(in crate::cli) async fn steer(
     args: &SteerArgs,
     steering: Steering,
 ) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.existing_state()?;
     let run = store.find(&args.run).await?;
     refuse_over(&run, steering)?;
     let fold = Fold::of(&store.records(&run.run).await?);

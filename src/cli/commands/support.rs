@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::domain::{Ending, Record, RunId, ServerId, list_some};
-use crate::journal::{Store, StoredRun};
+use crate::journal::StoredRun;
 use crate::plan::Plan;
 use crate::report::{AsPlanned, Meant, Support, find_server};
 
@@ -16,7 +16,7 @@ use super::super::{archive, files};
 
 /// Writes the archive and prints the text.
 pub(in crate::cli) async fn support(app: &App, args: &SupportArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let run = store.find(&args.run).await?.run;
     let stored = store.load(&run).await?;
     let server = choose(&run, &stored.records, &args.server)?;

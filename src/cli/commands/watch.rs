@@ -21,7 +21,7 @@ const EVERY: Millis = Millis::secs(1);
 
 /// Shows what happens until nobody drives the run any more.
 pub(in crate::cli) async fn watch(app: &App, args: &WatchArgs) -> Result<Exit, Failure> {
-    let store = Store::open_existing(&app.state_file()?)?;
+    let store = app.look()?;
     let run = choose(&store, args.run.as_deref()).await?.run;
     match args.format {
         Format::Text => {
@@ -52,7 +52,7 @@ async fn follow(
     mut reporter: impl Reporter,
     news: News,
 ) -> Result<(), Failure> {
-    let clock = RealClock::start(RealClock::wall(), Time(0), 1);
+    let clock = RealClock::start(Time(0), 1);
     let mut seen = 0;
     if news == News::FromNowOn {
         let past = store.records(run).await?;
