@@ -134,6 +134,13 @@ class Bench:
                               "method": one[4], "path": one[5], "status": int(one[6])})
         return found
 
+    def some(self, count):
+        """Ids of the first of them, by their names."""
+        return [one["id"] for one in sorted(self.servers().values(), key=lambda one: one["name"])[:count]]
+
+    def off(self):
+        return [one["name"] for one in self.servers().values() if one["status"] != "ACTIVE"]
+
     def reset(self):
         """Every server on and at rest, whatever was done to it."""
         self.behave()
@@ -358,7 +365,7 @@ def twice(bench):
     half = len(ids) // 2
     first = ids[:half + 3]
     second = ids[half - 3:]
-    books = [bench.playbook(name=name, hosts=json.dumps([{"id": server} for server in part]))
+    books = [bench.playbook(name=name, hosts=hosts(part))
              for name, part in (("first", first), ("second", second))]
     plans = [bench.plan(book) for book in books]
     runs = [bench.start("apply", plan, "--confirm", n) for plan, n, _ in plans]
@@ -371,6 +378,10 @@ def twice(bench):
     return f"exit codes {codes}; no server rebuilt twice"
 
 
+def hosts(ids):
+    return json.dumps([{"id": one} for one in ids])
+
+
 def colleague(bench):
     """A colleague rebuilds servers of a plan: one that waits for its turn, and one between its stop and its wipe."""
     told = []
@@ -378,7 +389,7 @@ def colleague(bench):
         bench.reset()
         bench.behave(rebuild_s=3, power_off_s=1, jitter=0.3)
         since = bench.now()
-        ids = [one["id"] for one in sorted(bench.servers().values(), key=lambda one: one["name"])]
+        ids = bench.some(6)
         waiting, between = ids[-1], ids[-2]
         # A step of the playbook's own between the stop and the last look: for one server it waits for the colleague.
         wish, step = bench.work / "wish", bench.work / "step.sh"
@@ -386,7 +397,8 @@ def colleague(bench):
                         f'while [ -e {wish} ]; do sleep 0.1; done\n')
         step.chmod(0o755)
         own = f'{{ run: [{step}, "{{{{ host.id }}}}"] }}, '
-        plan, n, _ = bench.plan(bench.playbook(stop=stop, own=own, unavailable=2, reinstalls=2), bench.args.servers)
+        book = bench.playbook(stop=stop, own=own, unavailable=2, reinstalls=2, hosts=hosts(ids))
+        plan, n, _ = bench.plan(book, len(ids))
         process = bench.start("apply", plan, "--confirm", n)
         while not any(bench.rebuilds(server, since) for server in ids[:2]):
             check(process.poll() is None, "the run ended before its canary was rebuilt")
@@ -406,8 +418,7 @@ def colleague(bench):
         check(bench.stops(waiting, since) == 0, f"{waiting} was stopped after the colleague's rebuild")
         for server in ids[:-2]:
             check(bench.rebuilds(server, since) == ["Success"], f"{server}: {bench.rebuilds(server, since)}")
-        off = [one["name"] for one in bench.servers().values() if one["status"] != "ACTIVE"]
-        check(code == 3 and not off, f"exit {code}; off at the end: {off}")
+        check(code == 3 and not bench.off(), f"exit {code}; off at the end: {bench.off()}")
         told.append(f"{stop}: {n - 2} verified, the colleague's two drifted, rebuilt by nobody else")
     return "; ".join(told)
 
@@ -419,14 +430,14 @@ def after_another_run(bench):
         bench.reset()
         bench.behave(rebuild_s=3, power_off_s=1, jitter=0.3)
         since = bench.now()
-        ids = [one["id"] for one in sorted(bench.servers().values(), key=lambda one: one["name"])]
-        book = bench.playbook(unavailable=2, reinstalls=2)
+        ids = bench.some(8)
+        book = bench.playbook(unavailable=2, reinstalls=2, hosts=hosts(ids))
         if how == "paused":
             book.write_text(book.read_text().replace("canary: 1", "canary: 1\n      pause: after_canary"))
-        plan, n, _ = bench.plan(book, bench.args.servers)
+        plan, n, _ = bench.plan(book, len(ids))
         process = bench.start("apply", plan, "--confirm", n)
         if how == "killed":
-            while sum(len(bench.rebuilds(server, since)) for server in ids) < 4:
+            while sum(len(bench.rebuilds(server, since)) for server in ids) < 3:
                 check(process.poll() is None, "the run ended early")
                 time.sleep(0.2)
             process.send_signal(signal.SIGKILL)
@@ -435,7 +446,7 @@ def after_another_run(bench):
         first = bench.last_run()
         others = ids[-3:]
         check(not any(bench.rebuilds(server, since) for server in others), "the run began with its last servers")
-        second, m, _ = bench.plan(bench.playbook(hosts=json.dumps([{"id": one} for one in others])), 3)
+        second, m, _ = bench.plan(bench.playbook(hosts=hosts(others)), 3)
         bench.refleet("apply", second, "--confirm", m, "--quiet", wanted=[0])
         middle = bench.now()
         if how == "paused":
@@ -447,8 +458,7 @@ def after_another_run(bench):
             check(bench.stops(server, middle) == 0, f"{server} was stopped after the other run")
             check(endings.get(server) == "drifted", f"{server} ended {endings.get(server)}")
         bench.compare(first, since)
-        off = [one["name"] for one in bench.servers().values() if one["status"] != "ACTIVE"]
-        check(code == 3 and not off, f"exit {code}; off at the end: {off}")
+        check(code == 3 and not bench.off(), f"exit {code}; off at the end: {bench.off()}")
         told.append(f"{how}: the other run's 3 were left alone, {list(endings.values()).count('verified')} verified")
     return "; ".join(told)
 
@@ -524,12 +534,11 @@ def two_state_files(bench):
                         unseen.append((server, max(looks[1].values()) - wipes[0]["ended"]))
             check(apart == 0 or twice == 0, f"{how}: {twice} servers were rebuilt by both")
             check(not unseen, f"{how}: rebuilt again after a look that could have seen it: {unseen}")
-            off = [one["name"] for one in bench.servers().values() if one["status"] != "ACTIVE"]
             ended = [sorted(bench.endings(bench.last_run(state), state).values()) if pathlib.Path(
                 bench.work / state).exists() else [] for _, state in runs]
             counts = [{ending: some.count(ending) for ending in set(some)} for some in ended]
             width = f"{statistics.median(widths):.2f} s median, {max(widths):.2f} s at most" if widths else "none"
-            told.append(f"{how}: exit {codes}, {counts}, {len(widths)} rebuilds, {twice} servers by both, off {off}; "
+            told.append(f"{how}: exit {codes}, {counts}, {len(widths)} rebuilds, {twice} servers by both, off {bench.off()}; "
                         f"look to send {width}")
             print(told[-1], flush=True)
     finally:
