@@ -305,6 +305,9 @@ pub enum StepEnd {
     TimedOut,
     /// It could not be started.
     NotStarted,
+    /// It was not started, by us: the look at its server grew old meanwhile. It begins again after
+    /// the next one.
+    Late,
 }
 
 /// What came of running a program.
@@ -628,6 +631,9 @@ pub enum FaultClass {
     Quota,
     /// Not done, and never will be like this.
     Invalid,
+    /// Not sent, by us: the look that the request rests on grew old while it waited for the disk or
+    /// for a token. It costs no retry.
+    Late,
 }
 
 /// A bad answer, or none, classified.

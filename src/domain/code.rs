@@ -101,6 +101,8 @@ impl FaultClass {
         let changes = cost == CostClass::Mutating;
         match self {
             Self::Throttled => Remedy::Retry(RetryKind::Throttled),
+            // The engine does not count it.
+            Self::Late => Remedy::Retry(RetryKind::Transient),
             Self::Busy => Remedy::Retry(RetryKind::Busy),
             Self::State if changes => Remedy::Retry(RetryKind::Busy),
             Self::Lost if changes => Remedy::LookFirst,
@@ -114,7 +116,7 @@ impl FaultClass {
         }
     }
 
-    /// Every class, from what passes by itself to what does not.
+    /// Every class that an answer of a cloud can have, from what passes by itself to what does not.
     pub const ALL: [Self; 10] = [
         Self::Throttled,
         Self::Transient,
@@ -142,6 +144,7 @@ impl FaultClass {
             Self::NotFound => "not done: no such thing",
             Self::Quota => "not done: a quota is used up",
             Self::Invalid => "not done, and never will be like this",
+            Self::Late => "not sent: the server has to be looked at again first",
         }
     }
 
@@ -153,6 +156,7 @@ impl FaultClass {
                 "the cloud limits how often it may be asked: lower `limits.rate`, or try again later"
             }
             Self::Transient => "the cloud or the way to it is unwell: try again later",
+            Self::Late => "the disk of the state file or the login is slow: look why",
             Self::Busy => "something else is being done to the server: try again when it is over",
             Self::State => "look at the server in the console, then plan again",
             Self::Lost => "look at the server and at the audit log before anything else",
@@ -181,6 +185,7 @@ impl fmt::Display for FaultClass {
             Self::NotFound => "not_found",
             Self::Quota => "quota",
             Self::Invalid => "invalid",
+            Self::Late => "late",
         })
     }
 }

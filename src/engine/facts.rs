@@ -631,8 +631,8 @@ impl TargetFacts {
         match class {
             FaultClass::Throttled => self.put_off.throttled += 1,
             FaultClass::Busy | FaultClass::State => self.put_off.busy += 1,
-            // Put off only because we were shut out: that says nothing about the request.
-            FaultClass::Unauthorised | FaultClass::Forbidden => {}
+            // Put off only because we were shut out, or late: that says nothing about the request.
+            FaultClass::Unauthorised | FaultClass::Forbidden | FaultClass::Late => {}
             FaultClass::Transient
             | FaultClass::Lost
             | FaultClass::NotFound

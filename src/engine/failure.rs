@@ -179,7 +179,7 @@ pub(super) fn step_failed(step: &str, end: StepEnd, detail: &str, wiped: bool) -
     let how = match end {
         StepEnd::Done | StepEnd::Failed => "failed",
         StepEnd::TimedOut => "took longer than its timeout, and was killed",
-        StepEnd::NotStarted => "could not be started",
+        StepEnd::NotStarted | StepEnd::Late => "could not be started",
     };
     let help = if wiped {
         "the server is reinstalled; look at what the step says, and finish by hand what it should \

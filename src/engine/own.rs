@@ -71,6 +71,12 @@ impl Own {
     }
 
     fn ended(&self, end: StepEnd, detail: &str, undo: bool) -> Option<Self> {
+        if end == StepEnd::Late {
+            // As if it had not been begun, so that it counts as no attempt.
+            let attempts = self.attempts.checked_sub(1)?;
+            let fits = self.at == At::Running && !undo;
+            return fits.then_some(Self { at: At::Open, attempts, ..*self });
+        }
         let done = end == StepEnd::Done;
         let (before, at) = match (undo, done) {
             (false, true) => (At::Running, At::Done),
@@ -159,4 +165,18 @@ pub(super) fn is_past(state: &State, word: StepWord) -> bool {
         State::StepsLeft(Ahead::End) | State::Power(Purpose::Leave, _) => Some(StepWord::Verify),
     };
     reached.is_some_and(|reached| word <= reached)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b6_a_step_that_was_late_was_never_begun() {
+        let begun = Own::default().started(1, false, true).unwrap();
+        let late = begun.ended(StepEnd::Late, "", false).unwrap();
+        assert_eq!((late.at.clone(), late.attempts), (At::Open, 0));
+        assert!(late.started(1, false, true).is_some(), "it begins again, and nothing is counted");
+        assert_eq!(late.ended(StepEnd::Late, "", false), None);
+    }
 }

@@ -198,6 +198,9 @@ impl Engine {
 
     /// When a refused request is sent again; `None`: never.
     fn again_at(&self, now: Time, index: usize, fault: &Fault) -> Option<Time> {
+        if fault.class == FaultClass::Late {
+            return Some(now);
+        }
         let target = &self.facts.targets[index];
         let retry = &self.treatment(index).retry;
         let Remedy::Retry(kind) = fault.class.remedy(CostClass::Mutating) else { return None };
@@ -263,6 +266,7 @@ fn is_about_one(class: FaultClass) -> bool {
         FaultClass::Throttled
         | FaultClass::Transient
         | FaultClass::Lost
+        | FaultClass::Late
         | FaultClass::Unauthorised
         | FaultClass::Forbidden => false,
         FaultClass::Busy

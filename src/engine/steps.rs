@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::domain::{
     Action, Ahead, Ending, Event, Failure, MissingValue, Reply, StepCall, StepEnd, StepReport,
 };
-use crate::domain::{Answer, Fault};
+use crate::domain::{Answer, Fault, FaultClass};
 use crate::plan::Step;
 use crate::playbook::{Program, RunSpec, StepWord};
 
@@ -365,6 +365,9 @@ impl Engine {
         let StepReport { end, detail } = match reply {
             Ok(Answer::Ran(report)) => report,
             Ok(_) => broken("the answer was not one to this request".to_owned()),
+            Err(fault) if fault.class == FaultClass::Late => {
+                StepReport { end: StepEnd::Late, detail: fault.message }
+            }
             Err(fault) => broken(Fault::to_string(&fault)),
         };
         let own = &self.facts.targets[index].own[number];

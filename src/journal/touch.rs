@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Deed, Ending, Event, JobEnd, Record, ServerId, Verdict};
+use crate::domain::{Deed, Ending, Event, JobEnd, Record, ServerId, StepEnd, Verdict};
 
 use super::{OpenIntent, open_intents};
 
@@ -93,6 +93,8 @@ impl Touch {
             self.gone = true;
         } else if let Event::StepStarted { step, undo: false, .. } = event {
             self.begun.insert(step.clone());
+        } else if let Event::StepEnded { step, end: StepEnd::Late, .. } = event {
+            self.begun.remove(step);
         } else if let Event::StepEnded { step, undo: true, .. } | Event::NotUndone { step, .. } =
             event
         {
@@ -143,7 +145,7 @@ fn servers_of(event: &Event) -> &[ServerId] {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{CallId, FaultClass, LeftOff, Millis, StepEnd, Time};
+    use crate::domain::{CallId, FaultClass, LeftOff, Millis, Time};
     use crate::journal::store::tests::{ended, intended, new_run, record};
 
     use super::*;

@@ -203,6 +203,7 @@ pub(super) fn step_end_text(end: StepEnd, detail: &str) -> String {
         StepEnd::Failed => "failed",
         StepEnd::TimedOut => "took too long, and was killed",
         StepEnd::NotStarted => "could not be started",
+        StepEnd::Late => "was not started yet",
     };
     if detail.is_empty() { how.to_owned() } else { format!("{how}: {detail}") }
 }

@@ -55,7 +55,8 @@ pub struct Driver<D, C, J, K> {
     ask_at: Time,
 }
 
-/// A look before a wipe is at most 10 s old when the engine decides; this much may come on top.
+/// A wipe whose look has no end of its own was decided on one that is 10 s old at most; this much
+/// may come on top.
 const LATE: Millis = Millis::secs(2);
 
 /// Words from other shells are read so often.
@@ -117,15 +118,16 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
     async fn drive(&mut self, first: Input) -> Result<(), RunError> {
         let mut inputs = vec![first];
         loop {
-            let decided = self.clock.now();
+            let (decided, began) = (self.clock.now().at, self.clock.elapsed());
             let turn = self.decide(inputs);
             if !turn.records.is_empty() {
                 self.append(turn.records).await?;
             }
             let now = self.clock.now();
             self.reporters.tick(now);
+            let took = Millis(self.clock.elapsed().0.saturating_sub(began.0));
             for command in turn.commands {
-                self.send(command, now.wall.since(decided.wall));
+                self.send(command, decided, took);
             }
             if self.decider.is_finished() {
                 return Ok(());
@@ -137,14 +139,17 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
         }
     }
 
-    /// A disk that stalls must not let a wipe go out on an old look (`safety.md`, S13): it is
-    /// answered as not sent, and the engine looks again.
-    fn send(&mut self, command: Command, late: Millis) {
-        if late > LATE && matches!(command.action, Action::Reinstall { .. }) {
+    /// A disk that stalls must not let a request go out on an old look (`safety.md`, S13): it is
+    /// answered as not sent, and the engine looks again. The time on the disk counts as it is, also
+    /// where a rehearsal goes faster than the world.
+    fn send(&mut self, command: Command, decided: Time, took: Millis) {
+        let wipes = matches!(command.action, Action::Reinstall { .. });
+        let send_by = command.send_by.or(wipes.then_some(decided + LATE));
+        if send_by.is_some_and(|send_by| decided + took > send_by) {
             let fault = Fault {
-                class: FaultClass::Transient,
+                class: FaultClass::Late,
                 code: "late".to_owned(),
-                message: format!("not sent: writing the journal took {late}"),
+                message: format!("not sent: writing the journal took {took}"),
                 request_id: None,
                 retry_after: None,
             };
@@ -658,11 +663,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_wipe_that_waited_for_a_slow_disk_is_not_sent() {
-        for (takes, want) in [(1_000, "sent Mutating"), (9_000, "Transient reply to call 1: late")]
-        {
+        for (takes, want) in [(1_000, "sent Mutating"), (9_000, "Late reply to call 1: late")] {
             let setup = Setup::new(vec![turn(&[1], vec![wipe()]), turn(&[], vec![])]);
             let (_, notes) = Setup { takes: Millis(takes), ..setup }.run().await;
             assert_eq!(notes[3], want);
+        }
+    }
+
+    #[tokio::test]
+    async fn b6_what_rests_on_a_look_is_not_sent_after_its_time_and_anything_else_is() {
+        for (send_by, want) in [
+            (Some(Time(8_999)), "Late reply to call 1: late"),
+            (Some(Time(9_000)), "sent Mutating"),
+            (None, "sent Mutating"),
+        ] {
+            let mut first = turn(&[1], vec![stop()]);
+            first.commands[0].send_by = send_by;
+            let setup = Setup::new(vec![first, turn(&[], vec![])]);
+            let (_, notes) = Setup { takes: Millis(9_000), ..setup }.run().await;
+            assert_eq!(notes[3], want, "{send_by:?}");
         }
     }
 

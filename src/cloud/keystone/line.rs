@@ -50,7 +50,7 @@ impl Line {
         }
         let message =
             "its secret or a new token took so long that the server has to be looked at again";
-        Err(fault::ours(FaultClass::Transient, "late", message.to_owned()))
+        Err(fault::ours(FaultClass::Late, "late", message.to_owned()))
     }
 
     /// Sends a request once.
