@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use crate::domain::{Login, Phase, PinnedFile, SecretRef, SecretSource};
 use crate::plan::{Plan, Target};
@@ -29,6 +29,8 @@ pub(super) struct Needs<'p> {
     folders: BTreeSet<&'p str>,
     /// Checks; none in a rehearsal.
     checks: Vec<&'p Check>,
+    /// Files of the plan, programs of checks among them.
+    pins: &'p [PinnedFile],
     /// How a run that was begun can be ended without them.
     way_out: Option<String>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Needs<'p> {
 impl<'p> Needs<'p> {
     /// What every server of the plan needs. Programs are needed only where hooks are `real`.
     pub(super) fn of(plan: &'p Plan, real: bool) -> Self {
-        let mut needs = Self::default();
+        let mut needs = Self { pins: &plan.files, ..Self::default() };
         for target in plan.targets.values() {
             needs.add(plan, target, Phase::Pending);
         }
@@ -46,7 +48,7 @@ impl<'p> Needs<'p> {
     /// What a run that was begun still needs, by what came of its servers so far. One that only comes to
     /// its end sends no reinstall any more, and goes without.
     pub(super) fn rest_of(plan: &'p Plan, real: bool, fold: &Fold) -> Self {
-        let mut needs = Self::default();
+        let mut needs = Self { pins: &plan.files, ..Self::default() };
         if fold.cause.is_some() {
             return needs;
         }
@@ -134,11 +136,59 @@ impl<'p> Needs<'p> {
             }
         }
         for check in &self.checks {
-            missing.extend(missing_for(check, places, variables));
+            missing.extend(self.missing_for(check, places, variables));
         }
         missing.sort();
         missing.dedup();
         missing
+    }
+
+    /// What a check needs that is not there.
+    fn missing_for(
+        &self,
+        check: &Check,
+        places: &Places,
+        variables: &BTreeMap<String, String>,
+    ) -> Option<String> {
+        match check {
+            Check::Command { run, .. } => {
+                let name = run.first()?.as_str();
+                if name.contains("{{") {
+                    None
+                } else if name.contains('/') {
+                    self.missing_file(name, places)
+                } else {
+                    not_found(name, variables)
+                }
+            }
+            Check::Ssh(ssh) => {
+                let path = ssh.key_file.as_deref()?;
+                let file = match (path.strip_prefix("~/"), variables.get("HOME")) {
+                    (Some(rest), Some(home)) => Path::new(home).join(rest),
+                    _ => places.base.join(path),
+                };
+                let error = std::fs::File::open(file).err()?;
+                Some(format!("cannot read key_file {path}: {error}"))
+            }
+            Check::Fresh
+            | Check::Unchanged
+            | Check::Tcp { .. }
+            | Check::PasswordReady { .. }
+            | Check::Http { .. }
+            | Check::StableFor { .. } => None,
+        }
+    }
+
+    /// Why the program of a check is not the one of the plan.
+    fn missing_file(&self, name: &str, places: &Places) -> Option<String> {
+        let path = plain(&places.folder.join(name));
+        match self.pins.iter().find(|file| plain(Path::new(&file.path)) == path) {
+            Some(file) => pinned(&places.base, file).err().map(|error| error.to_string()),
+            None => {
+                let is_there = is_program(&places.commands().join(name));
+                (!is_there).then(|| format!("there is no program {name} for the check"))
+            }
+        }
     }
 
     /// Secrets that only a program can tell.
@@ -164,44 +214,6 @@ impl<'p> Needs<'p> {
     }
 }
 
-/// What a check needs that is not there.
-fn missing_for(
-    check: &Check,
-    places: &Places,
-    variables: &BTreeMap<String, String>,
-) -> Option<String> {
-    match check {
-        Check::Command { run, .. } => {
-            let name = run.first()?.as_str();
-            if name.contains("{{") {
-                None
-            } else if name.contains('/') {
-                let path = places.commands().join(name);
-                (!is_program(&path)).then(|| format!("there is no program {name} for the check"))
-            } else {
-                not_found(name, variables)
-            }
-        }
-        Check::Ssh(ssh) => {
-            let path = ssh.key_file.as_deref()?;
-            let home = variables.get("HOME");
-            let file = match (path.strip_prefix("~/"), home) {
-                (Some(rest), Some(home)) => Path::new(home).join(rest),
-                _ => places.base.join(path),
-            };
-            std::fs::File::open(file)
-                .err()
-                .map(|error| format!("cannot read key_file {path}: {error}"))
-        }
-        Check::Fresh
-        | Check::Unchanged
-        | Check::Tcp { .. }
-        | Check::PasswordReady { .. }
-        | Check::Http { .. }
-        | Check::StableFor { .. } => None,
-    }
-}
-
 /// Why a program that is named without a folder cannot be started. Where `PATH` says nothing plain,
 /// nothing is known.
 fn not_found(name: &str, variables: &BTreeMap<String, String>) -> Option<String> {
@@ -209,6 +221,11 @@ fn not_found(name: &str, variables: &BTreeMap<String, String>) -> Option<String>
     let is_plain = folders.iter().all(|folder| folder.is_absolute());
     let is_there = folders.iter().any(|folder| is_program(&folder.join(name)));
     (is_plain && !is_there).then(|| format!("there is no program {name} in PATH"))
+}
+
+/// A path without the `.` in it that mean nothing.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 fn is_program(path: &Path) -> bool {

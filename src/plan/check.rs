@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::playbook::{Check, Program, Spread, StepWord};
 
-use super::{OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Step, Target, graph};
+use super::{CloudIdentity, OutOf, PLAN_FORMAT, Plan, PlannedFleet, Provider, Step, Target, graph};
 
 /// A plan that the checker found sound. Only this can be run.
 #[derive(Clone, Debug)]
@@ -156,7 +156,7 @@ impl Checker<'_> {
             }
             let skips =
                 plan.treatments.get(target.treatment as usize).is_some_and(|it| it.stop.skip);
-            let odd = odd_request(&target.reinstall, plan.cloud.provider)
+            let odd = odd_request(&target.reinstall, &plan.cloud)
                 .or_else(|| odd_here(&target.reinstall, &plan.cloud.features, skips));
             if let Some(odd) = odd {
                 self.broken("a request that the cloud takes", format!("server {id}: {odd}"));
@@ -480,10 +480,13 @@ fn odd_here(
 }
 
 /// What is wrong with a request, if anything is.
-fn odd_request(request: &ReinstallRequest, provider: Provider) -> Option<&'static str> {
-    match (&request.login, request.call, provider) {
+fn odd_request(request: &ReinstallRequest, cloud: &CloudIdentity) -> Option<&'static str> {
+    match (&request.login, request.call, cloud.provider) {
         (Login::KeyPair { name, owner }, _, _) if name.is_empty() || owner.as_str().is_empty() => {
             Some("a key pair needs a name and an owner")
+        }
+        (Login::KeyPair { owner, .. }, _, Provider::OpenStack) if *owner != cloud.user_id => {
+            Some("Nova installs a key pair of the acting user only")
         }
         (Login::Password(_), _, Provider::Otc) => Some("admin_pass is not documented here"),
         (Login::UserData, _, _) if request.user_data.is_none() => {

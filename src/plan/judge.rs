@@ -364,10 +364,7 @@ impl<'a> Judge<'a> {
                 if owner == *me {
                     self.visible(name)?;
                 } else {
-                    self.note(format!(
-                        "key pair {name} belongs to user {owner}: only that user can see whether \
-                         it exists"
-                    ));
+                    self.note(super::key_pins::of_another(self.cloud, name, &owner)?);
                 }
                 Ok(Login::KeyPair { name: name.clone(), owner })
             }

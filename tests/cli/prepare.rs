@@ -63,6 +63,31 @@ fn b1_a_plan_says_what_it_could_not_be_applied_without_and_runs_no_command() {
     assert!(!bench.path("was-run").exists());
 }
 
+#[test]
+fn b1_programs_and_keys_that_are_not_there_are_found_before_anything_is_touched() {
+    let bench = Bench::new();
+    let cloud = cloud(&bench);
+    let check = |more: &str, words: &str| {
+        bench.file("p.yaml", playbook("cloud: sim", AT_ONCE) + more);
+        let apply = ["apply", "p.yaml", "--confirm", "2", "--real-hooks"];
+        bench.run(&apply).with_code(1).saying(words);
+        assert_eq!(changes(&cloud), 0);
+    };
+    let steps =
+        |run: &str| format!("    steps: [{run}, stop, validate, reinstall, wait, verify]\n");
+    check(&steps("{ run: [no-such-program] }"), "there is no program no-such-program in PATH");
+    check(
+        &steps("{ run: ['true'], undo: [no-such-undo] }"),
+        "there is no program no-such-undo in PATH",
+    );
+    check(&steps("{ run: ['true'], cwd: none }"), "there is no folder none to run a step in");
+    check("    verify: [fresh, command: [no-such-check]]\n", "there is no program no-such-check");
+    check(
+        "    verify: [{ ssh: { user: u, run: id, key_file: none.pem } }]\n",
+        "cannot read key_file none.pem",
+    );
+}
+
 /// A run that was paused after its canary, in a folder of its own with what it needs.
 fn paused_elsewhere(bench: &Bench) -> String {
     fs::create_dir(bench.path("begun")).unwrap();
@@ -173,6 +198,41 @@ fn w7_a_plan_is_for_the_cloud_that_it_was_made_with() {
     bench.file("clouds.yaml", entry);
     bench.run(&["apply", "p.plan", "--confirm", "2"]).with_code(0);
     first.saw_a_careful_client(2);
+}
+
+#[test]
+fn w7_a_run_is_not_resumed_on_another_cloud() {
+    let bench = Bench::new();
+    let first = cloud(&bench);
+    bench.file("p.yaml", playbook("cloud: sim", GATED));
+    bench.run(&["apply", "p.yaml", "--confirm", "2"]).with_code(5);
+    let run = only_run(&bench);
+    bench.run(&["approve", &run]).with_code(0);
+    let entry = fs::read_to_string(bench.path("clouds.yaml")).unwrap();
+    let before = bench.run(&["report", &run, "--format", "json"]).json();
+    let second = cloud(&bench);
+    bench.run(&["resume", &run]).with_code(1).saying("address to log in at: was ");
+    assert_eq!(bench.run(&["report", &run, "--format", "json"]).json(), before);
+    assert_eq!(changes(&second), 0);
+    bench.file("clouds.yaml", entry);
+    bench.run(&["resume", &run]).with_code(0);
+    first.saw_a_careful_client(2);
+}
+
+#[test]
+fn m2_another_user_may_apply_a_plan_that_installs_no_key_of_its_maker() {
+    let bench = Bench::new();
+    let cloud = cloud(&bench);
+    bench.file("pass.txt", "only-For-this-test-1\n");
+    bench.file("p.yaml", reinstalling("{ admin_pass: { file: pass.txt } }", AT_ONCE));
+    bench.run(&["plan", "p.yaml", "--out", "p.plan"]).with_code(0);
+    let text = fs::read_to_string(bench.path("p.plan")).unwrap();
+    let mut plan: refleet::plan::Plan = serde_json::from_str(&text).unwrap();
+    plan.cloud.user_id = "u-9".into();
+    bench.file("p.plan", serde_json::to_string(&plan.seal().unwrap()).unwrap());
+    let applied = bench.run(&["apply", "p.plan", "--confirm", "2"]).with_code(0);
+    applied.saying("the plan was made by user").saying("(u-9); you are");
+    cloud.saw_a_careful_client(2);
 }
 
 #[test]

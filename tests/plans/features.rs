@@ -100,6 +100,18 @@ fn what_the_cloud_lacks_is_refused_with_its_reason() {
 }
 
 #[test]
+fn m2_nova_is_not_told_whose_a_key_pair_is_so_it_is_the_acting_users() {
+    let mut web = fleet("web", 4, &["web-*"]);
+    web.treatment.reinstall.login =
+        LoginSpec::KeyPair { name: "ops".to_owned(), owner: Some("u-9".into()) };
+    let features = Features { lacks: BTreeMap::new(), ..bare().features };
+    let able = CloudIdentity { features, ..bare() };
+    let refusals = draw(&playbook(vec![web]), &able, &local(), &Narrowing::default(), MADE);
+    let told = format!("{:?}", refusals.unwrap_err());
+    assert!(told.contains("Nova would take that user's own key pair of this name"), "{told}");
+}
+
+#[test]
 fn a_server_that_boots_from_a_volume_is_blocked_where_that_is_not_done() {
     let mut world = local();
     world.servers[1].volumes[0].id = "v-1".into();
