@@ -19,6 +19,9 @@ mod drawing;
 #[path = "plans/features.rs"]
 mod features;
 #[cfg(test)]
+#[path = "plans/hostile.rs"]
+mod hostile;
+#[cfg(test)]
 #[path = "plans/seed.rs"]
 mod seed;
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use similar::TextDiff;
 
+use crate::domain::steers;
+
 /// Lines shown around a change.
 const AROUND: usize = 2;
 
@@ -31,12 +33,12 @@ fn plain(line: &str) -> String {
     let mut shown: String = line
         .chars()
         .take(LONGEST)
-        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .map(|c| if steers(c) && c != '\t' { '\u{fffd}' } else { c })
         .collect();
     if line.chars().count() > LONGEST {
         shown.push('…');
     }
-    shown
+    shown.replace('\t', "    ")
 }
 
 #[cfg(test)]

@@ -22,16 +22,14 @@ pub(super) fn refuse(plan: &Plan) -> Result<(), Failure> {
     let quoted = quoted(plan);
     let told: Vec<String> = sources(plan)
         .iter()
-        .filter_map(|file| drifted(file, quoted.contains(file.path.as_str())))
+        .flat_map(|file| drifted(file, quoted.contains(file.path.as_str())))
         .collect();
     if told.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(
-        told.join("\n"),
-        "make a new plan from the files as they are now, and look at it; `refleet plan PLAYBOOK \
-         --diff OLD` shows what it changes",
-    ))
+    let help = "make a new plan from the files as they are now, and look at it; `refleet plan \
+                PLAYBOOK --diff OLD` shows what it changes";
+    Err(Failure::refused_lines(&told, &[help.to_owned()]))
 }
 
 /// The playbook and what it names, each with where it stood in git, as far as the plan knows.
@@ -65,33 +63,33 @@ fn quoted(plan: &Plan) -> BTreeSet<&str> {
     files.chain([plan.origin.path.as_str()]).collect()
 }
 
-/// What to say of a file that is another now.
-fn drifted(was: &FileOrigin, quoted: bool) -> Option<String> {
+/// What to say of a file that is another now, line by line; nothing if it is the same.
+fn drifted(was: &FileOrigin, quoted: bool) -> Vec<String> {
     let path = Path::new(&was.path);
     let bytes = match files::read_bytes(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            return Some(format!("{} was read for the plan, and cannot be now: {error}", was.path));
+            return vec![format!("{} was read for the plan, and cannot be now: {error}", was.path)];
         }
     };
     let sha256 = hex::encode(Sha256::digest(&bytes));
     if sha256 == was.sha256 {
-        return None;
+        return Vec::new();
     }
     let git::Standing { commit, dirty } = git::describe(path);
     let is = FileOrigin { path: was.path.clone(), sha256, commit, dirty };
-    let mut told =
-        format!("{} has changed since the plan was made\n  was {was}\n  is  {is}", was.path);
-    let shown = if quoted {
+    let mut told = vec![
+        format!("{} has changed since the plan was made", was.path),
+        format!("  was {was}"),
+        format!("  is  {is}"),
+    ];
+    let differing = if quoted {
         lines(was, path, &bytes)
     } else {
         vec!["its lines are not shown: they may hold secrets".to_owned()]
     };
-    for line in shown {
-        told.push_str("\n  ");
-        told.push_str(&line);
-    }
-    Some(told)
+    told.extend(differing.iter().map(|line| format!("  {line}")));
+    told
 }
 
 /// The lines that differ, if the old text can be had; without what may be secrets.

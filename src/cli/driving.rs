@@ -6,12 +6,10 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::{Phase, Record, RunId};
+use crate::domain::{Record, RunId};
 use crate::engine::{Engine, Input};
-use crate::journal::{RunLog, Store, kept};
-use crate::report::{
-    self, Fold, JsonLines, Plain, Reporter, Reporters, ServerState, Summary, Terminal,
-};
+use crate::journal::{RunLog, Store};
+use crate::report::{self, JsonLines, Plain, Reporter, Reporters, Summary, Terminal};
 use crate::run::{self, Driver, Ended, RealClock, RunError};
 
 use super::app::App;
@@ -92,7 +90,7 @@ pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Ex
     }
     if events_are_the_result(app) {
         // Programs read stdout: there is nothing but events on it.
-        app.ui.note(summary.to_text().trim_end());
+        app.ui.note_lines(summary.to_text().trim_end());
     } else if let Err(failure) = app.ui.result(&summary.to_text()) {
         app.ui.say(format_args!("warning: {failure}; `refleet report {run}` shows the result"));
     }
@@ -104,32 +102,13 @@ pub(super) async fn conclude(app: &App, store: &Store, run: &RunId) -> Result<Ex
 fn go_on(app: &App, run: &RunId, error: &RunError, records: &[Record]) {
     match error {
         RunError::Interrupted | RunError::Journal(_) | RunError::Stuck => {
-            for line in down(records) {
-                app.ui.say(line);
+            let down = Summary::of(records).down_text();
+            if !down.is_empty() {
+                app.ui.say_lines(down.trim_end());
             }
             app.ui.say(format_args!("run {run} has not ended: refleet resume {run}"));
         }
     }
-}
-
-/// The servers that are down, or may be, after these records; a line each.
-fn down(records: &[Record]) -> Vec<String> {
-    let kept = kept(records);
-    let is_down = |server: &&ServerState| match server.phase {
-        Phase::Stopping
-        | Phase::Stopped
-        | Phase::Validated
-        | Phase::Reinstalling
-        | Phase::Settling => true,
-        Phase::Pending | Phase::BackingUp | Phase::Verifying | Phase::Ended(_) => {
-            kept.contains_key(&server.id)
-        }
-    };
-    let fold = Fold::of(records);
-    let line = |server: &ServerState| {
-        format!("  down, or may be: {} ({}): {}", server.name, server.id, server.phase)
-    };
-    fold.servers.values().filter(is_down).map(line).collect()
 }
 
 /// Keeps what was told, for when the state file cannot be read any more.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::cloud::NetError;
 use crate::cloud::config::ConfigError;
 use crate::cloud::huawei::ConnectError;
-use crate::domain::{advice, count};
+use crate::domain::{Shown, advice, count, shown};
 use crate::engine::IllegalEvent;
 use crate::run::{RunError, SurveyError};
 use crate::{journal, plan, report};
@@ -77,9 +77,40 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// A refusal and what can be done.
-    pub(super) fn refused(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Refused { what: what.into(), help: help.into() }
+    /// A refusal and what can be done, a line each: names in them make no lines of their own.
+    pub(super) fn refused(what: impl Display, help: impl Display) -> Self {
+        Self::Refused { what: Shown(what).to_string(), help: Shown(help).to_string() }
+    }
+
+    /// A refusal of several lines.
+    pub(super) fn refused_lines(what: &[String], help: &[String]) -> Self {
+        let joined =
+            |lines: &[String]| lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join("\n");
+        Self::Refused { what: joined(what), help: joined(help) }
+    }
+
+    /// What it says, in lines that are ours.
+    pub(super) fn told(&self) -> String {
+        match self {
+            // Made of lines where they come from.
+            Self::Refused { .. } | Self::Unsound(_) => self.to_string(),
+            Self::Problems(_)
+            | Self::Refusals(_)
+            | Self::Journal(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Unusable { .. }
+            | Self::Config(_)
+            | Self::Connect(_)
+            | Self::Network(_)
+            | Self::Survey(_)
+            | Self::Run(_)
+            | Self::Replay(_)
+            | Self::Output(_)
+            | Self::System { .. }
+            | Self::Report(_)
+            | Self::Json(_) => Shown(self).to_string(),
+        }
     }
 
     /// What can be done.
@@ -223,7 +254,7 @@ fn after_loss(error: &journal::Error) -> &'static str {
 /// Each on a line of its own.
 fn lines<T: Display>(items: &[T]) -> String {
     match items {
-        [only] => format!(" {only}"),
-        _ => items.iter().map(|item| format!("\n  {item}")).collect(),
+        [only] => format!(" {}", Shown(only)),
+        _ => items.iter().map(|item| format!("\n  {}", Shown(item))).collect(),
     }
 }

@@ -201,16 +201,18 @@ impl<'p> Needs<'p> {
     pub(super) fn refuse(&self, missing: Vec<String>) -> Result<(), Failure> {
         let what = match &missing[..] {
             [] => return Ok(()),
-            [only] => only.clone(),
-            several => format!("{} things are missing:\n  {}", several.len(), several.join("\n  ")),
+            [only] => vec![only.clone()],
+            several => {
+                let mut what = vec![format!("{} things are missing:", several.len())];
+                what.extend(several.iter().map(|missing| format!("  {missing}")));
+                what
+            }
         };
         let way_out = self.way_out.as_deref().unwrap_or_default();
-        Err(Failure::refused(
-            what,
-            format!(
-                "nothing was touched: the run needs it, so put it in place and try again{way_out}"
-            ),
-        ))
+        let help = format!(
+            "nothing was touched: the run needs it, so put it in place and try again{way_out}"
+        );
+        Err(Failure::refused_lines(&what, &[help]))
     }
 }
 

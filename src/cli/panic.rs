@@ -5,7 +5,7 @@ use std::panic::{Location, PanicHookInfo};
 use std::sync::OnceLock;
 
 use crate::cloud::Sent;
-use crate::domain::RunId;
+use crate::domain::{RunId, printable};
 
 /// The run that this process drives.
 static RUN: OnceLock<RunId> = OnceLock::new();
@@ -16,7 +16,7 @@ static SENT: OnceLock<Sent> = OnceLock::new();
 pub(super) fn install() {
     std::panic::set_hook(Box::new(|info| {
         let text = message(payload(info), info.location(), RUN.get(), SENT.get());
-        drop(writeln!(std::io::stderr().lock(), "{text}"));
+        drop(writeln!(std::io::stderr().lock(), "{}", printable(&text)));
     }));
 }
 

@@ -14,7 +14,7 @@ use super::{diagnostic, files, git};
 pub(super) fn require(ui: &Ui, path: &Path) -> Result<Playbook, Failure> {
     let Parsed { playbook, problems } = read(path)?;
     if !problems.is_empty() {
-        ui.say(diagnostic::render(&problems).trim_end());
+        ui.drawn(&diagnostic::render(&problems));
     }
     playbook.ok_or(Failure::Problems(problems.len()))
 }

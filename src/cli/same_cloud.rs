@@ -42,11 +42,11 @@ pub(super) fn refuse_another(plan: &Plan, there: &CloudIdentity) -> Result<(), F
     if found.is_empty() {
         return Ok(());
     }
-    let mut told = format!("the plan was made for another cloud than {} is now", there.name);
-    for Differs { what, was, is } in found {
-        told.push_str(&format!("\n  {what}: was {was}, is {is}"));
-    }
-    Err(Failure::refused(told, "use the cloud that the plan was made with, or make a new plan"))
+    let mut told = vec![format!("the plan was made for another cloud than {} is now", there.name)];
+    let found = found.iter();
+    told.extend(found.map(|Differs { what, was, is }| format!("  {what}: was {was}, is {is}")));
+    let help = "use the cloud that the plan was made with, or make a new plan";
+    Err(Failure::refused_lines(&told, &[help.to_owned()]))
 }
 
 /// Refuses another user where a key pair of the plan is installed that belongs to the one who made it;

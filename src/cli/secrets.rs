@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
 use crate::cloud::{Sent, huawei};
-use crate::domain::{PinnedFile, SecretRef, SecretSource};
+use crate::domain::{PinnedFile, SecretRef, SecretSource, printable};
 use crate::probe::process::kill_group;
 
 use super::failure::Failure;
@@ -233,7 +233,7 @@ impl Secrets {
         let (stdout, stderr) = (stdout.finish(), stderr.finish());
         let told = said(&stdout, &stderr);
         // Where nobody hears us, there is nothing to do about it.
-        drop(std::io::stderr().lock().write_all(told.as_bytes()));
+        drop(std::io::stderr().lock().write_all(printable(&told).as_bytes()));
         if status.success() {
             Ok(String::from_utf8_lossy(&stdout).into_owned())
         } else {

@@ -1,12 +1,14 @@
 //! Rows under headings, in columns as wide as they need be.
 
+use crate::domain::shown;
+
 /// Draws them. The last column is not filled up, so that no line ends in blanks.
 pub(super) fn draw<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
     let mut lines = vec![headings.map(str::to_owned)];
-    lines.extend(rows);
+    lines.extend(rows.into_iter().map(|row| row.map(|cell| shown(&cell).into_owned())));
     let width = |column: usize| {
         lines.iter().map(|line| console::measure_text_width(&line[column])).max().unwrap_or(0)
     };

@@ -2,13 +2,16 @@
 //!
 //! Start with [`Ui`]. It decides about colour and about who can be asked, once.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use console::style;
 use serde::Serialize;
 
+use crate::domain::{Shown, printable, shown_json};
+
 use super::args::{Globals, When};
+use super::diagnostic::Drawn;
 use super::environment::Environment;
 use super::failure::Failure;
 
@@ -54,9 +57,14 @@ impl Ui {
         self.loudness
     }
 
-    /// A result: text that ends in a line break, or nothing.
-    #[expect(clippy::unused_self, reason = "only who has a `Ui` may speak")]
+    /// A result for people, of lines that are ours: text that ends in a line break, or nothing.
     pub(super) fn result(&self, text: &str) -> Result<(), Failure> {
+        self.data(&printable(text))
+    }
+
+    /// A result for programs, as it is.
+    #[expect(clippy::unused_self, reason = "only who has a `Ui` may speak")]
+    pub(super) fn data(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| {
             if text.is_empty() || text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") }
@@ -64,21 +72,42 @@ impl Ui {
         written.and_then(|()| stdout.flush()).map_err(Failure::Output)
     }
 
-    /// A result for programs.
+    /// A result for programs: the same value, in characters that steer no terminal.
     pub(super) fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), Failure> {
-        self.result(&serde_json::to_string_pretty(value)?)
+        self.data(&shown_json(&serde_json::to_string_pretty(value)?))
     }
 
-    /// Something that a person wants to know.
+    /// Something that a person wants to know, on one line.
     pub(super) fn note(&self, text: impl Display) {
         if self.loudness != Loudness::Quiet {
             self.say(text);
         }
     }
 
-    /// Something that a person must know.
-    #[expect(clippy::unused_self, reason = "only who has a `Ui` may speak")]
+    /// The same, of several lines that are ours.
+    pub(super) fn note_lines(&self, text: &str) {
+        if self.loudness != Loudness::Quiet {
+            self.say_lines(text);
+        }
+    }
+
+    /// Something that a person must know, on one line.
     pub(super) fn say(&self, text: impl Display) {
+        self.write(format_args!("{}", Shown(text)));
+    }
+
+    /// The same, of several lines that are ours.
+    pub(super) fn say_lines(&self, text: &str) {
+        self.write(format_args!("{}", printable(text)));
+    }
+
+    /// Problems as [`super::diagnostic`] draws them, with its colours.
+    pub(super) fn drawn(&self, text: &Drawn) {
+        self.write(format_args!("{text}"));
+    }
+
+    #[expect(clippy::unused_self, reason = "only who has a `Ui` may speak")]
+    fn write(&self, text: fmt::Arguments<'_>) {
         // Where nobody hears us, there is nothing to do about it.
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
@@ -90,17 +119,20 @@ impl Ui {
         }
         if let Failure::Refusals(refusals) = failure {
             for refusal in refusals {
-                self.error(refusal, Some(&refusal.help));
+                self.error(&Shown(refusal).to_string(), Some(&refusal.help));
             }
         } else {
-            self.error(failure, failure.help());
+            self.error(&failure.told(), failure.help());
         }
     }
 
-    fn error(&self, what: impl Display, help: Option<&str>) {
-        self.say(format_args!("{} {what}", style("error:").for_stderr().red().bold()));
+    /// What went wrong, of lines that are ours, and what can be done.
+    fn error(&self, what: &str, help: Option<&str>) {
+        let what = printable(what);
+        self.write(format_args!("{} {what}", style("error:").for_stderr().red().bold()));
         if let Some(help) = help {
-            self.say(format_args!("{}  {help}", style("help:").for_stderr().cyan()));
+            let help = printable(help);
+            self.write(format_args!("{}  {help}", style("help:").for_stderr().cyan()));
         }
     }
 
@@ -115,7 +147,7 @@ impl Ui {
     pub(super) fn ask(&self, question: impl Display) -> Result<String, Failure> {
         let trouble = |source| Failure::System { what: "ask on the terminal", source };
         let mut stderr = io::stderr().lock();
-        write!(stderr, "{question} ").and_then(|()| stderr.flush()).map_err(trouble)?;
+        write!(stderr, "{} ", Shown(question)).and_then(|()| stderr.flush()).map_err(trouble)?;
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map_err(trouble)?;
         Ok(line.trim().to_owned())

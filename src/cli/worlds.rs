@@ -121,6 +121,6 @@ pub(super) fn faults_named(ui: &Ui, name: &str) -> Result<Faults, Failure> {
 /// Shows what is wrong with a file, as problems of a playbook are shown.
 fn shown(ui: &Ui, path: &Path, (text, flaws): (String, FileFlaws)) -> Failure {
     let source = Source::new(path.to_string_lossy(), text);
-    ui.say(diagnostic::render_flaws(&source, &flaws.0).trim_end());
+    ui.drawn(&diagnostic::render_flaws(&source, &flaws.0));
     Failure::Problems(flaws.0.len())
 }

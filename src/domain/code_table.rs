@@ -203,7 +203,7 @@ codes! {
     "Ecs.0102" State, "the system disk cannot be detached":
         "look at the disk in EVS: nothing may be running on it";
     "Ecs.0105" Invalid, "the server has no system disk":
-        "attach its system disk in the console, then plan again";
+        "leave it alone while a reinstall runs: the cloud's temporary server has no system disk; plan again when that is over, and ask the cloud's support if it stays so";
     "Ecs.0114" NotFound, "the cloud does not know the server":
         "look whether somebody deleted it, then plan again";
     "Ecs.0119" Invalid, "the key of an encrypted disk cannot be used":

@@ -19,6 +19,7 @@ mod place;
 mod retry;
 mod secret;
 mod server;
+mod shown;
 mod tags;
 mod template;
 mod time;
@@ -45,6 +46,7 @@ pub use server::{
     Address, AddressKind, AgencyState, Attachment, Image, Job, JobStatus, KeyPair, KeyState,
     KmsKey, PasswordLook, Quota, QuotaLine, Server, Snapshot, SubJob, Trace, Volume,
 };
+pub use shown::{Lines, Shown, json as shown_json, printable, shown, steers};
 pub use tags::Tags;
 pub use template::{HostFacts, HostValue, Insert, MissingValue, Template};
 pub use time::{Millis, Moment, Time, Timestamp};

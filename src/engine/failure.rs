@@ -128,13 +128,19 @@ pub(super) fn backup_too_slow(timeout: Millis) -> Failure {
 pub(super) fn needs_support(code: &str, reason: &str, attempts: u32) -> Failure {
     failure(
         code,
-        format!("the reinstall failed {attempts} times"),
+        format!("the reinstall failed {}", times(attempts)),
         reason,
-        &with_mend(
-            code,
-            "`refleet support` writes what the cloud's support needs; the system disk may be gone",
-        ),
+        &with_mend(code, "`refleet support` collects what the cloud's support needs"),
     )
+}
+
+/// `once`, `twice`, `3 times`.
+fn times(n: u32) -> String {
+    match n {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        n => format!("{n} times"),
+    }
 }
 
 /// The reinstall job failed, and the run was ending.

@@ -4,7 +4,7 @@
 //! server goes through. Nodes are named by number, so that no name of anybody's is ever syntax;
 //! names appear in labels only, escaped. However large the plan, the picture stays small.
 
-use crate::domain::FleetName;
+use crate::domain::{FleetName, shown};
 
 use super::{Plan, PlannedFleet, Wave};
 
@@ -142,10 +142,8 @@ fn needs(plan: &Plan) -> Vec<(String, String, String)> {
 
 /// A quoted string of DOT: only `"` and `\` mean something in it.
 fn dot_label(lines: &[String]) -> String {
-    let lines: Vec<String> = lines
-        .iter()
-        .map(|line| printable(line).replace('\\', "\\\\").replace('"', "\\\""))
-        .collect();
+    let lines: Vec<String> =
+        lines.iter().map(|line| shown(line).replace('\\', "\\\\").replace('"', "\\\"")).collect();
     format!("\"{}\"", lines.join("\\n"))
 }
 
@@ -153,7 +151,7 @@ fn dot_label(lines: &[String]) -> String {
 fn mermaid_label(lines: &[String]) -> String {
     let lines: Vec<String> = lines
         .iter()
-        .map(|line| printable(line).chars().map(mermaid_char).collect::<String>())
+        .map(|line| shown(line).chars().map(mermaid_char).collect::<String>())
         .collect();
     format!("\"{}\"", lines.join("<br/>"))
 }
@@ -164,8 +162,4 @@ fn mermaid_char(c: char) -> String {
         | '{' | '}' | '(' | ')' => format!("#{};", u32::from(c)),
         c => c.to_string(),
     }
-}
-
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

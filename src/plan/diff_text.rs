@@ -4,7 +4,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::domain::{count, list_some};
+use crate::domain::{Lines, count, list_some};
 
 use super::diff::{Change, Concern, Difference};
 
@@ -13,31 +13,41 @@ const NAMES: usize = 8;
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "From plan {:.12} to plan {:.12}", self.old, self.new)?;
+        self.lines().fmt(f)
+    }
+}
+
+impl Difference {
+    fn lines(&self) -> Lines {
+        let mut text = Lines::new();
+        text.line(format_args!("From plan {:.12} to plan {:.12}", self.old, self.new));
         if self.is_empty() {
-            return writeln!(f, "\nNothing changed.");
+            text.blank();
+            text.line("Nothing changed.");
+            return text;
         }
         for (concern, title) in TITLES {
-            self.write_servers(f, *concern, title)?;
+            self.write_servers(&mut text, *concern, title);
         }
         for (name, changes) in &self.fleets {
-            writeln!(f, "\nFleet {name}")?;
-            write_changes(f, "  ", changes)?;
+            text.blank();
+            text.line(format_args!("Fleet {name}"));
+            write_changes(&mut text, "  ", changes);
         }
         if !self.plan.is_empty() {
-            writeln!(f, "\nThe whole plan")?;
-            write_changes(f, "  ", &self.plan)?;
+            text.blank();
+            text.line("The whole plan");
+            write_changes(&mut text, "  ", &self.plan);
         }
         let warnings = [("+", &self.new_warnings), ("-", &self.old_warnings)];
         if warnings.iter().any(|(_, warnings)| !warnings.is_empty()) {
-            writeln!(f, "\nWarnings")?;
+            text.blank();
+            text.line("Warnings");
         }
-        for (sign, warning) in
-            warnings.iter().flat_map(|(s, list)| list.iter().map(move |w| (s, w)))
-        {
-            writeln!(f, "  {sign} {warning}")?;
+        for (sign, warnings) in warnings {
+            text.indented(&format!("  {sign} "), warnings);
         }
-        Ok(())
+        text
     }
 }
 
@@ -49,34 +59,28 @@ const TITLES: &[(Concern, &str)] = &[
 ];
 
 impl Difference {
-    fn write_servers(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        concern: Concern,
-        title: &str,
-    ) -> fmt::Result {
+    fn write_servers(&self, text: &mut Lines, concern: Concern, title: &str) {
         let mut groups: IndexMap<&[Change], Vec<String>> = IndexMap::new();
         for (id, server) in self.servers.iter().filter(|(_, server)| server.concern == concern) {
             let named = format!("{} ({id})", server.name);
             groups.entry(server.changes.as_slice()).or_default().push(named);
         }
         if groups.is_empty() {
-            return Ok(());
+            return;
         }
-        writeln!(f, "\n{title}")?;
+        text.blank();
+        text.line(title);
         for (changes, servers) in groups {
-            let shown = list_some(&servers, NAMES);
-            writeln!(f, "  {}: {shown}", count(servers.len(), "server"))?;
-            write_changes(f, "    ", changes)?;
+            let names = list_some(&servers, NAMES);
+            text.line(format_args!("  {}: {names}", count(servers.len(), "server")));
+            write_changes(text, "    ", changes);
         }
-        Ok(())
     }
 }
 
-fn write_changes(f: &mut fmt::Formatter<'_>, indent: &str, changes: &[Change]) -> fmt::Result {
+fn write_changes(text: &mut Lines, indent: &str, changes: &[Change]) {
     for Change { what, old, new } in changes {
-        let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "–".to_owned());
-        writeln!(f, "{indent}{what}: {} → {}", text(old), text(new))?;
+        let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "–".to_owned());
+        text.line(format_args!("{indent}{what}: {} → {}", side(old), side(new)));
     }
-    Ok(())
 }

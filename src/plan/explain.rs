@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::domain::{FleetName, Place, ServerId, count, list_some};
+use crate::domain::{FleetName, Lines, Place, ServerId, count, list_some};
 
 use crate::playbook::{Pause, Spread};
 
@@ -20,7 +20,7 @@ const NAMES: usize = 8;
 /// The whole plan for people.
 #[must_use]
 pub fn explain(plan: &Plan) -> String {
-    let mut text = Text::default();
+    let mut text = Lines::new();
     head(plan, &mut text);
     damage(plan, &mut text);
     for (name, planned) in &plan.fleets {
@@ -31,35 +31,14 @@ pub fn explain(plan: &Plan) -> String {
     limits(plan, &mut text);
     if !plan.warnings.is_empty() {
         text.line("Warnings");
-        text.indented(&plan.warnings);
+        text.indented("  ", &plan.warnings);
         text.blank();
     }
     blocked(&plan.blocked, &mut text);
-    text.0
+    text.into_text()
 }
 
-/// Lines, one after another.
-#[derive(Default)]
-struct Text(String);
-
-impl Text {
-    fn line(&mut self, line: &str) {
-        self.0.push_str(line.trim_end());
-        self.0.push('\n');
-    }
-
-    fn indented(&mut self, lines: &[String]) {
-        for line in lines {
-            self.line(&format!("  {line}"));
-        }
-    }
-
-    fn blank(&mut self) {
-        self.0.push('\n');
-    }
-}
-
-fn head(plan: &Plan, text: &mut Text) {
+fn head(plan: &Plan, text: &mut Lines) {
     let cloud = &plan.cloud;
     let family = match cloud.provider {
         Provider::Otc => "Open Telekom Cloud",
@@ -67,24 +46,24 @@ fn head(plan: &Plan, text: &mut Text) {
         Provider::OpenStack => "OpenStack",
     };
     let rehearsal = if cloud.simulated { ", simulated: nothing real is touched" } else { "" };
-    text.line(&format!("Plan {:.12} of {}, from {}", plan.id, plan.name, plan.origin));
-    text.line(&format!("Made {}, to be used before {}", plan.made, plan.expires));
+    text.line(format_args!("Plan {:.12} of {}, from {}", plan.id, plan.name, plan.origin));
+    text.line(format_args!("Made {}, to be used before {}", plan.made, plan.expires));
     text.blank();
-    text.line(&format!("Cloud    {} ({family}){rehearsal}", cloud.name));
-    text.line(&format!("Region   {}", cloud.region));
-    text.line(&format!("Project  {} ({})", cloud.project_name, cloud.project_id));
-    text.line(&format!("User     {} ({})", cloud.user_name, cloud.user_id));
+    text.line(format_args!("Cloud    {} ({family}){rehearsal}", cloud.name));
+    text.line(format_args!("Region   {}", cloud.region));
+    text.line(format_args!("Project  {} ({})", cloud.project_name, cloud.project_id));
+    text.line(format_args!("User     {} ({})", cloud.user_name, cloud.user_id));
     for file in &plan.files {
         let known = plan.origin.files.iter().find(|known| known.path == file.path);
         match known.filter(|known| known.sha256 == file.sha256) {
-            Some(known) => text.line(&format!("File     {known}")),
-            None => text.line(&format!("File     {} (sha256 {:.12})", file.path, file.sha256)),
+            Some(known) => text.line(format_args!("File     {known}")),
+            None => text.line(format_args!("File     {} (sha256 {:.12})", file.path, file.sha256)),
         }
     }
     text.blank();
 }
 
-fn damage(plan: &Plan, text: &mut Text) {
+fn damage(plan: &Plan, text: &mut Lines) {
     let servers = thousands(plan.targets.len() as u64);
     let noun = if plan.targets.len() == 1 { "server" } else { "servers" };
     let gib: u64 = plan.targets.values().map(|target| target.wiped.size_gib).sum();
@@ -97,16 +76,16 @@ fn damage(plan: &Plan, text: &mut Text) {
             thousands(some as u64)
         ),
     };
-    text.line(&format!("{servers} {noun} will be reinstalled{image}."));
+    text.line(format_args!("{servers} {noun} will be reinstalled{image}."));
     // A disk of the host has no snapshots that could go with it.
     let volumes = plan.targets.values().any(|target| !target.found.system_volume.is_local());
-    text.line(&format!(
+    text.line(format_args!(
         "ERASED: the whole system disk of each ({} GiB in all){}.",
         thousands(gib),
         if volumes { ", and its EVS snapshots" } else { "" }
     ));
     text.line("KEPT:   data disks, addresses and MACs, ids, names, tags.");
-    text.line(&way_back(plan));
+    text.line(way_back(plan));
     text.blank();
 }
 
@@ -127,18 +106,18 @@ fn way_back(plan: &Plan) -> String {
     }
 }
 
-fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
+fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Lines) {
     let ids: Vec<&ServerId> = fleet.waves.iter().flat_map(|wave| &wave.servers).collect();
     let servers = thousands(ids.len() as u64);
-    text.line(&format!("Fleet {name}: {servers} to reinstall"));
+    text.line(format_args!("Fleet {name}: {servers} to reinstall"));
     for need in &fleet.needs {
-        text.line(&format!("  after  {} of fleet {} verified", need.verified, need.fleet));
+        text.line(format_args!("  after  {} of fleet {} verified", need.verified, need.fleet));
     }
-    text.line(&format!("  waves  {}", waves(fleet)));
+    text.line(format_args!("  waves  {}", waves(fleet)));
     let pace = &fleet.pace;
     let strict =
         if pace.strict_budget { "in flight counts too" } else { "only what failed counts" };
-    text.line(&format!(
+    text.line(format_args!(
         "  pace   at most {} away at once, {} may fail ({strict}), bake time {}",
         pace.max_unavailable, pace.max_failures, pace.bake_time
     ));
@@ -153,7 +132,7 @@ fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
         Spread::Zonal => text.line("  spread one zone after another"),
     }
     let steps: Vec<&str> = fleet.steps.iter().map(|step| step.id.as_str()).collect();
-    text.line(&format!("  steps  {}", steps.join(" → ")));
+    text.line(format_args!("  steps  {}", steps.join(" → ")));
     let mut treated: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for target in ids.iter().filter_map(|id| plan.targets.get(*id)) {
         treated.entry(target.treatment).or_default().push(&target.found.name);
@@ -161,16 +140,16 @@ fn fleet(plan: &Plan, name: &FleetName, fleet: &PlannedFleet, text: &mut Text) {
     for (index, names) in &treated {
         let Some(planned) = plan.treatments.get(*index as usize) else { continue };
         if treated.len() > 1 {
-            text.line(&format!("  for    {}:", list_some(names, NAMES)));
+            text.line(format_args!("  for    {}:", list_some(names, NAMES)));
         }
-        text.indented(&treatment(planned));
+        text.indented("  ", treatment(planned));
     }
     for (id, target) in ids.iter().take(SHOWN).filter_map(|id| plan.targets.get_key_value(*id)) {
-        text.indented(&server(plan, id, target));
+        text.indented("  ", server(plan, id, target));
     }
     if ids.len() > SHOWN {
         let more = thousands((ids.len() - SHOWN) as u64);
-        text.line(&format!("  … and {more} more (all in --format json)"));
+        text.line(format_args!("  … and {more} more (all in --format json)"));
     }
     text.blank();
 }
@@ -204,7 +183,7 @@ fn waves(fleet: &PlannedFleet) -> String {
     }
 }
 
-fn left_out(left_out: &[LeftOut], text: &mut Text) {
+fn left_out(left_out: &[LeftOut], text: &mut Lines) {
     let mut rules: IndexMap<(&FleetName, &str, String), Vec<String>> = IndexMap::new();
     for server in left_out {
         let place = server.place.as_ref().map_or_else(|| "always".to_owned(), Place::to_string);
@@ -217,14 +196,14 @@ fn left_out(left_out: &[LeftOut], text: &mut Text) {
     text.line("Left out");
     for ((fleet, rule, place), servers) in rules {
         let servers_out = count(servers.len(), "server");
-        text.line(&format!("  {servers_out} of fleet {fleet} by {rule} [{place}]"));
-        text.line(&format!("    {}", list_some(&servers, NAMES)));
+        text.line(format_args!("  {servers_out} of fleet {fleet} by {rule} [{place}]"));
+        text.line(format_args!("    {}", list_some(&servers, NAMES)));
     }
     text.blank();
 }
 
 /// What nobody can know before the run: what programs do.
-fn unknown(plan: &Plan, text: &mut Text) {
+fn unknown(plan: &Plan, text: &mut Lines) {
     let mut lines = Vec::new();
     for (name, fleet) in &plan.fleets {
         for (_, step, run) in fleet.own_steps() {
@@ -249,23 +228,23 @@ fn unknown(plan: &Plan, text: &mut Text) {
         return;
     }
     let rehearsed = if plan.cloud.simulated { "; a rehearsal does not run them" } else { "" };
-    text.line(&format!("Cannot be known before the run: what these programs do{rehearsed}"));
+    text.line(format_args!("Cannot be known before the run: what these programs do{rehearsed}"));
     for line in &lines {
         text.line(line);
     }
     text.blank();
 }
 
-fn limits(plan: &Plan, text: &mut Text) {
+fn limits(plan: &Plan, text: &mut Lines) {
     let (limits, forecast) = (&plan.limits, &plan.forecast);
     text.line("Limits");
     let zone = limits.per_az.map_or_else(String::new, |most| format!(", {most} in one zone"));
-    text.line(&format!(
+    text.line(format_args!(
         "  API {} requests a minute, burst {}; {} reinstalls in flight{zone}; {} servers in one stop",
         limits.api.per_minute, limits.api.burst, limits.reinstalls, limits.stop_batch
     ));
-    text.line(&format!("  what binds: {}", forecast.binds));
-    text.line(&format!(
+    text.line(format_args!("  what binds: {}", forecast.binds));
+    text.line(format_args!(
         "  forecast, if nothing fails: about {} requests, {}, at most {} away at once",
         thousands(forecast.requests),
         forecast.duration,
@@ -274,7 +253,7 @@ fn limits(plan: &Plan, text: &mut Text) {
     text.blank();
 }
 
-fn blocked(blocked: &[Blocked], text: &mut Text) {
+fn blocked(blocked: &[Blocked], text: &mut Lines) {
     let mut causes: IndexMap<(&str, &str, &str), Vec<String>> = IndexMap::new();
     for server in blocked {
         let cause = (server.code.as_str(), server.cause.as_str(), server.help.as_str());
@@ -285,13 +264,13 @@ fn blocked(blocked: &[Blocked], text: &mut Text) {
     }
     text.line("BLOCKED: the cloud would refuse these, so this plan cannot be applied");
     for ((code, cause, help), servers) in causes {
-        text.line(&format!("  {code}: {cause}"));
-        text.line(&format!(
+        text.line(format_args!("  {code}: {cause}"));
+        text.line(format_args!(
             "    {}: {}",
             count(servers.len(), "server"),
             list_some(&servers, NAMES)
         ));
-        text.line(&format!("    {help}"));
+        text.line(format_args!("    {help}"));
     }
     text.blank();
 }

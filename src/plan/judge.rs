@@ -6,8 +6,8 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Address, AgencyState, Encryption, Feature, HostFacts, Image, ImageId, InstallCall, KeyState,
-    KmsKey, Login, ReinstallRequest, Server, VolumeId, list_some,
+    Address, AgencyState, Encryption, FaultClass, Feature, HostFacts, Image, ImageId, InstallCall,
+    KeyState, KmsKey, Login, ReinstallRequest, Server, VolumeId, advice, list_some,
 };
 use crate::playbook::{
     Check, EncryptionSpec, ImageChoice, Leave, License, LoginSpec, ReinstallSpec, StepSpec,
@@ -144,7 +144,8 @@ impl<'a> Judge<'a> {
     /// C2: attached, and nothing is being done to it.
     fn system_disk(&self, server: &Server) -> Finding<Disk> {
         let Some(id) = server.system_volume() else {
-            return obstacle("Ecs.0105", "it has no system disk attached", "attach one");
+            let help = advice("Ecs.0105", FaultClass::Invalid);
+            return obstacle("Ecs.0105", "it has no system disk attached", help);
         };
         if id.is_local() {
             let size_gib = server.local_disk_gib.unwrap_or(0);

@@ -5,9 +5,10 @@
 //! that stands alone is named in a comment and left out. Names come from the cloud, so each is
 //! quoted, or cleaned where it stands in a comment.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{ImageId, Server, Timestamp, count, list_some, tag_matches};
+use crate::domain::{ImageId, Server, Timestamp, count, list_some, shown, shown_json, tag_matches};
 use crate::fleet::Selector;
 
 use super::recheck::{NEVER, protection};
@@ -121,7 +122,7 @@ fn defaults(text: &mut String, fleets: &[Proposed<'_>], inventory: &Inventory) {
     for (name, servers) in keys {
         let visible = matches!(inventory.key_pairs.get(name), Some(Some(_)));
         let seen = if visible { "" } else { "; not visible to you: `key_owner` names its owner" };
-        let (name, servers) = (comment(&quoted(name)), count(servers, "server"));
+        let (name, servers) = (quoted(name), count(servers, "server"));
         text.push_str(&format!("    # key_name: {name}  # {servers}{seen}\n"));
     }
     if without > 0 {
@@ -262,18 +263,22 @@ fn quoted(text: &str) -> String {
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
             .contains(&text.to_ascii_lowercase().as_str());
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    if plain {
+        text.to_owned()
+    } else {
+        shown_json(&serde_json::Value::from(text).to_string()).into_owned()
+    }
 }
 
 /// A text that stays in its comment.
-fn comment(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() || "\u{85}\u{2028}\u{2029}".contains(c) { ' ' } else { c })
-        .collect()
+fn comment(text: &str) -> Cow<'_, str> {
+    shown(text)
 }
 
 fn names(servers: &[&Server]) -> String {
-    let names: Vec<String> =
-        servers.iter().map(|server| comment(&format!("{} ({})", server.name, server.id))).collect();
+    let names: Vec<String> = servers
+        .iter()
+        .map(|server| comment(&format!("{} ({})", server.name, server.id)).into_owned())
+        .collect();
     list_some(&names, SHOWN)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::Place;
+use crate::domain::{Lines, Place, shown};
 use crate::playbook::DecidedValue;
 
 use super::story::{FleetStory, Rule, Standing, Story};
@@ -14,29 +14,30 @@ impl fmt::Display for Rule {
     }
 }
 
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Standing {
+    fn write(&self, text: &mut Lines) {
         match self {
             Self::Planned { fleet, wave, waves, canary, after } => {
                 let canary = if *canary { ", the canary" } else { "" };
-                writeln!(f, "It will be wiped: fleet {fleet}, wave {wave} of {waves}{canary}.")?;
+                text.line(format_args!(
+                    "It will be wiped: fleet {fleet}, wave {wave} of {waves}{canary}."
+                ));
                 if !after.is_empty() {
-                    writeln!(f, "It waits for {}.", after.join("; "))?;
+                    text.line(format_args!("It waits for {}.", after.join("; ")));
                 }
-                Ok(())
             }
             Self::Blocked(causes) => {
-                writeln!(f, "It is selected, and the cloud would refuse it:")?;
+                text.line("It is selected, and the cloud would refuse it:");
                 for blocked in causes {
-                    writeln!(f, "  {}: {}\n    {}", blocked.code, blocked.cause, blocked.help)?;
+                    text.line(format_args!("  {}: {}", blocked.code, blocked.cause));
+                    text.line(format_args!("    {}", blocked.help));
                 }
-                Ok(())
             }
-            Self::LeftOut => writeln!(f, "It is left alone: rules take it out."),
-            Self::NotSelected => writeln!(f, "It is left alone: no entry of `hosts` has it."),
+            Self::LeftOut => text.line("It is left alone: rules take it out."),
+            Self::NotSelected => text.line("It is left alone: no entry of `hosts` has it."),
             Self::NoPlan(reasons) => {
-                writeln!(f, "It is selected, but the playbook gives no plan:")?;
-                reasons.iter().try_for_each(|reason| writeln!(f, "  {reason}"))
+                text.line("It is selected, but the playbook gives no plan:");
+                text.indented("  ", reasons);
             }
         }
     }
@@ -44,50 +45,54 @@ impl fmt::Display for Standing {
 
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tags = if self.tags.is_empty() { "no tags".to_owned() } else { self.tags.join(" ") };
-        writeln!(f, "{} ({}) in {}, {tags}\n\n{}", self.name, self.id, self.az, self.standing)?;
-        for fleet in &self.fleets {
-            writeln!(f, "Fleet {}", fleet.fleet)?;
-            rules(f, "selected by", &fleet.entries)?;
-            rules(f, "excluded by", &fleet.exclusions)?;
-            rules(f, "override", &fleet.overrides)?;
-            writeln!(f)?;
-        }
-        if !self.guards.is_empty() {
-            writeln!(f, "Kept out of every fleet by")?;
-            self.guards.iter().try_for_each(|rule| writeln!(f, "  {rule}"))?;
-            writeln!(f)?;
-        }
-        self.fleets
-            .iter()
-            .filter(|fleet| fleet.exclusions.is_empty())
-            .try_for_each(|it| values(f, it))
+        self.lines().fmt(f)
     }
 }
 
-fn rules(f: &mut fmt::Formatter<'_>, title: &str, rules: &[Rule]) -> fmt::Result {
-    rules.iter().try_for_each(|rule| writeln!(f, "  {title:<11}  {rule}"))
+impl Story {
+    fn lines(&self) -> Lines {
+        let mut text = Lines::new();
+        let tags = if self.tags.is_empty() { "no tags".to_owned() } else { self.tags.join(" ") };
+        text.line(format_args!("{} ({}) in {}, {tags}", self.name, self.id, self.az));
+        text.blank();
+        self.standing.write(&mut text);
+        text.blank();
+        for fleet in &self.fleets {
+            text.line(format_args!("Fleet {}", fleet.fleet));
+            text.indented("  selected by  ", &fleet.entries);
+            text.indented("  excluded by  ", &fleet.exclusions);
+            text.indented("  override     ", &fleet.overrides);
+            text.blank();
+        }
+        if !self.guards.is_empty() {
+            text.line("Kept out of every fleet by");
+            text.indented("  ", &self.guards);
+            text.blank();
+        }
+        for fleet in self.fleets.iter().filter(|fleet| fleet.exclusions.is_empty()) {
+            values(&mut text, fleet);
+        }
+        text
+    }
 }
 
 /// Values in columns; those of one retry policy that are decided alike share a line.
-fn values(f: &mut fmt::Formatter<'_>, fleet: &FleetStory) -> fmt::Result {
-    writeln!(f, "Values in fleet {}", fleet.fleet)?;
-    let mut lines: Vec<(String, String, String)> = Vec::new();
+fn values(text: &mut Lines, fleet: &FleetStory) {
+    text.line(format_args!("Values in fleet {}", fleet.fleet));
+    let mut lines: Vec<[String; 3]> = Vec::new();
     let mut rest = fleet.values.as_slice();
     while let Some(first) = rest.first() {
         let alike = rest.iter().take_while(|value| shares_a_line(first, value)).count().max(1);
         let (these, later) = rest.split_at(alike);
-        lines.push(line(first, these));
+        lines.push(line(first, these).map(|cell| shown(&cell).into_owned()));
         rest = later;
     }
-    let width = |part: fn(&(String, String, String)) -> &String| {
-        lines.iter().map(|line| part(line).chars().count()).max().unwrap_or(0)
-    };
-    let (keys, values) = (width(|line| &line.0), width(|line| &line.1));
-    for (key, value, by) in &lines {
-        writeln!(f, "  {key:<keys$}  {value:<values$}  {by}")?;
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let (keys, values) = (width(0), width(1));
+    for [key, value, by] in &lines {
+        text.line(format_args!("  {key:<keys$}  {value:<values$}  {by}"));
     }
-    Ok(())
 }
 
 fn class(value: &DecidedValue) -> Option<&str> {
@@ -99,15 +104,15 @@ fn shares_a_line(first: &DecidedValue, other: &DecidedValue) -> bool {
     class(first).is_some() && class(first) == class(other) && first.by == other.by
 }
 
-fn line(first: &DecidedValue, these: &[DecidedValue]) -> (String, String, String) {
+fn line(first: &DecidedValue, these: &[DecidedValue]) -> [String; 3] {
     let by = first.by.to_string();
     match (these, class(first)) {
         ([_, _, ..], Some(class)) => {
             let parts = these.iter().map(|value| {
                 format!("{} {}", value.key.rsplit('.').next().unwrap_or_default(), value.value)
             });
-            (class.to_owned(), parts.collect::<Vec<_>>().join(", "), by)
+            [class.to_owned(), parts.collect::<Vec<_>>().join(", "), by]
         }
-        ([..], _) => (first.key.clone(), first.value.clone(), by),
+        ([..], _) => [first.key.clone(), first.value.clone(), by],
     }
 }

@@ -76,6 +76,12 @@ impl Problem {
         self.code.as_str()
     }
 
+    /// The text that its places are in.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// For programs: flat, with line and column.
     #[must_use]
     pub fn view(&self) -> ProblemView<'_> {

@@ -11,6 +11,7 @@ use crate::domain::{
 };
 
 use super::Fold;
+use super::standing::Standing;
 
 /// What a run did to one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,14 +24,16 @@ pub(super) struct Account {
     pub(super) phase: Phase,
     /// When it was seen off for the first time.
     pub(super) stopped: Option<Timestamp>,
-    /// When the cloud took each reinstall, or was found to have taken it, with the job where it is
-    /// known.
+    /// When the cloud accepted each reinstall, or was found to have accepted it, with the job where it
+    /// is known. Whether one of them wiped anything is in `standing`.
     pub(super) wipes: Vec<(Timestamp, Option<JobId>)>,
     /// When it ended.
     pub(super) ended: Option<Timestamp>,
     /// From its slot to its end.
     pub(super) took: Option<Millis>,
     pub(super) failure: Option<Failure>,
+    /// Whether it runs, and what became of its disk.
+    pub(super) standing: Standing,
     started: Option<Time>,
 }
 
@@ -44,6 +47,7 @@ pub(super) fn accounts(records: &[Record], fold: &Fold) -> Vec<Account> {
         if let Some(server) = fold.servers.get(&account.id) {
             account.phase = server.phase;
             account.failure.clone_from(&server.failure);
+            account.standing.clone_from(&server.standing);
         }
     }
     accounts.into_values().collect()
@@ -65,6 +69,7 @@ fn blank(fold: &Fold) -> IndexMap<ServerId, Account> {
                     ended: None,
                     took: None,
                     failure: None,
+                    standing: Standing::default(),
                     started: None,
                 };
                 (target.id.clone(), account)
@@ -94,6 +99,11 @@ fn apply(accounts: &mut IndexMap<ServerId, Account>, record: &Record) {
         each(std::slice::from_ref(server), &|account| {
             account.wipes.push((record.wall, job.clone()));
         });
+    } else if let Event::CanaryReplaced { server, by, .. } = &record.event {
+        let wave = accounts.get(server).map_or(1, |account| account.wave);
+        if let Some(account) = accounts.get_mut(by) {
+            account.wave = wave;
+        }
     } else if let Event::Ended { server, .. } = &record.event {
         each(std::slice::from_ref(server), &|account| {
             account.ended = Some(record.wall);

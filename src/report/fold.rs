@@ -3,12 +3,14 @@
 //! Start with [`Fold::apply`].
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::lines::{step_end_text, step_text};
+use super::lines::{back_text, not_back_text, reason_text, step_end_text, step_text, yielded_text};
+use super::standing::{Standing, servers_of};
 use crate::domain::{
     CloseCause, Counts, Deed, Ending, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause,
     Phase, Record, ServerId, Steering, StepEnd, Time, Timestamp, Verdict,
@@ -46,6 +48,8 @@ pub struct ServerState {
     pub warnings: Vec<String>,
     /// Lost answers that were looked up.
     pub doubts: Vec<Doubt>,
+    /// Whether it runs, and what became of its disk.
+    pub standing: Standing,
     /// Steps of the playbook's own that were taken back, in that order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<String>,
@@ -85,11 +89,12 @@ impl ServerState {
     fn end_job(&mut self, end: &JobEnd, at: Time) {
         match end {
             JobEnd::Succeeded { .. } => self.go(Phase::Settling, at),
-            JobEnd::Failed { code, reason, retry_at, .. } => {
+            JobEnd::Failed { code, reason, retry_at, seen, .. } => {
                 if retry_at.is_some() {
                     self.go(Phase::Stopped, at);
                 }
-                self.note = Some(format!("the reinstall job failed ({code}: {reason})"));
+                let why = reason_text(reason, seen.as_deref());
+                self.note = Some(format!("the reinstall job failed ({code}: {why})"));
             }
         }
     }
@@ -167,6 +172,9 @@ impl Fold {
         self.at = record.at;
         self.last = record.wall;
         self.touched |= matches!(&record.event, Event::Intended { .. } | Event::StepStarted { .. });
+        for server in servers_of(&record.event) {
+            self.one(server, |server, _| server.standing.apply(record));
+        }
         match &record.event {
             Event::RunStarted { outline } => self.start(outline, record.wall),
             Event::PreflightRefused { reasons } => self.refusals.clone_from(reasons),
@@ -194,7 +202,7 @@ impl Fold {
                 self.not_done(*deed, servers, detail);
             }
             Event::Lost { deed, servers, detail, .. } => {
-                let note = format!("the answer to the {deed} was lost ({detail}): looking");
+                let note = format!("the answer to the {deed} was lost ({detail}); checking");
                 self.each(servers, |server, _| server.note = Some(note.clone()));
             }
             Event::Stopped { servers } | Event::StopSkipped { servers } => {
@@ -236,13 +244,15 @@ impl Fold {
             | Event::StepEnded { .. }
             | Event::NotUndone { .. }) => self.step(event),
             Event::Yielded { server, to } => self.one(server, |server, at| {
-                if !matches!(server.phase, Phase::Ended(_)) {
+                if server.ending().is_none() {
                     server.go(Phase::Ended(Ending::Drifted), at);
                 }
-                server.warnings.push(format!("left alone: run {to} holds the server now"));
+                server.note = None;
+                server.warn(&yielded_text(to));
             }),
-            Event::NotStartedBack { server, detail, .. } => self.one(server, |server, _| {
-                server.warnings.push(format!("stays off, could not be started back: {detail}"));
+            Event::NotStartedBack { server, detail, why } => self.one(server, |server, _| {
+                server.note = None;
+                server.warn(&not_back_text(&server.standing, *why, detail));
             }),
         }
     }
@@ -344,6 +354,7 @@ impl Fold {
                     failure: None,
                     warnings: Vec::new(),
                     doubts: Vec::new(),
+                    standing: Standing::default(),
                     undone: Vec::new(),
                     before_stop: Phase::Pending,
                 };
@@ -366,7 +377,9 @@ impl Fold {
             Deed::Backup => self.go(servers, Phase::BackingUp),
             Deed::Reinstall => self.go(servers, Phase::Reinstalling),
             // A start leaves a server where it is: it comes before the checks or after the end.
-            Deed::Start => {}
+            Deed::Start => self.each(servers, |server, _| {
+                server.note = Some("being started".to_owned());
+            }),
         }
     }
 
@@ -389,8 +402,8 @@ impl Fold {
         self.each(servers, |server, at| {
             if server.ending().is_none() {
                 server.go(Phase::Pending, at);
-                server.note = Some("started back, untouched".to_owned());
             }
+            server.note = Some(back_text(&server.standing));
         });
     }
 
@@ -413,6 +426,17 @@ impl Fold {
         if let Some(server) = self.servers.get_mut(server) {
             change(server, at);
         }
+    }
+
+    /// What is known of a server; of one that is not in the run, nothing.
+    pub(super) fn standing(&self, server: &ServerId) -> &Standing {
+        static NOTHING: LazyLock<Standing> = LazyLock::new(Standing::default);
+        self.servers.get(server).map_or(&NOTHING, |state| &state.standing)
+    }
+
+    /// Servers that we took from their users, and that are not known to run again.
+    pub(super) fn down(&self) -> impl Iterator<Item = &ServerState> {
+        self.servers.values().filter(|server| server.standing.is_down())
     }
 
     /// A server's name, or its id where it has none.

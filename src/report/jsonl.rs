@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use crate::domain::Record;
+use crate::domain::{Record, shown_json};
 
 use super::{Error, Reporter};
 
-/// Writes JSON Lines: one record a line, as the journal has it. A run that is taken over goes on
+/// Writes JSON Lines: one record a line, with the values that the journal has. What would steer a
+/// terminal is written as a JSON escape. A run that is taken over goes on
 /// where the earlier file ended.
 #[derive(Debug)]
 pub struct JsonLines<W> {
@@ -23,12 +24,12 @@ impl<W: Write + Send> JsonLines<W> {
 
 impl<W: Write + Send> Reporter for JsonLines<W> {
     fn tell(&mut self, records: &[Record]) -> Result<(), Error> {
-        let mut lines = Vec::new();
+        let mut lines = String::new();
         for record in records {
-            serde_json::to_writer(&mut lines, record)?;
-            lines.push(b'\n');
+            lines.push_str(&shown_json(&serde_json::to_string(record)?));
+            lines.push('\n');
         }
-        self.out.write_all(&lines)?;
+        self.out.write_all(lines.as_bytes())?;
         Ok(self.out.flush()?)
     }
 

@@ -6,7 +6,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::domain::{Ending, Failure, Phase, Record};
+use crate::domain::{Ending, Failure, Phase, Record, Shown, printable, shown};
 
 use super::account::{Account, accounts};
 use super::{Error, Fold, Summary};
@@ -16,13 +16,13 @@ pub fn junit(records: &[Record]) -> Result<String, Error> {
     let fold = Fold::of(records);
     let summary = Summary::from(&fold);
     let name = summary.outline.as_ref().map_or("refleet", |outline| outline.name.as_str());
-    let mut report = Report::new(name);
+    let mut report = Report::new(&*shown(name));
     // Read back from the text for people: its type belongs to another crate.
     report.timestamp = summary.began.to_string().parse().ok();
     report.set_time(summary.duration.to_std());
     report.add_test_suite(run(&summary));
     for fleet in summary.fleets.keys() {
-        let mut suite = TestSuite::new(fleet.as_str());
+        let mut suite = TestSuite::new(&*shown(fleet.as_str()));
         for account in accounts(records, &fold).iter().filter(|account| account.fleet == *fleet) {
             suite.add_test_case(case(account));
         }
@@ -32,14 +32,14 @@ pub fn junit(records: &[Record]) -> Result<String, Error> {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    Ok(text)
+    Ok(printable(&text).into_owned())
 }
 
 /// The run as a whole: a preflight that refused, or a run that did not end, is not silent.
 fn run(summary: &Summary) -> TestSuite {
     let mut suite = TestSuite::new("run");
     for (name, value) in summary.facts() {
-        suite.add_property((name, value));
+        suite.add_property((name.as_str(), &*shown(&value)));
     }
     let mut status = TestCaseStatus::success();
     if !summary.refusals.is_empty() {
@@ -61,14 +61,16 @@ fn case(account: &Account) -> TestCase {
     if let Some(failure) = &account.failure {
         tell(&mut status, failure);
     }
-    let mut case = TestCase::new(format!("{} ({})", account.name, account.id), status);
-    case.set_classname(account.fleet.as_str());
+    let mut case =
+        TestCase::new(Shown(format_args!("{} ({})", account.name, account.id)).to_string(), status);
+    case.set_classname(&*shown(account.fleet.as_str()));
     if let Some(took) = account.took {
         case.set_time(took.to_std());
     }
+    case.add_property(("standing", &*shown(&account.standing.words())));
     let jobs = account.wipes.iter().filter_map(|(_, job)| job.as_ref());
     for job in jobs {
-        case.add_property(("job", job.as_str()));
+        case.add_property(("job", &*shown(job.as_str())));
     }
     case
 }
@@ -101,16 +103,16 @@ fn status(account: &Account) -> TestCaseStatus {
 fn failed(kind: NonSuccessKind, code: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(code);
-    status.set_message(message);
+    status.set_message(&*shown(message));
     status
 }
 
 /// What happened, and what the operator can do.
 fn tell(status: &mut TestCaseStatus, failure: &Failure) {
-    status.set_type(failure.code.as_str());
-    status.set_message(failure.cause.as_str());
+    status.set_type(&*shown(&failure.code));
+    status.set_message(&*shown(&failure.cause));
     let told = [("", &failure.detail), ("what you can do: ", &failure.help)];
     let told = told.into_iter().filter(|(_, text)| !text.is_empty());
-    let told: Vec<String> = told.map(|(before, text)| format!("{before}{text}")).collect();
+    let told: Vec<String> = told.map(|(before, text)| format!("{before}{}", shown(text))).collect();
     status.set_description(told.join("\n"));
 }

@@ -2,11 +2,12 @@
 //!
 //! Start with [`Support::letter`]. It asks for something only where something failed.
 
-use std::fmt::{self, Write};
+use std::fmt::Display;
 
-use crate::domain::{Ending, JobId, count};
+use crate::domain::{Ending, JobId, Lines, count};
 
 use super::Support;
+use super::standing::Disk;
 use super::support::AsPlanned;
 use super::tried::{Chapter, Step, seen_text};
 
@@ -14,31 +15,30 @@ impl Support {
     /// The text, ready to send.
     #[must_use]
     pub fn letter(&self) -> String {
-        let mut text = String::new();
-        // Writing into a string cannot fail.
-        self.write(&mut text).ok();
-        text
+        let mut text = Lines::new();
+        self.write(&mut text);
+        text.into_text()
     }
 
-    fn write(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "Subject: {}\n", self.subject())?;
+    fn write(&self, out: &mut Lines) {
+        out.line(format_args!("Subject: {}", self.subject()));
+        out.blank();
         if self.run.as_ref().is_some_and(|run| run.simulated) {
-            writeln!(
-                out,
-                "(From a rehearsal on a simulated cloud: there is nobody to send this to.)\n"
-            )?;
+            out.line("(From a rehearsal on a simulated cloud: there is nobody to send this to.)");
+            out.blank();
         }
-        writeln!(out, "{}\n", self.opening())?;
-        self.write_server(out)?;
-        self.write_states(out)?;
+        out.line(self.opening());
+        out.blank();
+        self.write_server(out);
+        self.write_states(out);
         for chapter in &self.tried {
-            write_chapter(out, chapter)?;
+            write_chapter(out, chapter);
         }
-        self.write_wishes(out)?;
+        self.write_wishes(out);
         if let Some(run) = &self.run {
-            writeln!(out, "\nAll times are UTC. Recorded by refleet, run {}.", run.run)?;
+            out.blank();
+            out.line(format_args!("All times are UTC. Recorded by refleet, run {}.", run.run));
         }
-        Ok(())
     }
 
     fn subject(&self) -> String {
@@ -55,15 +55,19 @@ impl Support {
             || format!("It is {} and has not ended.", self.phase),
             |ending| format!("refleet left it as {ending}."),
         );
-        let disk = match self.failed.last().filter(|_| self.asks()) {
-            Some(job) if job.wiped => {
-                " Its system disk may be gone: the old one was not seen in its place afterwards."
-            }
-            Some(_) => " Its old system disk was still in its place afterwards.",
-            None => "",
+        let disk = match self.standing.disk {
+            Disk::NotWiped => " Its old system disk was still in its place afterwards.",
+            Disk::PerhapsWiped => " Nothing shows that its old system is still on its disk.",
+            Disk::Wiped => "",
         };
+        let disk = if self.asks() { disk } else { "" };
         if !self.failed.is_empty() {
             format!("The reinstall of this server's OS failed {times}. {ended}{disk}")
+        } else if let Some(job) = self.open_job() {
+            format!(
+                "The reinstall of this server's OS was accepted as job {job}, and its end was not \
+                 seen. {ended}"
+            )
         } else if self.asks() {
             format!(
                 "The answer to the reinstall of this server's OS was lost, and nothing shows whether \
@@ -72,6 +76,11 @@ impl Support {
         } else {
             format!("No reinstall of this server's OS failed. {ended}")
         }
+    }
+
+    /// The job that had not ended when it was last looked at, where somebody has to ask for it.
+    fn open_job(&self) -> Option<&JobId> {
+        self.standing.job.as_ref().filter(|_| self.standing.job_open && self.asks())
     }
 
     /// Whether there is something that only the cloud's support can mend or say.
@@ -83,22 +92,22 @@ impl Support {
         }
     }
 
-    fn write_server(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "Server")?;
-        line(out, "id", &self.id)?;
-        line(out, "name", &self.name)?;
+    fn write_server(&self, out: &mut Lines) {
+        out.line("Server");
+        line(out, "id", &self.id);
+        line(out, "name", &self.name);
         if let Some(run) = &self.run {
-            line(out, "project", &run.project)?;
-            line(out, "region", &run.region)?;
+            line(out, "project", &run.project);
+            line(out, "region", &run.region);
         }
         if let Some(before) = &self.before {
-            write_plan(out, before)?;
+            write_plan(out, before);
         }
-        writeln!(out)
+        out.blank();
     }
 
-    fn write_states(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "State")?;
+    fn write_states(&self, out: &mut Lines) {
+        out.line("State");
         match &self.before {
             Some(before) => {
                 let power = if before.running { "running" } else { "stopped" };
@@ -107,15 +116,15 @@ impl Support {
                     out,
                     "before",
                     format!("{power} with system disk {disk} ({})", before.looked_at),
-                )?;
+                );
             }
-            None => line(out, "before", "not known: the plan cannot be read")?,
+            None => line(out, "before", "not known: the plan cannot be read"),
         }
         match &self.after {
             Some(after) => {
-                line(out, "after", format!("{} ({})", seen_text(&after.seen), after.at))?;
+                line(out, "after", format!("{} ({})", seen_text(&after.seen), after.at));
             }
-            None => line(out, "after", "no look after a failed reinstall was recorded")?,
+            None => line(out, "after", "no look after a failed reinstall was recorded"),
         }
         if let Some(failure) = &self.failure {
             let detail = if failure.detail.is_empty() { "" } else { ": " };
@@ -123,14 +132,15 @@ impl Support {
                 out,
                 "verdict",
                 format!("{}: {}{detail}{}", failure.code, failure.cause, failure.detail),
-            )?;
+            );
         }
-        writeln!(out)
+        out.blank();
     }
 
-    fn write_wishes(&self, out: &mut String) -> fmt::Result {
+    fn write_wishes(&self, out: &mut Lines) {
+        out.line("What we ask for");
         if !self.asks() {
-            return writeln!(out, "What we ask for\n  (nothing that refleet knows of)");
+            return out.line("  (nothing that refleet knows of)");
         }
         let jobs: Vec<&str> = self
             .failed
@@ -138,64 +148,62 @@ impl Support {
             .filter_map(|failed| failed.job.as_ref())
             .map(JobId::as_str)
             .collect();
-        writeln!(out, "What we ask for")?;
-        if jobs.is_empty() {
-            writeln!(out, "  1. Tell us whether the reinstall happened, and with which job.")?;
+        if let Some(job) = self.open_job() {
+            out.line(format_args!("  1. Tell us how job {job} ended, or whether it still runs."));
+        } else if jobs.is_empty() {
+            out.line("  1. Tell us whether the reinstall happened, and with which job.");
         } else {
-            writeln!(out, "  1. Tell us why it failed: job {}.", jobs.join(", job "))?;
+            out.line(format_args!("  1. Tell us why it failed: job {}.", jobs.join(", job ")));
         }
         let old = self.before.as_ref().map(|before| format!(" {}", before.system_volume));
         let old = old.unwrap_or_default();
-        writeln!(
-            out,
+        out.line(format_args!(
             "  2. Tell us what became of the system disk{old}, and which disk is in its place."
-        )?;
-        writeln!(
-            out,
-            "  3. Bring the server into a state in which its OS can be reinstalled. Its data disks,"
-        )?;
-        writeln!(out, "     ports and addresses must stay as they are.")
+        ));
+        out.line(
+            "  3. Bring the server into a state in which its OS can be reinstalled. Its data disks,",
+        );
+        out.line("     ports and addresses must stay as they are.");
     }
 }
 
-fn write_plan(out: &mut String, before: &AsPlanned) -> fmt::Result {
-    line(out, "zone", &before.zone)?;
+fn write_plan(out: &mut Lines, before: &AsPlanned) {
+    line(out, "zone", &before.zone);
     let name = before.image_name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
-    line(out, "image", format!("{}{name}", before.image))?;
+    line(out, "image", format!("{}{name}", before.image));
     if let Some(key) = &before.key_name {
-        line(out, "key pair", key)?;
+        line(out, "key pair", key);
     }
-    line(out, "system disk", &before.system_volume)?;
+    line(out, "system disk", &before.system_volume);
     for volume in &before.data_volumes {
-        line(out, "data disk", volume)?;
+        line(out, "data disk", volume);
     }
     for address in &before.addresses {
         line(
             out,
             "address",
             format!("{} (MAC {}, port {})", address.addr, address.mac, address.port),
-        )?;
+        );
     }
-    Ok(())
 }
 
-fn write_chapter(out: &mut String, chapter: &Chapter) -> fmt::Result {
+fn write_chapter(out: &mut Lines, chapter: &Chapter) {
     match chapter.attempt {
-        0 => writeln!(out, "Before the first attempt")?,
-        attempt => writeln!(out, "Attempt {attempt}")?,
+        0 => out.line("Before the first attempt"),
+        attempt => out.line(format_args!("Attempt {attempt}")),
     }
     for Step { at, what, job, request_id } in &chapter.steps {
         let job = job.as_ref().map(|job| format!("job {job}"));
         let request = request_id.as_ref().map(|request| format!("request {request}"));
         let ids: Vec<String> = job.into_iter().chain(request).collect();
         let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
-        writeln!(out, "  {at}  {what}{ids}")?;
+        out.line(format_args!("  {at}  {what}{ids}"));
     }
-    writeln!(out)
+    out.blank();
 }
 
-fn line(out: &mut String, name: &str, value: impl fmt::Display) -> fmt::Result {
-    writeln!(out, "  {name:<12}{value}")
+fn line(out: &mut Lines, name: &str, value: impl Display) {
+    out.line(format_args!("  {name:<12}{value}"));
 }
 
 #[cfg(test)]

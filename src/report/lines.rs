@@ -1,12 +1,16 @@
 //! Records as lines for people, shared by whoever shows a run while it goes.
 
+use indexmap::IndexMap;
+
 use crate::domain::{
-    Asker, CloseCause, Deed, Ending, Event, Failure, FleetName, Gate, JobEnd, Outline, PauseCause,
-    Phase, Record, ServerId, Steering, StepEnd, Verdict, count, list_some,
+    Asker, CloseCause, Deed, Ending, Event, Failure, FleetName, Gate, JobEnd, LeftOff, Outline,
+    PauseCause, Phase, Record, RunId, Seen, ServerId, Steering, StepEnd, Verdict, count, list_some,
+    shown,
 };
 
 use super::Fold;
 use super::fold::phases;
+use super::standing::{Back, Power, Standing};
 use Weight::{Detail, Notice};
 
 /// How much somebody wants to read it.
@@ -18,11 +22,18 @@ pub(super) enum Weight {
     Notice,
 }
 
-const TAKEN_OVER: &str = "run taken over: lost answers are looked up first";
-const STOPPING: &str = "stopping: nothing new starts, what is in flight is watched to its end";
+/// What a journal says where the cloud named no reason of a job.
+const NO_REASON: &str = "the cloud gives no reason";
+const TAKEN_OVER: &str = "resuming; checking requests whose outcome is unknown";
+const STOPPING: &str = "stopping: nothing new starts; servers in progress are finished";
 
-/// What a record says to people, if anything; `fold` has it already.
+/// What a record says to people, if anything, on one line; `fold` has it already.
 pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
+    let (weight, text) = told(fold, record)?;
+    Some((weight, shown(&text).into_owned()))
+}
+
+fn told(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
     let (weight, text) = match &record.event {
         Event::RunStarted { outline } => (Notice, start_text(fold, outline)),
         Event::Resumed => (Notice, TAKEN_OVER.to_owned()),
@@ -41,15 +52,20 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
             (Notice, format!("{}: the {deed} was refused: {detail}", names(fold, servers)))
         }
         Event::Resolved { server, deed, verdict, evidence } => {
-            let (name, verdict) = (fold.name_of(server), verdict_text(verdict));
-            (Notice, format!("{name}: the {deed} {verdict}: {}", list_some(evidence, 5)))
+            let verdict = verdict_text(fold.standing(server), *deed, verdict);
+            (Notice, format!("{}: {verdict}: {}", fold.name_of(server), list_some(evidence, 5)))
         }
         Event::BackedUp { server, backup, took } => {
             (Detail, format!("{}: backed up after {took} ({backup})", fold.name_of(server)))
         }
-        Event::JobEnded { server, end: JobEnd::Failed { code, reason, retry_at, .. }, .. } => {
-            let then = retry_at.map_or(String::new(), |at| format!("; again at {at}"));
-            (Notice, job_text(fold, server, &format!("{code}: {reason}{then}")))
+        Event::JobEnded {
+            server,
+            end: JobEnd::Failed { code, reason, retry_at, seen, .. },
+            ..
+        } => {
+            let why = reason_text(reason, seen.as_deref());
+            let then = retry_at.map_or(String::new(), |at| format!("; next attempt at {at}"));
+            (Notice, job_text(fold, server, &format!("{code}: {why}{then}")))
         }
         event @ (Event::StepStarted { .. } | Event::StepEnded { .. } | Event::NotUndone { .. }) => {
             step_line(fold, event)?
@@ -57,22 +73,20 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::Ended { server, ending, failure, .. } => {
             ended_line(&fold.name_of(server), *ending, failure.as_ref())
         }
-        Event::StartedBack { servers } => {
-            (Detail, format!("{}: started back, not wiped", names(fold, servers)))
-        }
+        Event::StartedBack { servers } => (Detail, back_line(fold, servers)),
         Event::Yielded { server, to } => {
-            (Notice, format!("{}: left alone, run {to} holds it now", fold.name_of(server)))
+            (Notice, format!("{}: {}", fold.name_of(server), yielded_text(to)))
         }
         Event::CanaryReplaced { fleet, server, by } => {
             let (server, by) = (fold.name_of(server), fold.name_of(by));
-            (Notice, format!("fleet {fleet}: {by} becomes a canary in place of {server}"))
+            (Notice, format!("fleet {fleet}: canary {server} proved nothing; {by} takes its place"))
         }
-        Event::NotStartedBack { server, detail, .. } => {
-            let name = fold.name_of(server);
-            (Notice, format!("{name}: stays off, could not be started back: {detail}"))
+        Event::NotStartedBack { server, detail, why } => {
+            let why = not_back_text(fold.standing(server), *why, detail);
+            (Notice, format!("{}: {why}", fold.name_of(server)))
         }
         Event::RateCut { per_minute } => {
-            (Notice, format!("the cloud throttles: down to {per_minute} requests a minute"))
+            (Notice, format!("the cloud throttles: now at most {per_minute} requests a minute"))
         }
         Event::Abandoned { server, by, open } => {
             (Notice, format!("{}: given up by {by}: {}", fold.name_of(server), list_some(open, 5)))
@@ -113,6 +127,54 @@ fn check_line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
     }
 }
 
+/// Servers that run: those that came to it alike are told together.
+fn back_line(fold: &Fold, servers: &[ServerId]) -> String {
+    let mut alike: IndexMap<String, Vec<ServerId>> = IndexMap::new();
+    for server in servers {
+        alike.entry(back_text(fold.standing(server))).or_default().push(server.clone());
+    }
+    let parts = alike.iter().map(|(text, servers)| format!("{}: {text}", names(fold, servers)));
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+/// What a record says that calls a server back: not every one of them was ever away.
+pub(super) fn back_text(standing: &Standing) -> String {
+    let disk = standing.disk;
+    match (standing.power, standing.back()) {
+        (Power::AsFound, _) => "left as it was; nothing was changed".to_owned(),
+        (_, Back::Started) => format!("started again, {disk}"),
+        (_, Back::ByOthers) => format!("running again (started by somebody else), {disk}"),
+        (_, Back::NeverOff) => format!("still running, {disk}"),
+    }
+}
+
+/// What a record says that a server was not started again.
+pub(super) fn not_back_text(standing: &Standing, why: LeftOff, detail: &str) -> String {
+    let where_it_is = match (why, standing.power) {
+        (LeftOff::AsPlanned, Power::Off) => "left off",
+        (LeftOff::Locked, Power::Off) => "still off, and not started because it is locked",
+        (LeftOff::Failed, Power::Off) => "still off, and could not be started again",
+        (LeftOff::TakenOver, _) => "not started, because somebody else took it over",
+        (_, Power::Unknown) => "not seen running again",
+        (_, Power::AsFound | Power::Running | Power::AsPlanned) => "not started by refleet",
+    };
+    format!("{where_it_is}: {detail}")
+}
+
+/// What a record says of a server that another run holds.
+pub(super) fn yielded_text(to: &RunId) -> String {
+    format!("left alone: run {to} holds the server now")
+}
+
+/// What the cloud said of a job that failed. Some clouds say it of the server only.
+pub(super) fn reason_text(reason: &str, seen: Option<&Seen>) -> String {
+    match seen.and_then(|seen| seen.fault.as_deref()).filter(|fault| !reason.contains(*fault)) {
+        Some(fault) if reason == NO_REASON => fault.to_owned(),
+        Some(fault) => format!("{reason}; the server's fault: {fault}"),
+        None => reason.to_owned(),
+    }
+}
+
 fn ended_line(name: &str, ending: Ending, failure: Option<&Failure>) -> (Weight, String) {
     match failure {
         None => (Detail, format!("{name}: {ending}")),
@@ -142,7 +204,7 @@ fn refused_text(reasons: &[String]) -> String {
 
 fn lost_text(fold: &Fold, deed: Deed, servers: &[ServerId], detail: &str) -> String {
     let names = names(fold, servers);
-    format!("{names}: the answer to the {deed} was lost ({detail}); looking before anything else")
+    format!("{names}: the answer to the {deed} was lost ({detail}); checking whether it happened")
 }
 
 fn job_text(fold: &Fold, server: &ServerId, why: &str) -> String {
@@ -208,13 +270,19 @@ pub(super) fn step_end_text(end: StepEnd, detail: &str) -> String {
     if detail.is_empty() { how.to_owned() } else { format!("{how}: {detail}") }
 }
 
-/// What a look came to, behind "the reinstall".
-pub(super) fn verdict_text(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Happened { job: Some(job) } => format!("happened (job {job})"),
-        Verdict::Happened { job: None } => "happened".to_owned(),
-        Verdict::DidNot => "did not happen".to_owned(),
-        Verdict::Unknown => "may or may not have happened, a person has to look".to_owned(),
+/// What a look at a request came to.
+pub(super) fn verdict_text(standing: &Standing, deed: Deed, verdict: &Verdict) -> String {
+    match (verdict, &standing.job) {
+        (Verdict::Happened { job: Some(job) }, _) => format!("the {deed} happened (job {job})"),
+        (Verdict::Happened { job: None }, _) => format!("the {deed} happened"),
+        (Verdict::DidNot, _) => format!("the {deed} did not happen"),
+        (Verdict::Unknown, Some(job)) if deed == Deed::Reinstall && standing.job_open => format!(
+            "job {job} of the reinstall was accepted and had not ended when it was last looked at; \
+             check it"
+        ),
+        (Verdict::Unknown, _) => {
+            format!("whether the {deed} happened is unknown; check the server")
+        }
     }
 }
 
@@ -256,7 +324,7 @@ fn steered_text(steering: Steering, by: Option<&Asker>) -> String {
 }
 
 fn pausing_line(fold: &Fold, cause: &PauseCause) -> String {
-    let then = "nothing new starts, what was begun comes to its end";
+    let then = "nothing new starts; servers in progress are finished";
     format!("pausing, {}; {then}", pause_text(fold, cause))
 }
 
@@ -281,12 +349,12 @@ pub(super) fn pause_text(fold: &Fold, cause: &PauseCause) -> String {
             names(fold, servers)
         ),
         PauseCause::PlacesTaken { servers } => format!(
-            "{} that stay off hold every place of max_unavailable: {}",
+            "{} left off hold every place of `max_unavailable`: {}",
             count(servers.len(), "server"),
             names(fold, servers)
         ),
         PauseCause::Precondition { reasons } => {
-            format!("a precondition does not hold any more: {}", list_some(reasons, 5))
+            format!("a precondition no longer holds: {}", list_some(reasons, 5))
         }
     }
 }
@@ -296,20 +364,22 @@ pub(super) fn pause_help(cause: &PauseCause, run: &str) -> String {
     let resume = format!("refleet resume {run}");
     let resume = resume.trim_end();
     match cause {
-        PauseCause::LockedOut { help, .. } => format!("{help}; then `{resume}` goes on"),
-        PauseCause::Asked { .. } => format!("`{resume}` goes on"),
+        PauseCause::LockedOut { help, .. } => format!("{help}; then `{resume}` continues the run"),
+        PauseCause::Asked { .. } => format!("`{resume}` continues the run"),
         PauseCause::Approval { .. } => {
             format!(
-                "`refleet approve {run}` lets it go on, then `{resume}`; `refleet stop {run}` ends it"
+                "`refleet approve {run}`, then `{resume}` continues; `refleet stop {run}` ends the run"
             )
         }
         PauseCause::PlacesTaken { .. } => format!(
-            "start these servers or raise the limit in a new plan; then `{resume}` continues"
+            "start these servers in the console, then `{resume}`; `refleet stop {run}` ends the run"
         ),
-        PauseCause::Precondition { .. } => format!("mend it; then `{resume}` continues"),
+        PauseCause::Precondition { .. } => {
+            format!("fix what is named, then `{resume}`; `refleet stop {run}` ends the run")
+        }
         PauseCause::SharedCause { .. } => format!(
-            "look what the servers have in common; `refleet approve {run}` lets it go on, then \
-             `{resume}`; `refleet stop {run}` ends it"
+            "check what the servers have in common; `refleet approve {run}`, then `{resume}` \
+             continues; `refleet stop {run}` ends the run"
         ),
     }
 }

@@ -3,7 +3,7 @@
 //! Names come from the cloud and sentences may quote it, so every text is escaped: nothing of it can
 //! become a link, a table or markup of its own.
 
-use crate::domain::Record;
+use crate::domain::{Record, printable, shown};
 
 use super::page::{Page, ServerRow};
 
@@ -35,14 +35,15 @@ pub fn markdown(records: &[Record]) -> String {
         .collect();
     table(&mut text, &["Fleet", "Servers", "Where they are"], fleets.iter().map(cells));
     text.push_str("## Servers\n\n");
-    let servers: Vec<[String; 10]> = page.servers.iter().map(server).collect();
+    let servers: Vec<[String; 11]> = page.servers.iter().map(server).collect();
     let headings = [
         "Fleet",
         "Wave",
         "Server",
         "Id",
         "Where it is",
-        "Off since",
+        "Stopped",
+        "Down since",
         "Wiped",
         "Jobs",
         "Ended",
@@ -51,14 +52,14 @@ pub fn markdown(records: &[Record]) -> String {
     table(&mut text, &headings, servers.iter().map(cells));
     text.truncate(text.trim_end().len());
     text.push('\n');
-    text
+    printable(&text).into_owned()
 }
 
 fn cells<const N: usize>(row: &[String; N]) -> Vec<&String> {
     row.iter().collect()
 }
 
-fn server(row: &ServerRow) -> [String; 10] {
+fn server(row: &ServerRow) -> [String; 11] {
     let phase =
         if row.why.is_empty() { row.phase.clone() } else { format!("{} ({})", row.phase, row.why) };
     [
@@ -68,6 +69,7 @@ fn server(row: &ServerRow) -> [String; 10] {
         row.id.clone(),
         phase,
         row.stopped.clone(),
+        row.down.clone(),
         row.wiped.clone(),
         row.jobs.clone(),
         row.ended.clone(),
@@ -93,6 +95,7 @@ fn bullets(text: &mut String, lines: &[String]) {
 
 /// A text that means itself, on one line.
 fn escaped(text: &str) -> String {
+    let text = &*shown(text);
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         match c {
@@ -111,7 +114,6 @@ fn escaped(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }

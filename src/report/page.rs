@@ -8,6 +8,8 @@ use crate::domain::{Ending, Phase, Record, Timestamp, count};
 
 use super::account::{Account, accounts};
 use super::lines::phases_text;
+use super::standing::{Disk, Standing};
+use super::text::{CLEARED, DOWN_NOW, UNDONE, UNKNOWN, down_lines};
 use super::{Fold, Named, Summary};
 
 /// Jobs and times are shown for people: a server that has none shows this.
@@ -63,6 +65,7 @@ pub(super) struct ServerRow {
     pub(super) id: String,
     pub(super) phase: String,
     pub(super) stopped: String,
+    pub(super) down: String,
     pub(super) wiped: String,
     pub(super) jobs: String,
     pub(super) ended: String,
@@ -137,9 +140,11 @@ fn lists(summary: &Summary) -> Vec<List> {
             title: "The preflight refused; nothing was touched",
             lines: summary.refusals.clone(),
         },
-        List { title: "Nobody can say what came of these", lines: some(&summary.unknown) },
-        List { title: "Lost answers that a look cleared up", lines: some(&summary.cleared) },
+        List { title: DOWN_NOW, lines: down_lines(&summary.down, usize::MAX) },
+        List { title: UNKNOWN, lines: some(&summary.unknown) },
+        List { title: CLEARED, lines: some(&summary.cleared) },
         List { title: "Warnings", lines: some(&summary.warnings) },
+        List { title: UNDONE, lines: some(&summary.undone) },
     ];
     lists.retain(|list| !list.lines.is_empty());
     lists
@@ -152,6 +157,7 @@ fn row(account: &Account) -> ServerRow {
         let detail = if failure.detail.is_empty() { "" } else { ": " };
         format!("{}: {}{detail}{}", failure.code, failure.cause, failure.detail)
     });
+    let standing = &account.standing;
     ServerRow {
         mood: phase_mood(account.phase),
         fleet: account.fleet.to_string(),
@@ -160,17 +166,22 @@ fn row(account: &Account) -> ServerRow {
         id: account.id.to_string(),
         phase: account.phase.to_string(),
         stopped: moment(account.stopped),
-        wiped: match account.wipes.as_slice() {
-            [] => NONE.to_owned(),
-            [.., (at, _)] if account.wipes.len() > 1 => {
-                format!("{at}, the last of {}", account.wipes.len())
-            }
-            [.., (at, _)] => at.to_string(),
-        },
+        down: moment(standing.down_since.filter(|_| standing.is_down())),
+        wiped: wiped(standing),
         jobs: if jobs.is_empty() { NONE.to_owned() } else { jobs.join(", ") },
         ended: moment(account.ended),
         took: account.took.map_or_else(|| NONE.to_owned(), |took| took.to_string()),
         why: why.unwrap_or_default(),
+    }
+}
+
+/// Whether a server was wiped, and when: a moment alone only where that is certain.
+fn wiped(standing: &Standing) -> String {
+    let at = moment(standing.wiped_at);
+    match standing.disk {
+        Disk::NotWiped => "no".to_owned(),
+        Disk::PerhapsWiped => format!("perhaps ({at})"),
+        Disk::Wiped => at,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::domain::{Millis, Moment, Record, Timestamp};
+use crate::domain::{Millis, Moment, Record, Shown, Timestamp};
 
 use super::lines::{line, phases_text};
 use super::{Error, Fold, Reporter};
@@ -38,7 +38,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
         for record in records {
             self.fold.apply(record);
             if let Some((_, text)) = line(&self.fold, record) {
-                writeln!(self.out, "{} {text}", record.at)?;
+                writeln!(self.out, "{} {}", record.at, Shown(text))?;
             }
         }
         Ok(self.out.flush()?)

@@ -4,10 +4,12 @@ use comfy_table::{Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Millis, PauseCause, Record, RunId, Time, Timestamp};
+use crate::domain::{Lines, Millis, PauseCause, Record, RunId, Time, Timestamp, shown};
 
 use super::lines::phases_text;
-use super::{Fold, ServerState};
+use super::summary::down;
+use super::text::write_down;
+use super::{Down, Fold, ServerState};
 
 /// A run right now, server by server.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -24,6 +26,8 @@ pub struct Status {
     pub paused: Option<PauseCause>,
     /// What waits for an approval, a few words each.
     pub waits: Vec<String>,
+    /// Servers that are down because of this run.
+    pub down: Vec<Down>,
     /// Its servers in the order of the plan.
     pub servers: Vec<ServerState>,
 }
@@ -35,6 +39,7 @@ impl Status {
         let fold = Fold::of(records);
         Self {
             waits: fold.waits(),
+            down: down(&fold),
             run: fold.outline.map(|outline| outline.run),
             at: fold.at,
             last: fold.last,
@@ -53,20 +58,29 @@ impl Status {
         for server in &self.servers {
             let length = Millis(self.at.since(server.since).0 / 1_000 * 1_000).to_string();
             let note = server.note.as_deref().unwrap_or("");
-            table.add_row([
+            let row = [
                 server.fleet.as_str(),
                 &server.name,
                 server.id.as_str(),
                 &server.phase.to_string(),
                 &length,
                 note,
-            ]);
+            ];
+            table.add_row(row.map(shown));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        let waits = self.waits.iter().map(|what| format!("waits for an approval: {what}\n"));
-        let waits: String = waits.collect();
-        format!("{}\n\n{waits}{}\n", table.trim_fmt(), phases_text(&self.servers))
+        let mut text = Lines::new();
+        for row in table.lines() {
+            text.line(row.trim_end());
+        }
+        text.blank();
+        write_down(&mut text, &self.down, usize::MAX);
+        for what in &self.waits {
+            text.line(format_args!("waits for an approval: {what}"));
+        }
+        text.line(phases_text(&self.servers));
+        text.into_text()
     }
 }

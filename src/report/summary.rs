@@ -9,12 +9,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    CloseCause, Counts, Ending, FleetName, Millis, Origin, Outline, PauseCause, Record, ServerId,
-    Timestamp, Verdict,
+    CloseCause, Counts, Ending, FleetName, Millis, Origin, Outline, PauseCause, Phase, Record,
+    ServerId, Timestamp, Verdict,
 };
 
 use super::fold::{counts, phases};
 use super::lines::verdict_text;
+use super::standing::{Disk, Standing};
 use super::{Fold, ServerState};
 
 /// A server, and something about it.
@@ -26,6 +27,28 @@ pub struct Named {
     pub name: String,
     /// What about it; may be empty.
     pub detail: String,
+    /// Whether it runs and what became of its disk, where that matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+}
+
+/// A server that we took from its users, and that is not known to run again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Down {
+    /// Its id.
+    pub id: ServerId,
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Whether it was seen off. Else it is only not known to run.
+    pub seen_off: bool,
+    /// Where it is in its run.
+    pub phase: Phase,
+    /// What became of its system disk.
+    pub disk: Disk,
+    /// What the operator can do.
+    pub help: String,
 }
 
 /// Servers that did not get there for the same reason.
@@ -83,6 +106,8 @@ pub struct Summary {
     pub fleets: IndexMap<FleetName, FleetSummary>,
     /// Why servers did not get there, the worst first.
     pub groups: Vec<FailureGroup>,
+    /// Servers that are down because of this run: taken away by us, and not known to run again.
+    pub down: Vec<Down>,
     /// Lost answers of which nobody can say what came of them, with what was seen and what not.
     pub unknown: Vec<Named>,
     /// Lost answers that a look cleared up.
@@ -125,6 +150,7 @@ impl From<&Fold> for Summary {
             in_flight: in_flight.map(|(phase, n)| (phase.to_string(), n)).collect(),
             fleets: fleets(fold),
             groups: groups(fold),
+            down: down(fold),
             unknown: doubts(fold, |verdict| *verdict == Verdict::Unknown),
             cleared: doubts(fold, |verdict| *verdict != Verdict::Unknown),
             warnings: warnings(fold),
@@ -178,7 +204,9 @@ fn groups(fold: &Fold) -> Vec<FailureGroup> {
             help: text(failure.map(|failure| &failure.help)),
             servers: Vec::new(),
         });
-        group.servers.push(named(server, text(failure.map(|failure| &failure.detail))));
+        let detail = text(failure.map(|failure| &failure.detail));
+        let standing = Some(server.standing.clone());
+        group.servers.push(Named { standing, ..named(server, detail) });
     }
     let mut groups: Vec<FailureGroup> = groups.into_values().collect();
     let place = |ending| Ending::ALL.iter().position(|known| *known == ending);
@@ -190,8 +218,8 @@ fn doubts(fold: &Fold, wanted: fn(&Verdict) -> bool) -> Vec<Named> {
     let looks = fold.servers.values().flat_map(|server| {
         server.doubts.iter().filter(move |doubt| wanted(&doubt.verdict)).map(move |doubt| {
             let evidence = doubt.evidence.join("; ");
-            let verdict = verdict_text(&doubt.verdict);
-            named(server, format!("the {} {verdict}: {evidence}", doubt.deed))
+            let verdict = verdict_text(&server.standing, doubt.deed, &doubt.verdict);
+            named(server, format!("{verdict}: {evidence}"))
         })
     });
     looks.collect()
@@ -209,6 +237,43 @@ fn undone(fold: &Fold) -> Vec<Named> {
     undone.map(|server| named(server, server.undone.join(", "))).collect()
 }
 
+/// Servers that are down, in the order of the plan.
+pub(super) fn down(fold: &Fold) -> Vec<Down> {
+    let down = fold.down().map(|server| Down {
+        id: server.id.clone(),
+        name: server.name.clone(),
+        since: server.standing.down_since,
+        seen_off: server.standing.is_off(),
+        phase: server.phase,
+        disk: server.standing.disk,
+        help: down_help(fold, server),
+    });
+    down.collect()
+}
+
+/// What can be done about a server that is down. A run that goes on looks after its own.
+fn down_help(fold: &Fold, server: &ServerState) -> String {
+    let run = fold.outline.as_ref().map_or("", |outline| outline.run.as_str());
+    if let Some(other) = &server.standing.yielded_to {
+        return format!("run {other} holds it now: `refleet status {other}`");
+    }
+    let ends = fold.ended.is_some() || matches!(server.ending(), Some(Ending::Unknown));
+    match (ends, fold.paused.is_some(), server.standing.disk) {
+        (false, true, _) => format!("`refleet resume {run}` continues the run"),
+        (false, false, _) => {
+            format!("the run is working on it; if its process is gone: `refleet resume {run}`")
+        }
+        (true, _, Disk::NotWiped) => "it was not wiped: start it in the console".to_owned(),
+        (true, _, Disk::PerhapsWiped) => format!(
+            "check the system disk before you start the server; `refleet support {run} SERVER` \
+             collects what the cloud's support needs"
+        ),
+        (true, _, Disk::Wiped) => {
+            "it was reinstalled: start it in the console, then check it".to_owned()
+        }
+    }
+}
+
 fn named(server: &ServerState, detail: String) -> Named {
-    Named { id: server.id.clone(), name: server.name.clone(), detail }
+    Named { id: server.id.clone(), name: server.name.clone(), detail, standing: None }
 }

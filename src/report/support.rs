@@ -13,6 +13,7 @@ use crate::domain::{
 };
 
 use super::redact::about;
+use super::standing::Standing;
 use super::tried::{Chapter, tried, utc};
 use super::{Error, Fold};
 
@@ -104,6 +105,8 @@ pub struct Support {
     pub phase: Phase,
     /// Why it did not get there.
     pub failure: Option<Failure>,
+    /// Whether it runs, and what became of its disk.
+    pub standing: Standing,
     /// The run that it was in.
     pub run: Option<Outline>,
     /// As the plan knew it; `None`: the plan cannot be read.
@@ -163,6 +166,7 @@ impl Support {
             fleet: state.fleet,
             phase: state.phase,
             failure: state.failure,
+            standing: state.standing,
             run: fold.outline,
             before,
             after: records.iter().rev().find_map(After::of),

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::domain::{FleetName, Millis, Moment, Record, Time};
+use crate::domain::{FleetName, Millis, Moment, Record, Time, shown};
 
 use super::lines::{Weight, line, phases_text};
 use super::{Error, Fold, Reporter, ServerState};
@@ -58,7 +58,8 @@ impl Terminal {
 
     fn make_bars(&mut self) {
         let fleets = self.fold.outline.iter().flat_map(|outline| &outline.fleets);
-        let widest = fleets.clone().map(|fleet| fleet.name.as_str().len()).max().unwrap_or(0);
+        let names = fleets.clone().map(|fleet| shown(fleet.name.as_str()).chars().count());
+        let widest = names.max().unwrap_or(0);
         let style = |template: String| {
             ProgressStyle::with_template(&template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -70,7 +71,7 @@ impl Terminal {
             bar.set_style(style(format!(
                 "{{prefix:{widest}}} [{{bar:24}}] {{pos}}/{{len}} {{msg}}"
             )));
-            bar.set_prefix(fleet.name.to_string());
+            bar.set_prefix(shown(fleet.name.as_str()).into_owned());
             self.bars.insert(fleet.name.clone(), bar);
         }
         if !self.bars.is_empty() {
@@ -92,7 +93,10 @@ fn slow_text(fold: &Fold, now: Time) -> String {
         format!("{} {} for {length}{note}", fold.name_of(&server.id), server.phase)
     };
     let slowest: Vec<String> = flying.iter().take(SLOWEST).map(one).collect();
-    if slowest.is_empty() { String::new() } else { format!("longest: {}", slowest.join("; ")) }
+    if slowest.is_empty() {
+        return String::new();
+    }
+    shown(&format!("longest: {}", slowest.join("; "))).into_owned()
 }
 
 impl Reporter for Terminal {
@@ -106,7 +110,7 @@ impl Reporter for Terminal {
         for record in records {
             self.fold.apply(record);
             if let Some((Weight::Notice, text)) = line(&self.fold, record) {
-                self.screen.println(text)?;
+                self.screen.println(&*shown(&text))?;
             }
         }
         Ok(())

@@ -1,34 +1,52 @@
 //! A summary as text: short after a run, long as a report. The last line is the counts.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
+use indexmap::IndexMap;
 
-use crate::domain::{Ending, count};
+use crate::domain::{Ending, Lines, count, shown};
 
 use super::lines::pause_help;
-use super::{FailureGroup, Named, Summary};
+use super::{Down, FailureGroup, Named, Summary};
 
 /// Servers named in a group of the short text.
 const SHOWN: usize = 5;
+
+/// Servers that are down in the short text: whoever reads it may have to start them by hand.
+const DOWN: usize = 20;
 
 impl Summary {
     /// After a run: what went wrong and what to do about it, and the counts.
     #[must_use]
     pub fn to_text(&self) -> String {
-        text(|out| self.write_body(out, SHOWN))
+        let mut text = Lines::new();
+        self.write_body(&mut text, (SHOWN, DOWN));
+        text.into_text()
     }
 
     /// A run in full: what it was about, each fleet, and each server that did not get there.
     #[must_use]
     pub fn to_report(&self) -> String {
-        text(|out| {
-            for (name, value) in self.facts() {
-                writeln!(out, "{name:<9} {value}")?;
-            }
-            writeln!(out, "\n{}\n", self.table())?;
-            self.write_body(out, usize::MAX)
-        })
+        let mut text = Lines::new();
+        for (name, value) in self.facts() {
+            text.line(format_args!("{name:<9} {value}"));
+        }
+        text.blank();
+        for row in self.table().lines() {
+            text.line(row.trim_end());
+        }
+        text.blank();
+        self.write_body(&mut text, (usize::MAX, usize::MAX));
+        text.into_text()
+    }
+
+    /// The servers that are down, and what to do about them; empty if there are none.
+    #[must_use]
+    pub fn down_text(&self) -> String {
+        let mut text = Lines::new();
+        write_down(&mut text, &self.down, usize::MAX);
+        text.into_text()
     }
 
     /// What the run was about, and when: names and values, in the order of every report.
@@ -57,7 +75,7 @@ impl Summary {
         facts
     }
 
-    fn table(&self) -> String {
+    fn table(&self) -> Table {
         let endings: Vec<Ending> =
             Ending::ALL.into_iter().filter(|ending| self.counts.of(*ending) > 0).collect();
         let mut table = Table::new();
@@ -67,7 +85,7 @@ impl Summary {
         header.extend(["in flight".to_owned(), "pending".to_owned()]);
         table.set_header(header);
         for (name, fleet) in &self.fleets {
-            let mut row = vec![name.to_string(), fleet.servers.to_string()];
+            let mut row = vec![shown(name.as_str()).into_owned(), fleet.servers.to_string()];
             row.extend(endings.iter().map(|ending| fleet.counts.of(*ending).to_string()));
             row.extend([fleet.in_flight.to_string(), fleet.counts.pending.to_string()]);
             table.add_row(row);
@@ -78,74 +96,109 @@ impl Summary {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        table.trim_fmt()
+        table
     }
 
-    fn write_body(&self, out: &mut String, shown: usize) -> fmt::Result {
-        write_list(out, "The preflight refused; nothing was touched", &self.refusals)?;
+    fn write_body(&self, text: &mut Lines, (shown, down): (usize, usize)) {
+        write_list(text, "The preflight refused; nothing was touched", &self.refusals);
         for group in &self.groups {
-            write_group(out, group, shown)?;
+            write_group(text, group, shown);
         }
+        write_down(text, &self.down, down);
         // Never shortened: a person has to decide by it.
-        write_list(out, "Nobody can say what came of these", &some(&self.unknown, usize::MAX))?;
-        write_list(out, "Lost answers that a look cleared up", &some(&self.cleared, shown))?;
-        write_list(out, "Warnings", &some(&self.warnings, shown))?;
-        write_list(out, "Steps taken back; these were not wiped", &some(&self.undone, shown))?;
-        if !self.finished {
-            let begun = self.in_flight.iter().map(|(phase, n)| format!("{n} {phase}"));
-            let begun = begun.collect::<Vec<_>>().join(", ");
-            let begun = if begun.is_empty() { "no server".to_owned() } else { begun };
-            let run = self.outline.as_ref().map_or("", |outline| outline.run.as_str());
-            let resume = format!("refleet resume {run}");
-            let resume = resume.trim_end();
-            if let (Some(cause), Some(why)) = (&self.paused, &self.paused_text) {
-                writeln!(
-                    out,
-                    "The run is paused, {why}; in flight, and left as they are: {begun}."
-                )?;
-                writeln!(out, "  help: {}\n", pause_help(cause, run))?;
-            } else {
-                // From the records alone nobody knows whether its process lives.
-                writeln!(
-                    out,
-                    "The run has not ended; in flight: {begun}. If its process is gone, `{resume}` \
-                     goes on.\n",
-                )?;
+        write_list(text, UNKNOWN, &some(&self.unknown, usize::MAX));
+        write_list(text, CLEARED, &some(&self.cleared, shown));
+        write_list(text, "Warnings", &some(&self.warnings, shown));
+        write_list(text, UNDONE, &some(&self.undone, shown));
+        if self.finished {
+            if let Some(cause) = self.cause_text.as_deref().filter(|cause| *cause != "done") {
+                text.line(format_args!("The run ended early: {cause}."));
+                text.blank();
             }
-        } else if let Some(cause) = self.cause_text.as_deref().filter(|cause| *cause != "done") {
-            writeln!(out, "The run ended early: {cause}.\n")?;
+        } else {
+            self.write_open_end(text);
         }
-        writeln!(out, "{}", self.counts)
+        text.line(&self.counts);
+    }
+
+    /// A run that has not ended, and what to do about it.
+    fn write_open_end(&self, text: &mut Lines) {
+        let begun = self.in_flight.iter().map(|(phase, n)| format!("{n} {phase}"));
+        let begun = begun.collect::<Vec<_>>().join(", ");
+        let begun = if begun.is_empty() { "no server".to_owned() } else { begun };
+        let run = self.outline.as_ref().map_or("", |outline| outline.run.as_str());
+        let resume = format!("refleet resume {run}");
+        let resume = resume.trim_end();
+        if let (Some(cause), Some(why)) = (&self.paused, &self.paused_text) {
+            text.line(format_args!(
+                "The run is paused, {why}; in progress, and left as they are: {begun}."
+            ));
+            text.line(format_args!("  help: {}", pause_help(cause, run)));
+        } else {
+            // From the records alone nobody knows whether its process lives.
+            text.line(format_args!(
+                "The run has not ended; in progress: {begun}. If its process is gone, `{resume}` \
+                 continues it."
+            ));
+        }
+        text.blank();
     }
 }
 
-fn write_group(out: &mut String, group: &FailureGroup, shown: usize) -> fmt::Result {
+/// Headings that all forms share.
+pub(super) const UNKNOWN: &str = "Outcome unknown; check these servers";
+/// The same.
+pub(super) const CLEARED: &str = "Lost answers that were cleared up";
+/// The same.
+pub(super) const UNDONE: &str = "Steps that were undone";
+/// The same.
+pub(super) const DOWN_NOW: &str = "Down now";
+
+fn write_group(text: &mut Lines, group: &FailureGroup, shown: usize) {
     let servers = count(group.servers.len(), "server");
-    write!(out, "{servers} {}", group.ending)?;
-    for part in [&group.code, &group.cause] {
-        if !part.is_empty() {
-            write!(out, ": {part}")?;
-        }
-    }
-    writeln!(out)?;
+    let parts = [&group.code, &group.cause].into_iter().filter(|part| !part.is_empty());
+    let parts: String = parts.map(|part| format!(": {part}")).collect();
+    text.line(format_args!("{servers} {}{parts}", group.ending));
     if !group.help.is_empty() {
-        writeln!(out, "  help: {}", group.help)?;
+        text.line(format_args!("  help: {}", group.help));
     }
-    for line in some(&group.servers, shown) {
-        writeln!(out, "  {line}")?;
-    }
-    writeln!(out)
+    text.indented("  ", some(&group.servers, shown));
+    text.blank();
 }
 
-fn write_list(out: &mut String, title: &str, lines: &[String]) -> fmt::Result {
+/// Servers that are down.
+pub(super) fn write_down(text: &mut Lines, down: &[Down], shown: usize) {
+    if !down.is_empty() {
+        text.line(format_args!("{DOWN_NOW}: {}", count(down.len(), "server")));
+        text.indented("  ", down_lines(down, shown));
+        text.blank();
+    }
+}
+
+/// A line for each server that is down, by what can be done about them; that comes last.
+pub(super) fn down_lines(down: &[Down], shown: usize) -> Vec<String> {
+    let mut groups: IndexMap<&str, Vec<&Down>> = IndexMap::new();
+    for server in down {
+        groups.entry(&server.help).or_default().push(server);
+    }
+    let mut lines = Vec::new();
+    for (help, servers) in groups {
+        lines.extend(servers.iter().take(shown).map(|server| server.to_string()));
+        if servers.len() > shown {
+            lines.push(format!("and {} more", servers.len() - shown));
+        }
+        lines.push(format!("help: {help}"));
+    }
+    lines
+}
+
+fn write_list(text: &mut Lines, title: &str, lines: &[String]) {
     if lines.is_empty() {
-        return Ok(());
+        return;
     }
-    writeln!(out, "{title}:")?;
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    writeln!(out)
+    text.line(format_args!("{title}:"));
+    text.indented("  ", lines);
+    text.blank();
 }
 
 /// A line for each, or for the first few and how many more there are.
@@ -155,19 +208,28 @@ fn some(servers: &[Named], shown: usize) -> Vec<String> {
     servers.iter().take(shown).map(Named::to_string).chain(more).collect()
 }
 
-/// `web-3 (srv-c): what about it`.
+/// `web-3 (srv-c): what about it [running, not wiped]`.
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let detail = if self.detail.is_empty() { "" } else { ": " };
-        write!(f, "{} ({}){detail}{}", self.name, self.id, self.detail)
+        write!(f, "{} ({}){detail}{}", self.name, self.id, self.detail)?;
+        match &self.standing {
+            Some(standing) => write!(f, " [{}]", standing.words()),
+            None => Ok(()),
+        }
     }
 }
 
-fn text(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
-    let mut text = String::new();
-    // Writing into a string cannot fail.
-    write(&mut text).ok();
-    text
+/// `web-3 (srv-c): off since 2026-09-21T14:21:30Z, not wiped`.
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = if self.seen_off { "off" } else { "not seen running" };
+        write!(f, "{} ({}): {seen}", self.name, self.id)?;
+        if let Some(since) = self.since {
+            write!(f, " since {since}")?;
+        }
+        write!(f, ", {}", self.disk)
+    }
 }
 
 #[cfg(test)]
@@ -274,3 +336,7 @@ mod tests {
         assert_eq!(summary.to_report().matches("more-").count(), 40);
     }
 }
+
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile;

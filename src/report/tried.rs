@@ -6,7 +6,11 @@ use crate::domain::{
     Deed, Event, JobEnd, JobId, Millis, PauseCause, Record, Seen, Timestamp, Verdict,
 };
 
-use super::lines::{probed_text, step_end_text, step_text, verdict_text};
+use super::lines::{
+    back_text, not_back_text, probed_text, reason_text, step_end_text, step_text, verdict_text,
+    yielded_text,
+};
+use super::standing::{Standing, servers_of};
 
 /// Something that was done or seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,7 +42,11 @@ pub struct Chapter {
 pub(super) fn tried(records: &[Record]) -> Vec<Chapter> {
     let mut chapters = vec![Chapter::default()];
     let mut next = 1;
+    let mut standing = Standing::default();
     for record in records {
+        if !servers_of(&record.event).is_empty() {
+            standing.apply(record);
+        }
         let attempt = chapters.last().map_or(0, |chapter| chapter.attempt);
         let wipe = matches!(&record.event, Event::Intended { deed: Deed::Reinstall, .. });
         if wipe && attempt < next {
@@ -48,15 +56,15 @@ pub(super) fn tried(records: &[Record]) -> Vec<Chapter> {
             next += 1;
         }
         if let Some(chapter) = chapters.last_mut() {
-            chapter.steps.extend(step(record).into_iter().chain(looked(record)));
+            chapter.steps.extend(step(record, &standing).into_iter().chain(looked(record)));
         }
     }
     chapters.retain(|chapter| !chapter.steps.is_empty());
     chapters
 }
 
-fn step(record: &Record) -> Option<Step> {
-    let what = text(&record.event)?;
+fn step(record: &Record, standing: &Standing) -> Option<Step> {
+    let what = text(&record.event, standing)?;
     let (job, request_id) = ids(&record.event);
     Some(Step { at: record.wall, what, job: job.cloned(), request_id: request_id.cloned() })
 }
@@ -80,7 +88,7 @@ fn ids(event: &Event) -> (Option<&JobId>, Option<&String>) {
 }
 
 /// An event in words, without its ids; `None`: it is nothing that was tried.
-fn text(event: &Event) -> Option<String> {
+fn text(event: &Event, standing: &Standing) -> Option<String> {
     let text = match event {
         Event::Resumed => "refleet went on after an interruption".to_owned(),
         Event::Paused { cause: PauseCause::LockedOut { code, detail, .. } } => {
@@ -96,11 +104,12 @@ fn text(event: &Event) -> Option<String> {
         Event::Refused { deed, detail, .. } => format!("{deed}: refused: {detail}"),
         Event::Lost { deed, detail, .. } => format!("{deed}: its answer was lost: {detail}"),
         Event::Resolved { deed, verdict, evidence, .. } => {
+            // The job is told beside it.
             let verdict = match verdict {
-                Verdict::Happened { .. } => "happened".to_owned(),
-                Verdict::DidNot | Verdict::Unknown => verdict_text(verdict),
+                Verdict::Happened { .. } => format!("the {deed} happened"),
+                Verdict::DidNot | Verdict::Unknown => verdict_text(standing, *deed, verdict),
             };
-            format!("looked up: the {deed} {verdict}: {}", evidence.join("; "))
+            format!("looked up: {verdict}: {}", evidence.join("; "))
         }
         Event::BackedUp { backup, took, .. } => format!("backed up after {took}: backup {backup}"),
         Event::Stopped { .. } => "seen stopped".to_owned(),
@@ -127,11 +136,9 @@ fn text(event: &Event) -> Option<String> {
         Event::CheckFailed { check, detail, .. } => format!("check `{check}` failed: {detail}"),
         Event::Passed { .. } => "every check passed".to_owned(),
         Event::Ended { ending, .. } => format!("ended: {ending}"),
-        Event::StartedBack { .. } => "started again, not wiped".to_owned(),
-        Event::Yielded { to, .. } => format!("left alone: run {to} holds the server now"),
-        Event::NotStartedBack { detail, .. } => {
-            format!("stays off, could not be started: {detail}")
-        }
+        Event::StartedBack { .. } => back_text(standing),
+        Event::Yielded { to, .. } => yielded_text(to),
+        Event::NotStartedBack { detail, why, .. } => not_back_text(standing, *why, detail),
         Event::RunStarted { .. }
         | Event::PreflightPassed { .. }
         | Event::PreflightRefused { .. }
@@ -160,8 +167,9 @@ fn text(event: &Event) -> Option<String> {
 fn end_text(end: &JobEnd, took: Millis) -> String {
     match end {
         JobEnd::Succeeded { .. } => format!("reinstall: job done after {took}"),
-        JobEnd::Failed { code, reason, .. } => {
-            format!("reinstall: job failed after {took} with {code}: {reason}")
+        JobEnd::Failed { code, reason, seen, .. } => {
+            let why = reason_text(reason, seen.as_deref());
+            format!("reinstall: job failed after {took} with {code}: {why}")
         }
     }
 }

@@ -38,5 +38,7 @@ mod variety;
 pub use checkers::{Checker, Finding};
 pub use fit::fit;
 pub use scenario::{Scenario, ScenarioError};
+#[cfg(test)]
+pub(crate) use sim::rehearse_and_keep;
 pub use sim::{Rehearsal, rehearse};
 pub use tally::Tally;

@@ -115,7 +115,7 @@ pub(super) fn rehearse_with(scenario: Scenario, prepare: fn(&mut Engine)) -> Reh
 
 /// The same, and the cloud as it is afterwards.
 #[cfg(test)]
-pub(super) fn rehearse_and_keep(scenario: Scenario) -> (Rehearsal, World) {
+pub(crate) fn rehearse_and_keep(scenario: Scenario) -> (Rehearsal, World) {
     let mut sim = Sim::new(scenario, |_| ());
     sim.run();
     sim.rehearsal()

@@ -10,6 +10,7 @@ mod apply;
 mod basics;
 mod crash;
 mod harness;
+mod hostile;
 mod images;
 mod look;
 mod prepare;

@@ -105,7 +105,7 @@ fn what_takes_too_long_is_killed_and_its_server_is_spared_and_put_back() {
         "{}",
         ended.stdout
     );
-    assert!(ended.stdout.contains("Steps taken back"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Steps that were undone"), "{}", ended.stdout);
     assert_eq!(
         log(&bench),
         [

@@ -116,7 +116,7 @@ fn c2_an_attached_system_disk_in_use_is_what_will_be_wiped() {
 #[test]
 fn c2_a_detached_or_broken_system_disk_blocks_its_server() {
     let detached = blocked(|w, _| w.servers[0].volumes.retain(|volume| !volume.boot));
-    says(&detached, "Ecs.0105", "no system disk attached", "attach one");
+    says(&detached, "Ecs.0105", "no system disk attached", "temporary server");
     let broken = blocked(|w, _| w.volumes["v-0001-sys"].status = "error".to_owned());
     says(&broken, "Ecs.0101", "`error`", "bring the disk in order");
     let unlisted = blocked(|w, _| drop(w.volumes.shift_remove("v-0001-sys")));

@@ -1,7 +1,7 @@
 //! `refleet abandon RUN SERVER`: gives a server back on which something of a run is open, and that
 //! nobody else may touch for it (`safety.md`, S15). A person takes it over by typing its name.
 
-use crate::domain::{RunId, ServerId, list_some};
+use crate::domain::{RunId, ServerId, list_some, shown};
 use crate::journal::{self, Store, kept};
 use crate::report::Fold;
 use crate::run::RealClock;
@@ -64,7 +64,8 @@ fn confirm(app: &App, name: &str, confirm: Option<&str>) -> Result<(), Failure> 
             ));
         }
     };
-    if typed == name {
+    // A name that cannot be shown as it is cannot be typed either.
+    if typed == name || typed == shown(name) {
         return Ok(());
     }
     Err(Failure::refused(

@@ -40,7 +40,7 @@ pub(super) async fn confirm_and_run(
     confirm: Option<usize>,
     connection: &Connection,
 ) -> Result<Exit, Failure> {
-    app.ui.note(plan::explain(&plan));
+    app.ui.note_lines(&plan::explain(&plan));
     refuse_blocked(&plan)?;
     let needs = Needs::of(&plan, connection.is_hooked);
     needs.refuse(connection.secrets.missing(&needs))?;

@@ -23,17 +23,22 @@ pub(in crate::cli) async fn explain(app: &App, args: &ExplainArgs) -> Result<Exi
         }
         Format::Json => json(&args.word)?,
     };
-    app.ui.result(&told.ok_or_else(|| unknown(&args.word))?)?;
+    let told = told.ok_or_else(|| unknown(&args.word))?;
+    match args.format {
+        Format::Text => app.ui.result(&told)?,
+        Format::Json => app.ui.data(&told)?,
+    }
     Ok(Exit::Done)
 }
 
 fn unknown(word: &str) -> Failure {
-    let known = playbook::codes().collect::<Vec<_>>().join("\n  ");
-    let help = format!(
+    let mut help = vec![
         "a server is explained with --playbook FILE or --run RUN; `refleet explain errors` lists \
-         the codes of the cloud; those of playbooks are:\n  {known}"
-    );
-    Failure::refused(format!("there is no problem with the code `{word}`"), help)
+         the codes of the cloud; those of playbooks are:"
+            .to_owned(),
+    ];
+    help.extend(playbook::codes().map(|code| format!("  {code}")));
+    Failure::refused_lines(&[format!("there is no problem with the code `{word}`")], &help)
 }
 
 /// The same for programs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::domain::{Server, ServerId, list_some};
+use crate::domain::{Lines, Server, ServerId, list_some};
 use crate::engine::Engine;
 use crate::fleet::did_you_mean;
 use crate::plan::{self, Inventory, Narrowing, Plan, Story};
@@ -103,26 +103,31 @@ async fn by_run(app: &App, args: &ExplainArgs) -> Result<Option<InRun>, Failure>
 
 fn text(told: &Told) -> String {
     let mut text = told.playbook.as_ref().map(Story::to_string).unwrap_or_default();
-    let Some(InRun { server, waits_for, state }) = &told.run else { return text };
+    let Some(told) = &told.run else { return text };
     if !text.is_empty() {
         text.push('\n');
     }
+    text.push_str(&in_run(told).into_text());
+    text
+}
+
+fn in_run(InRun { server, waits_for, state }: &InRun) -> Lines {
+    let mut text = Lines::new();
     let (name, id, fleet) = (&server.name, &server.id, &server.fleet);
-    text.push_str(&format!("{state}\n\n{name} ({id}) of fleet {fleet} is {}", server.phase));
-    text.push_str(&format!(", since {}.\n", server.since));
+    text.line(state);
+    text.blank();
+    let (phase, since) = (server.phase, server.since);
+    text.line(format_args!("{name} ({id}) of fleet {fleet} is {phase}, since {since}."));
+    text.line(format_args!("  {}", server.standing.words()));
     let failure = server.failure.iter().flat_map(|failure| {
         let cause = format!("{}: {} {}", failure.code, failure.cause, failure.detail);
         [cause.trim_end().to_owned(), failure.help.clone()]
     });
     let lines = server.note.iter().cloned().chain(failure).chain(server.warnings.iter().cloned());
-    for line in lines.filter(|line| !line.is_empty()) {
-        text.push_str(&format!("  {line}\n"));
-    }
+    text.indented("  ", lines.filter(|line| !line.is_empty()));
     if !waits_for.is_empty() {
-        text.push_str("It waits for\n");
+        text.line("It waits for");
     }
-    for what in waits_for {
-        text.push_str(&format!("  {what}\n"));
-    }
+    text.indented("  ", waits_for);
     text
 }

@@ -42,10 +42,10 @@ pub(in crate::cli) async fn init(app: &App, args: &InitArgs) -> Result<Exit, Fai
     let parsed = playbook::parse(&Source::new("proposal", text.as_str()), &NoFiles);
     if !parsed.problems.is_empty() {
         // Still of use to whoever mends it by hand.
-        app.ui.say(diagnostic::render(&parsed.problems).trim_end());
+        app.ui.drawn(&diagnostic::render(&parsed.problems));
     }
     let Some(out) = &args.out else {
-        app.ui.result(&text)?;
+        app.ui.data(&text)?;
         return Ok(Exit::Done);
     };
     files::write_fresh(out, text.as_bytes())?;

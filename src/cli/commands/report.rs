@@ -1,5 +1,6 @@
 //! `refleet report RUN`: what came of a run, from the journal alone, for any run ever made.
 
+use crate::domain::shown_json;
 use crate::report::{self, Summary};
 
 use super::super::app::App;
@@ -16,7 +17,8 @@ pub(in crate::cli) async fn report(app: &App, args: &ReportArgs) -> Result<Exit,
     let text = match args.format {
         ReportFormat::Text => Summary::of(&records).to_report(),
         ReportFormat::Json => {
-            format!("{}\n", serde_json::to_string_pretty(&Summary::of(&records))?)
+            let text = serde_json::to_string_pretty(&Summary::of(&records))?;
+            format!("{}\n", shown_json(&text))
         }
         ReportFormat::Junit => report::junit(&records)?,
         ReportFormat::Markdown => report::markdown(&records),
@@ -24,7 +26,11 @@ pub(in crate::cli) async fn report(app: &App, args: &ReportArgs) -> Result<Exit,
     };
     match &args.out {
         Some(path) => files::write_private(path, text.as_bytes())?,
-        None => app.ui.result(&text)?,
+        None => app.ui.data(&text)?,
     }
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

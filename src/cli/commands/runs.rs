@@ -49,8 +49,8 @@ fn reason(cause: &PauseCause) -> String {
         PauseCause::LockedOut { .. } => "locked out".to_owned(),
         PauseCause::Asked { by } => format!("as {by} asked"),
         PauseCause::Approval { .. } => "waits for an approval".to_owned(),
-        PauseCause::PlacesTaken { .. } => "servers that stay off hold every place".to_owned(),
-        PauseCause::Precondition { .. } => "a precondition does not hold any more".to_owned(),
+        PauseCause::PlacesTaken { .. } => "servers that are left off hold every place".to_owned(),
+        PauseCause::Precondition { .. } => "a precondition no longer holds".to_owned(),
         PauseCause::SharedCause { .. } => "servers failed alike, waits for an approval".to_owned(),
     }
 }

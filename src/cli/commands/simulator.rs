@@ -25,7 +25,7 @@ pub(in crate::cli) async fn simulator(app: &App, args: &SimulatorArgs) -> Result
         files::write_private(path, simulator::clouds_yaml(account, endpoint).as_bytes())?;
     }
     let clouds = args.clouds.as_ref().map(|path| path.to_string_lossy());
-    app.ui.result(&simulator::first_line(account, endpoint, clouds.as_deref()))?;
+    app.ui.data(&simulator::first_line(account, endpoint, clouds.as_deref()))?;
     tokio::select! {
         ended = served => ended.map_err(trouble)?,
         _ = signals.recv() => {}

@@ -1,5 +1,6 @@
 //! `refleet status`: where each server of a run is, from the journal alone.
 
+use crate::domain::Lines;
 use crate::journal::{RunSummary, Store};
 use crate::report::Status;
 
@@ -19,8 +20,9 @@ pub(in crate::cli) async fn status(app: &App, args: &StatusArgs) -> Result<Exit,
     match args.format {
         Format::Json => app.ui.json(&status)?,
         Format::Text => {
-            app.ui.result(&format!("run {}: {}\n", run.run, super::runs::state(&run)))?;
-            app.ui.result(&status.to_text())?;
+            let mut text = Lines::new();
+            text.line(format_args!("run {}: {}", run.run, super::runs::state(&run)));
+            app.ui.result(&(text.into_text() + &status.to_text()))?;
         }
     }
     Ok(Exit::Done)

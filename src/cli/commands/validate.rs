@@ -1,5 +1,6 @@
 //! `refleet validate`: everything that can be known about playbooks without a cloud.
 
+use crate::domain::Lines;
 use crate::playbook::{Parsed, Problem};
 
 use super::super::app::App;
@@ -11,7 +12,7 @@ use super::super::{diagnostic, playbooks};
 /// Checks every playbook, and shows all problems of all of them.
 pub(in crate::cli) fn validate(app: &App, args: &ValidateArgs) -> Result<Exit, Failure> {
     let mut problems = Vec::new();
-    let mut sound = String::new();
+    let mut sound = Lines::new();
     let mut exit = Exit::Done;
     for path in &args.playbooks {
         let Parsed { playbook, problems: found } = match playbooks::read(path) {
@@ -23,7 +24,7 @@ pub(in crate::cli) fn validate(app: &App, args: &ValidateArgs) -> Result<Exit, F
             }
         };
         match playbook {
-            Some(_) => sound.push_str(&format!("{}: ok\n", path.display())),
+            Some(_) => sound.line(format_args!("{}: ok", path.display())),
             None => exit = Exit::Refused,
         }
         problems.extend(found);
@@ -32,9 +33,9 @@ pub(in crate::cli) fn validate(app: &App, args: &ValidateArgs) -> Result<Exit, F
         Format::Json => app.ui.json(&problems.iter().map(Problem::view).collect::<Vec<_>>())?,
         Format::Text => {
             if !problems.is_empty() {
-                app.ui.say(diagnostic::render(&problems).trim_end());
+                app.ui.drawn(&diagnostic::render(&problems));
             }
-            app.ui.result(&sound)?;
+            app.ui.result(&sound.into_text())?;
         }
     }
     Ok(exit)

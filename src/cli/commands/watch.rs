@@ -33,7 +33,7 @@ pub(in crate::cli) async fn watch(app: &App, args: &WatchArgs) -> Result<Exit, F
         Format::Json => {
             follow(&store, &run, JsonLines::new(io::stdout()), News::FromTheBeginning).await?;
             let summary = Summary::of(&store.records(&run).await?);
-            app.ui.note(summary.to_text().trim_end());
+            app.ui.note_lines(summary.to_text().trim_end());
             Ok(Exit::of(&summary))
         }
     }
