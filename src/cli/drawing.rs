@@ -31,7 +31,11 @@ pub(super) async fn read(
     narrowing: &Narrowing,
     connection: &Connection,
 ) -> Result<Inventory, Failure> {
-    let inventory = survey(Survey::new(playbook, narrowing), connection).await?;
+    let inventory = survey(
+        Survey::new(playbook, narrowing).of_cloud(&connection.identity.features),
+        connection,
+    )
+    .await?;
     Ok(Inventory { here: machine::read(), ..inventory })
 }
 

@@ -178,6 +178,9 @@ pub struct Before {
     /// When it was last changed, as the cloud counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Timestamp>,
+    /// Requests that had replaced its system by then, where the cloud keeps records beside the server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced_by: Vec<JobId>,
 }
 
 /// What a look after a lost answer came to.
@@ -545,6 +548,10 @@ pub enum Event {
         detail: String,
         /// "Not found" counts only from then on: the cloud may be slow to show what it took.
         look_at: Time,
+        /// The cloud said no, in a way that may also follow a request that it took: a repeat by a
+        /// gateway is answered so. `None`: no answer came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused_as: Option<FaultClass>,
         /// The cloud's id of the request, for its support.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
@@ -559,6 +566,9 @@ pub enum Event {
         verdict: Verdict,
         /// What was seen, and what could not be.
         evidence: Vec<String>,
+        /// It was not done: not to be sent again before. `None`: at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Time>,
     },
     /// The backup that the playbook asks for can be restored: the server may be stopped.
     BackedUp {

@@ -102,6 +102,13 @@ impl Features {
         *self == Self::default()
     }
 
+    /// Whether only the records of what was done to a server can tell that its system was replaced:
+    /// its disk keeps its id.
+    #[must_use]
+    pub fn tells_by_records(&self) -> bool {
+        self.keeps_disk && self.immediate_log
+    }
+
     /// Why the cloud cannot do that; `None`: it can.
     #[must_use]
     pub fn lack(&self, feature: Feature) -> Option<&str> {

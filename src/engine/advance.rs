@@ -24,15 +24,15 @@ impl Engine {
             self.advance_steps(draft);
             self.close_if_due(draft);
         }
+        self.advance_steps(draft);
+        while !self.pending.to_return.is_empty() {
+            self.give_back(draft);
+            self.advance_steps(draft);
+        }
         if self.facts.closing.is_none() {
             self.pause_if_drained(draft);
         }
         if self.facts.closing.is_some() {
-            self.advance_steps(draft);
-            while !self.pending.to_close.is_empty() {
-                self.give_back(draft);
-                self.advance_steps(draft);
-            }
             self.end_if_at_rest(draft);
         } else {
             self.skip_stops(draft);
@@ -58,19 +58,13 @@ impl Engine {
         if facts.failed == 0 {
             return None;
         }
-        let canary = planned.waves.get(facts.wave).filter(|wave| wave.canary);
-        #[cfg(test)]
-        let canary = canary.filter(|_| !self.is_broken_by(super::Flaw::CanaryIgnored));
-        let failed_canary = canary.and_then(|wave| {
-            wave.servers.iter().find(|server| {
-                let target = self.plan.targets.get_index_of(*server);
-                target
-                    .and_then(|index| self.facts.targets[index].ending)
-                    .is_some_and(Ending::is_failure)
-            })
-        });
-        if let Some(server) = failed_canary {
-            return Some(CloseCause::CanaryFailed { fleet: name.clone(), server: server.clone() });
+        let failed_canary = self
+            .canaries(fleet)
+            .into_iter()
+            .find(|index| self.facts.targets[*index].ending.is_some_and(Ending::is_failure));
+        if let Some(index) = failed_canary {
+            let server = self.server_id(index);
+            return Some(CloseCause::CanaryFailed { fleet: name.clone(), server });
         }
         (facts.failed > self.budget(planned.pace.max_failures))
             .then(|| CloseCause::BudgetSpent { fleet: name.clone() })
@@ -101,6 +95,9 @@ impl Engine {
                 }
                 self.record(draft, Event::WaveOpened { fleet: name.clone(), wave });
             }
+            if self.replace_canary(draft, fleet, &name) {
+                continue;
+            }
             self.start_servers(draft, fleet);
             if !self.pending.unended[fleet].is_empty() {
                 return;
@@ -114,6 +111,7 @@ impl Engine {
     /// Whether the next wave of a fleet may open; a fleet that never can is skipped here.
     fn may_open(&mut self, draft: &mut Draft, fleet: usize, name: &FleetName) -> bool {
         if self.facts.fleets[fleet].next_at > draft.now.at
+            || self.is_looking_again()
             || self.facts.pausing.is_some()
             || self.is_held(fleet)
         {
@@ -157,18 +155,27 @@ impl Engine {
 
     /// Starts as many servers of the open wave as slots, budget and the queue for wipes allow.
     fn start_servers(&mut self, draft: &mut Draft, fleet: usize) {
+        if self.is_looking_again() {
+            return;
+        }
         let Some((_, planned)) = self.plan.fleets.get_index(fleet) else { return };
         let facts = &self.facts.fleets[fleet];
-        let mut slots = planned.pace.max_unavailable.saturating_sub(facts.in_flight);
+        let mut slots = self.places(fleet);
         if planned.pace.strict_budget {
             let room = self.budget(planned.pace.max_failures).saturating_add(1);
             slots = slots.min(room.saturating_sub(facts.failed + facts.in_flight));
         }
         // A server that waits for its wipe waits switched off. So no more are stopped than can be
         // wiped soon: the queue is never longer than the number of wipes in flight may be.
-        slots = slots.min(self.reinstall_slots().saturating_sub(self.facts.queued));
+        // One that waits for a retry holds up nobody: its wait is not over soon.
         let now = draft.now.at;
+        let retrying = self.retrying(now);
+        let queued = self.facts.queued - u32::try_from(retrying.len()).unwrap_or(u32::MAX);
+        slots = slots.min(self.reinstall_slots().saturating_sub(queued));
         let mut zones = self.zone_room(|zone| zone.queued);
+        for zone in retrying {
+            zones[zone] = zones[zone].saturating_add(1);
+        }
         let servers: Vec<ServerId> = self.pending.startable[fleet]
             .iter()
             .filter(|index| self.may_start(**index, now) && self.may_begin(**index))
@@ -179,6 +186,63 @@ impl Engine {
         if !servers.is_empty() {
             self.record(draft, Event::Started { servers });
         }
+    }
+
+    /// Places among the unavailable that are free.
+    pub(super) fn places(&self, fleet: usize) -> u32 {
+        let facts = &self.facts.fleets[fleet];
+        let most = self.plan.fleets[fleet].pace.max_unavailable;
+        most.saturating_sub(facts.in_flight + facts.away)
+    }
+
+    /// The zones of stopped servers that wait for their next attempt.
+    fn retrying(&self, now: Time) -> Vec<usize> {
+        let waits = |index: &&usize| {
+            let state = &self.facts.targets[**index].state;
+            matches!(state, State::Stopped { not_before, .. } if *not_before > now)
+        };
+        let waiting = self.pending.waiting.iter().filter(waits);
+        waiting.map(|index| self.facts.targets[*index].zone).collect()
+    }
+
+    /// The servers of the canary wave, if it is open: those of the plan, and those that took the place
+    /// of one that proved nothing.
+    fn canaries(&self, fleet: usize) -> Vec<usize> {
+        #[cfg(test)]
+        if self.is_broken_by(super::Flaw::CanaryIgnored) {
+            return Vec::new();
+        }
+        let facts = &self.facts.fleets[fleet];
+        let wave = self.plan.fleets[fleet].waves.get(facts.wave).filter(|wave| wave.canary);
+        let planned = wave.into_iter().flat_map(|wave| &wave.servers);
+        let planned = planned.filter_map(|server| self.plan.targets.get_index_of(server));
+        let mut canaries: Vec<usize> = planned.collect();
+        if wave.is_some() {
+            canaries.extend(&facts.stand_ins);
+        }
+        canaries
+    }
+
+    /// A canary that drifted or was protected says nothing about the image: the next server of the
+    /// fleet takes its place. Whether one did.
+    fn replace_canary(&mut self, draft: &mut Draft, fleet: usize, name: &FleetName) -> bool {
+        let canaries = self.canaries(fleet);
+        let mut fallen = canaries.iter().filter(|index| {
+            let ending = self.facts.targets[**index].ending;
+            ending.is_some_and(|it| it != Ending::Verified && !it.is_failure())
+        });
+        let Some(fallen) = fallen.nth(self.facts.fleets[fleet].stand_ins.len()).copied() else {
+            return false;
+        };
+        let waves = &self.plan.fleets[fleet].waves;
+        let later = waves.iter().flat_map(|wave| &wave.servers);
+        let mut later = later.filter_map(|server| self.plan.targets.get_index_of(server));
+        let next = later
+            .find(|index| self.facts.targets[*index].ending.is_none() && !canaries.contains(index));
+        let Some(next) = next else { return false };
+        let (fleet, server, by) = (name.clone(), self.server_id(fallen), self.server_id(next));
+        self.record(draft, Event::CanaryReplaced { fleet, server, by });
+        true
     }
 
     fn may_start(&self, index: usize, now: Time) -> bool {
@@ -267,10 +331,11 @@ impl Engine {
         self.facts.zones.iter().map(|zone| most.saturating_sub(taken(zone))).collect()
     }
 
-    /// Servers that were stopped and not wiped go back to their users.
+    /// Servers that were stopped and not wiped go back to their users: each at its own end, and at the
+    /// end of the run all that it finds under way.
     fn give_back(&mut self, draft: &mut Draft) {
         let candidates: Vec<usize> =
-            std::mem::take(&mut self.pending.to_close).into_iter().collect();
+            std::mem::take(&mut self.pending.to_return).into_iter().collect();
         let mut idle = Vec::new();
         for index in candidates {
             let target = &self.facts.targets[index];
@@ -310,7 +375,7 @@ impl Engine {
         let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
         let waiting = !self.pending.stepping.is_empty() || !self.pending.to_run.is_empty();
         let steps = self.facts.running > 0 || waiting;
-        if busy || steps || !self.pending.owed.is_empty() || !self.pending.to_close.is_empty() {
+        if busy || steps || !self.pending.owed.is_empty() || !self.pending.to_return.is_empty() {
             return;
         }
         let cause = self.facts.closing.clone().unwrap_or(CloseCause::Done);

@@ -84,7 +84,9 @@ impl Engine {
         let did_not = verdict == Verdict::DidNot;
         let evidence = vec![evidence];
         let attempts = self.treatment(index).retry.transient.attempts;
-        self.record(draft, Event::Resolved { server: server.clone(), deed, verdict, evidence });
+        let retry_at = None;
+        let event = Event::Resolved { server: server.clone(), deed, verdict, evidence, retry_at };
+        self.record(draft, event);
         if did_not && self.facts.targets[index].put_off.transient >= attempts {
             let failure = failure::backup_failed("of which every answer was lost");
             self.end(draft, server, Ending::Failed, Some(failure));

@@ -189,6 +189,10 @@ impl Engine {
             self.pending.begin_closing(&self.facts);
         } else if let Event::WaveOpened { fleet, wave } = event {
             self.pending.open_wave(&self.plan, &self.facts, fleet, *wave);
+        } else if let Event::CanaryReplaced { by, .. } = event {
+            if let Some(index) = self.plan.targets.get_index_of(by) {
+                self.pending.join_wave(&self.facts, index);
+            }
         } else if let Event::Resumed = event {
             for index in 0..self.facts.targets.len() {
                 self.pending.target_changed(&self.plan, &self.facts, index, at);

@@ -5,10 +5,11 @@
 //! a job runs, and refuses a server that a finished reinstall has started (`ecs.md`, section 11).
 
 use crate::domain::{
-    Before, Deed, Event, JobEnd, JobId, Millis, Server, Time, Timestamp, Trace, Verdict,
+    Before, Deed, Ending, Event, JobEnd, JobId, Millis, Server, Time, Timestamp, Trace, Verdict,
 };
 
 use super::core::{Draft, Engine};
+use super::failure;
 use super::look::Sighting;
 use super::pending::Traced;
 use super::state::{DOUBT_GRACE, Sent, State};
@@ -16,16 +17,19 @@ use super::state::{DOUBT_GRACE, Sent, State};
 /// Clocks may differ by so much before the cloud refuses a signature (`auth.md`, section 3.1).
 const CLOCK_SKEW: Millis = Millis::mins(15);
 
-/// Clocks of the cloud's own services may differ by so much. An earlier reinstall of the same server
-/// is at least a minute older.
-const CLOUD_SKEW: Millis = Millis::secs(5);
+/// Clocks of the cloud's own services may differ by so much.
+const CLOUD_SKEW: Millis = Millis::mins(1);
+
+/// After an attempt that failed, only so much is allowed for: its own line in the log, which may not
+/// name its job, must not be taken for the next one's. The disk tells as well there.
+const SKEW_AFTER_FAILURE: Millis = Millis::secs(5);
 
 /// What a look at the server says of a reinstall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// Off and at rest with the system disk of before, and not changed since.
+    /// At rest with the power and the system disk of before, and not changed since.
     Untouched,
-    /// At rest with the system disk of before, and it runs, or something changed it since.
+    /// At rest with the system disk of before, and something changed it since.
     Changed,
     /// A task is set, the system disk is away, or a new one is there and it does not run.
     AtWork,
@@ -46,8 +50,9 @@ impl Sight {
     /// What `server` says, compared with how it was right before.
     ///
     /// That a reinstall gives the disk a new id is inferred, not documented (`ecs.md`, section 3). So
-    /// the old id alone proves nothing: the server must not have been changed at all.
-    pub(super) fn of(server: &Server, before: &Before) -> Self {
+    /// the old id alone proves nothing: the server must not have been changed at all. `may_run`: it
+    /// was running before.
+    pub(super) fn of(server: &Server, before: &Before, may_run: bool) -> Self {
         let Some(disk) = server.system_volume() else { return Self::AtWork };
         if *disk != before.disk {
             return if server.is_running() { Self::Done } else { Self::AtWork };
@@ -57,7 +62,7 @@ impl Sight {
         }
         let off = server.is_stopped() || server.status == "ERROR";
         let unchanged = before.updated.is_some() && server.updated == before.updated;
-        if off && unchanged { Self::Untouched } else { Self::Changed }
+        if (off || may_run) && unchanged { Self::Untouched } else { Self::Changed }
     }
 }
 
@@ -110,7 +115,7 @@ impl Engine {
         index: usize,
         Sighting { server, asked }: Sighting<'_>,
     ) {
-        let sight = Sight::of(server, &self.before(index));
+        let sight = Sight::of(server, &self.before(index), self.skips_stop(index));
         self.pending.looks[index].sight = Some((asked, sight));
         self.look_again(draft.now.at, index);
         self.judge(draft, index);
@@ -134,7 +139,16 @@ impl Engine {
 
     /// What these lines say of the wipe that is in doubt.
     pub(super) fn read_log(&self, index: usize, traces: &[Trace]) -> Traced {
-        read_log(traces, self.traces_since(index), &self.facts.targets[index].failed_ids)
+        let facts = &self.facts.targets[index];
+        if !self.needs_records() {
+            return read_log(traces, self.traces_since(index), &facts.failed_ids);
+        }
+        // Requests have ids: no clock is asked. Those that were there before are known.
+        let before = self.before(index).replaced_by;
+        let planned = self.plan.targets[index].replaced_by.iter().flatten();
+        let known: Vec<JobId> =
+            before.iter().chain(planned).chain(&facts.failed_ids).cloned().collect();
+        read_log(traces, Timestamp(i64::MIN), &known)
     }
 
     /// The server as it was right before its wipe. Where the journal is too old to say, only the disk
@@ -143,6 +157,7 @@ impl Engine {
         self.facts.targets[index].before.clone().unwrap_or_else(|| Before {
             disk: self.plan.targets[index].found.system_volume.clone(),
             updated: None,
+            replaced_by: Vec::new(),
         })
     }
 
@@ -154,7 +169,8 @@ impl Engine {
         let target = &self.facts.targets[index];
         let changed = target.before.as_ref().and_then(|before| before.updated);
         let (from, skew) = match changed {
-            Some(changed) => (changed, CLOUD_SKEW),
+            Some(changed) if target.failed_jobs == 0 => (changed, CLOUD_SKEW),
+            Some(changed) => (changed, SKEW_AFTER_FAILURE),
             None if target.failed_jobs == 0 => (target.sent_wall, CLOCK_SKEW),
             None => (target.sent_wall, Millis(0)),
         };
@@ -174,7 +190,8 @@ impl Engine {
         }
         let evidence = vec![format!("the cloud does not know job {job} any more")];
         let (server, verdict) = (self.server_id(index), Verdict::Happened { job: None });
-        self.record(draft, Event::Resolved { server, deed: Deed::Reinstall, verdict, evidence });
+        let (deed, retry_at) = (Deed::Reinstall, None);
+        self.record(draft, Event::Resolved { server, deed, verdict, evidence, retry_at });
         true
     }
 
@@ -189,14 +206,6 @@ impl Engine {
         })
     }
 
-    /// Where the log shows each call at once, one that was read and has none outweighs what a server at
-    /// rest looks like: one that is reinstalled as it is was running before, and its disk keeps its id.
-    fn as_the_log_has_it(&self, sight: Sight, traced: Option<&(Time, Traced)>) -> Sight {
-        let absent = matches!(traced, Some((_, Traced::Absent)));
-        let at_once = self.plan.cloud.features.immediate_log;
-        if at_once && absent && sight == Sight::Changed { Sight::Untouched } else { sight }
-    }
-
     fn judge(&mut self, draft: &mut Draft, index: usize) {
         let State::Reinstalling(sent) = &self.facts.targets[index].state else { return };
         let (known, since) = match sent {
@@ -206,23 +215,23 @@ impl Engine {
         };
         let look = &self.pending.looks[index];
         let traced = self.askable(index, look.traced.as_ref());
-        let sight =
-            look.sight.map(|(at, sight)| (at, self.as_the_log_has_it(sight, traced.as_ref())));
-        let weighed = weigh(sight, traced.as_ref(), since.1);
+        let weighed = weigh(look.sight, traced.as_ref(), since.1);
         let evidence = vec![in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref())];
         let server = self.server_id(index);
         let deed = Deed::Reinstall;
         match weighed {
             Weighed::Happened(None) if known.is_some() => {}
             Weighed::Happened(job) => {
-                let verdict = Verdict::Happened { job };
-                self.record(draft, Event::Resolved { server, deed, verdict, evidence });
+                let (verdict, retry_at) = (Verdict::Happened { job }, None);
+                let event = Event::Resolved { server, deed, verdict, evidence, retry_at };
+                self.record(draft, event);
             }
             Weighed::Finished => {
                 if known.is_none() {
-                    let verdict = Verdict::Happened { job: None };
+                    let (verdict, retry_at) = (Verdict::Happened { job: None }, None);
                     let server = server.clone();
-                    self.record(draft, Event::Resolved { server, deed, verdict, evidence });
+                    let event = Event::Resolved { server, deed, verdict, evidence, retry_at };
+                    self.record(draft, event);
                 }
                 let now = draft.now.at;
                 let settle_until = now + self.treatment(index).wait.settle;
@@ -232,10 +241,32 @@ impl Engine {
             }
             // A server that was seen at work is not sent a second wipe: it may still be at it.
             Weighed::DidNot if known.is_none() => {
-                let verdict = Verdict::DidNot;
-                self.record(draft, Event::Resolved { server, deed, verdict, evidence });
+                self.did_not_happen(draft, index, evidence);
             }
             Weighed::DidNot | Weighed::Wait => {}
+        }
+    }
+}
+
+impl Engine {
+    /// A wipe in doubt did not happen. One that the cloud had refused is sent again as the policy for
+    /// such refusals says, if at all.
+    fn did_not_happen(&mut self, draft: &mut Draft, index: usize, evidence: Vec<String>) {
+        let (server, deed, verdict) = (self.server_id(index), Deed::Reinstall, Verdict::DidNot);
+        let refused = self.facts.targets[index].refused_as;
+        let retry_at = refused.map(|class| self.again_after(draft.now.at, index, class));
+        let why = evidence.join("; ");
+        let event = Event::Resolved {
+            server: server.clone(),
+            deed,
+            verdict,
+            evidence,
+            retry_at: retry_at.flatten(),
+        };
+        self.record(draft, event);
+        if retry_at == Some(None) {
+            let failure = failure::not_taken(&why, "refleet.busy");
+            self.end(draft, server, Ending::Failed, Some(failure));
         }
     }
 }

@@ -47,11 +47,11 @@ fn server(disk: Option<&str>, status: &str, task: Option<&str>, updated: Timesta
 }
 
 fn before(disk: &str) -> Before {
-    Before { disk: VolumeId::from(disk), updated: Some(BEFORE) }
+    Before { disk: VolumeId::from(disk), updated: Some(BEFORE), replaced_by: Vec::new() }
 }
 
 fn sight(server: &Server) -> Sight {
-    Sight::of(server, &before("old"))
+    Sight::of(server, &before("old"), false)
 }
 
 fn untouched() -> Server {
@@ -112,7 +112,7 @@ fn a_new_disk_on_a_running_server_is_a_reinstall_that_is_done() {
     check(&done, Traced::Taken(None), &Weighed::Finished);
     assert_eq!(weigh(Some((EARLY, sight(&done))), None, FROM), Weighed::Finished);
     // The second wipe of a server: what is new to the plan is old to this wipe.
-    assert_ne!(Sight::of(&done, &before("new")), Sight::Done);
+    assert_ne!(Sight::of(&done, &before("new"), false), Sight::Done);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_refused_call_and_an_untouched_server_may_be_sent_again() {
 fn no_call_in_the_log_and_an_untouched_server_may_be_sent_again() {
     check(&untouched(), Traced::Absent, &Weighed::DidNot);
     let second = server(Some("new"), "SHUTOFF", None, BEFORE);
-    let seen = Some((LATE, Sight::of(&second, &before("new"))));
+    let seen = Some((LATE, Sight::of(&second, &before("new"), false)));
     assert_eq!(weigh(seen, Some(&(LATE, Traced::Absent)), FROM), Weighed::DidNot);
 }
 
@@ -168,7 +168,7 @@ fn the_old_disk_alone_proves_nothing() {
     }
     // A journal of an older version does not say how the server was.
     let unknown = Before { updated: None, ..before("old") };
-    assert_eq!(Sight::of(&untouched(), &unknown), Sight::Changed);
+    assert_eq!(Sight::of(&untouched(), &unknown, false), Sight::Changed);
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn evidence(fate: Fate, shows: Shows, log: Log, disk: &str) -> Vec<(bool, Weighe
         for (asked, is_shown) in
             [(None, false), (Some(EARLY), false), (Some(EARLY), true), (Some(LATE), true)]
         {
-            let sight = looked.map(|at| (at, Sight::of(seen, &before)));
+            let sight = looked.map(|at| (at, Sight::of(seen, &before, false)));
             let said = asked.map(|at| (at, fate.said(log, is_shown)));
             let all_known = looked == Some(LATE) && asked == Some(LATE);
             all.push((all_known, weigh(sight, said.as_ref(), FROM)));

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Before, CallId, CloseCause, Counts, Deed, Ending, Event, FaultClass, FleetName, JobEnd, JobId,
-    Millis, Outline, PauseCause, Record, ServerId, Steering, Time, Timestamp, Verdict, VolumeId,
+    LeftOff, Millis, Outline, PauseCause, Record, ServerId, Steering, Time, Timestamp, Verdict,
+    VolumeId,
 };
 use crate::plan::CheckedPlan;
 
@@ -134,6 +135,12 @@ pub(crate) struct TargetFacts {
     pub(crate) own: Vec<Own>,
     /// It was to be started back, and was not.
     pub(crate) stranded: bool,
+    /// It stays off because its playbook says so, and keeps its place.
+    pub(crate) kept_off: bool,
+    /// A wipe that was sent counts as one that did not happen: it may still have been late.
+    pub(crate) doubted: bool,
+    /// How the cloud refused the wipe that is in doubt, if it did.
+    pub(crate) refused_as: Option<FaultClass>,
     /// Somebody gave it back: nothing more is done to it.
     pub(crate) given_up: bool,
 }
@@ -180,6 +187,8 @@ pub(crate) struct FleetFacts {
     pub(crate) verified: u32,
     /// Servers that count against the budget.
     pub(crate) failed: u32,
+    /// Servers that ended, are off because of us and keep their place until they run.
+    pub(crate) away: u32,
     /// Servers of later waves that took the place of a canary.
     pub(crate) stand_ins: Vec<usize>,
 }
@@ -220,6 +229,9 @@ impl Facts {
             host_key: OldHostKey::Unasked,
             own: own(&target.fleet),
             stranded: false,
+            kept_off: false,
+            doubted: false,
+            refused_as: None,
             given_up: false,
         });
         let fleets = plan.fleets.values().map(|_| FleetFacts {
@@ -231,6 +243,7 @@ impl Facts {
             ended: 0,
             verified: 0,
             failed: 0,
+            away: 0,
             stand_ins: Vec::new(),
         });
         Self {
@@ -422,7 +435,7 @@ impl Facts {
         record: &Record,
     ) -> Result<(), String> {
         let target = &mut self.targets[index];
-        let ran = target.running();
+        let (ran, was_away) = (target.running(), target.keeps_place());
         target.apply_to_own(plan, record)?;
         self.running = self.running + target.running() - ran;
         let before = target.state.clone();
@@ -431,7 +444,11 @@ impl Facts {
             .ok_or_else(|| format!("{before:?} does not go with {:?}", record.event))?;
         target.note(record);
         target.state = after;
-        self.recount(index, &before, record)
+        self.recount(index, &before, record)?;
+        let target = &self.targets[index];
+        let fleet = &mut self.fleets[target.fleet];
+        shift(&mut fleet.away, was_away, target.keeps_place());
+        Ok(())
     }
 
     /// Keeps the sums that the scheduler reads, in one place.
@@ -445,6 +462,13 @@ impl Facts {
         }
         for reinstalling in [&mut self.reinstalling, &mut zone.reinstalling] {
             shift(reinstalling, before.holds_reinstall(), target.state.holds_reinstall());
+        }
+        // A server that should run and does not is a failure, whatever it ended as.
+        if let Event::NotStartedBack { why, .. } = &record.event
+            && why.is_failure()
+            && !target.ending.is_some_and(Ending::is_failure)
+        {
+            fleet.failed += 1;
         }
         let ending = if let Event::Ended { ending, .. } = &record.event {
             *ending
@@ -462,8 +486,10 @@ impl Facts {
         fleet.ended += 1;
         fleet.verified += u32::from(ending == Ending::Verified);
         fleet.failed += u32::from(ending.is_failure());
+        // Many that fall out alike after their stop are not about the servers either.
+        let fell_out = target.touched && !target.wiped && ending != Ending::Verified;
         if let Event::Ended { failure: Some(failure), .. } = &record.event
-            && ending.is_failure()
+            && (ending.is_failure() || fell_out)
         {
             let kind = (failure.code.clone(), failure.cause.clone());
             self.alike.entry(kind).or_default().push((record.seq, index));
@@ -514,6 +540,14 @@ impl TargetFacts {
             && self.ending != Some(Ending::Unknown)
     }
 
+    /// Whether it ended without a failure, is off because of us, and so keeps its place among those
+    /// that may be unavailable. One that failed counts against the budget instead.
+    pub(crate) fn keeps_place(&self) -> bool {
+        self.ending.is_some_and(|ending| !ending.is_failure())
+            && !self.given_up
+            && (self.is_owed_back() || self.kept_off)
+    }
+
     /// What a record says of this server beside its state.
     #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     fn note(&mut self, record: &Record) {
@@ -540,15 +574,23 @@ impl TargetFacts {
                 self.count_put_off(*class);
                 self.note_not_done(*deed);
             }
-            Event::Resolved { verdict: Verdict::Happened { job: None }, .. } => {
-                if let State::Reinstalling(Sent::Running { job: Some(job), .. }) = &self.state {
+            Event::Resolved {
+                deed: Deed::Reinstall, verdict: Verdict::Happened { job }, ..
+            } => {
+                self.wiped = true;
+                self.refused_as = None;
+                if job.is_none()
+                    && let State::Reinstalling(Sent::Running { job: Some(job), .. }) = &self.state
+                {
                     self.forgotten = Some(job.clone());
                 }
             }
             Event::Refused { deed, .. }
             | Event::Resolved { deed, verdict: Verdict::DidNot, .. } => {
                 if matches!(record.event, Event::Resolved { .. }) {
-                    self.count_put_off(FaultClass::Transient);
+                    let class = self.refused_as.take().unwrap_or(FaultClass::Transient);
+                    self.count_put_off(class);
+                    self.doubted |= *deed == Deed::Reinstall;
                 }
                 self.note_not_done(*deed);
             }
@@ -565,10 +607,17 @@ impl TargetFacts {
                 self.returned = true;
                 self.given_up = true;
             }
-            Event::NotStartedBack { .. } => {
+            Event::NotStartedBack { why, .. } => {
                 self.returned = true;
                 self.stranded = true;
+                self.kept_off = *why == LeftOff::AsPlanned;
             }
+            // Whoever resumes a run may have started what its playbook left off.
+            Event::Resumed if self.kept_off => {
+                self.returned = false;
+                self.kept_off = false;
+            }
+            Event::Lost { deed: Deed::Reinstall, refused_as, .. } => self.refused_as = *refused_as,
             Event::Yielded { .. } => {
                 self.returned = true;
                 self.given_up = true;

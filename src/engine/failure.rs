@@ -2,6 +2,7 @@
 //! trouble has equal words, so that the summary can group it.
 
 use crate::domain::{CloudCode, CostClass, Failure, Fault, Millis, Remedy, StepEnd, advice};
+use crate::plan::Drift;
 
 fn failure(code: &str, cause: impl Into<String>, detail: impl Into<String>, help: &str) -> Failure {
     Failure {
@@ -33,13 +34,42 @@ pub(super) fn told(fault: &Fault) -> String {
     format!("{fault}; {}", advice(&fault.code, fault.class))
 }
 
-/// The server is not the one that the plan was made for.
-pub(super) fn drifted(differences: &[String]) -> Failure {
+/// The server is not the one that the plan was made for. `stopped`: we had stopped it by then.
+pub(super) fn drifted(differences: &[Drift], stopped: bool) -> Failure {
+    let cause = format!("the server changed since the plan was made; {}", left_alone(stopped));
+    let help = "check what changed, then make a new plan";
+    failure("refleet.drifted", cause, in_words(differences), help)
+}
+
+/// What was done to a server that is left alone.
+fn left_alone(stopped: bool) -> &'static str {
+    if stopped { "it was not wiped" } else { "it was not touched" }
+}
+
+/// Differences, for people.
+pub(super) fn in_words(differences: &[Drift]) -> String {
+    let words: Vec<String> = differences.iter().map(Drift::to_string).collect();
+    words.join("; ")
+}
+
+/// The cloud's records of what was done to a server cannot be read, and nothing else could tell
+/// whether somebody replaced its system.
+pub(super) fn records_unreadable(why: &str) -> Failure {
     failure(
-        "refleet.drifted",
-        "the server changed since the plan was made; it was not wiped",
-        differences.join("; "),
-        "look at what changed, then plan again",
+        "refleet.records",
+        "the records of what was done to the server cannot be read; it was not wiped",
+        why,
+        "allow this user to read the server's instance actions, then make a new plan",
+    )
+}
+
+/// Somebody else replaced the system after our attempt failed.
+pub(super) fn not_taken(why: &str, code: &str) -> Failure {
+    failure(
+        code,
+        "the cloud refused the reinstall as often as `retry` allows; it was not wiped",
+        why,
+        "find out what keeps the server busy, then make a new plan",
     )
 }
 
@@ -63,12 +93,12 @@ pub(super) fn taken_away(code: &str, why: &str) -> Failure {
 }
 
 /// The server was protected after the plan was made.
-pub(super) fn protected(rule: &str) -> Failure {
+pub(super) fn protected(rule: &str, stopped: bool) -> Failure {
     failure(
         "refleet.protected",
-        "the server is protected; it was not wiped",
+        format!("the server is protected; {}", left_alone(stopped)),
         rule,
-        "take the protection away if it is not meant, then plan again",
+        "remove the protection if it is not wanted, then make a new plan",
     )
 }
 

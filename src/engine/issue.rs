@@ -5,7 +5,6 @@ use crate::domain::{Action, CostClass, Deed, Event, Millis, Page, ServerId, Stop
 use super::core::{Draft, Engine};
 use super::pending::{BySweep, Call, Purpose, Sweep, VolumeRead};
 use super::state::State;
-use super::wants::FENCE;
 
 /// Servers on a page of a list: the most that the cloud gives (`errors-and-limits.md`, section 5).
 pub(super) const PAGE: u32 = 1_000;
@@ -52,8 +51,12 @@ impl Engine {
                 break;
             }
             if !self.pending.bucket.take(now) {
-                if self.is_wipe_too_late(now) && self.pending.bucket.take_ahead(now) {
-                    self.send_change(draft, Deed::Reinstall);
+                if change
+                    && self.is_too_late_for_a_token(now)
+                    && self.pending.bucket.take_ahead(now)
+                {
+                    let deed = self.next_deed();
+                    self.send_change(draft, deed);
                     continue;
                 }
                 break;
@@ -72,39 +75,32 @@ impl Engine {
         }
     }
 
-    /// Whether a change can be sent. A comparison that grew too old meanwhile is made again first.
+    /// Whether a change can be sent. What rests on a look that grew too old meanwhile is looked at again
+    /// first.
     fn change_ready(&mut self, now: Time) -> bool {
-        while let Some(index) = self.pending.ready.reinstall.first().copied() {
-            let fresh = matches!(
-                self.facts.targets[index].state,
-                State::Validated { seen } if now.since(seen) <= FENCE
-            );
-            if fresh {
-                break;
+        while self.pending.ready.has_change() {
+            let set = self.pending.ready.of(self.next_deed());
+            let old: Vec<usize> = set
+                .iter()
+                .copied()
+                .take_while(|index| self.cleared(*index, now).is_none())
+                .collect();
+            if old.is_empty() {
+                return true;
             }
-            self.pending.dirty.insert(index);
+            self.pending.dirty.extend(old);
             self.refresh(now);
         }
-        self.pending.ready.has_change()
+        false
     }
 
-    /// Whether the next token comes when the comparison before a wipe is too old for it. Where
-    /// tokens are that rare, every wipe would wait for one until it had to be compared again, and
-    /// the comparison would take the token, for ever.
-    fn is_wipe_too_late(&self, now: Time) -> bool {
-        let next = self.pending.ready.reinstall.first();
-        next.is_some_and(|index| match self.facts.targets[*index].state {
-            State::Validated { seen } => self.pending.bucket.next_at(now) > seen + FENCE,
-            State::Pending { .. }
-            | State::Backup(_)
-            | State::Power(..)
-            | State::Stopped { .. }
-            | State::Reinstalling(_)
-            | State::Settling { .. }
-            | State::Verifying { .. }
-            | State::StepsLeft(_)
-            | State::Ended => false,
-        })
+    /// Whether the next token comes when the look that the next change rests on is too old for it.
+    /// Where tokens are that rare, every change would wait for one until it had to be looked at again,
+    /// and the look would take the token, for ever.
+    fn is_too_late_for_a_token(&self, now: Time) -> bool {
+        let next = self.pending.ready.of(self.next_deed()).first();
+        let send_by = next.and_then(|index| self.send_by(*index, now));
+        send_by.is_some_and(|by| self.pending.bucket.next_at(now) > by)
     }
 
     /// What is changed first.
@@ -124,14 +120,8 @@ impl Engine {
     }
 
     fn send_change(&mut self, draft: &mut Draft, deed: Deed) {
-        let ready = &self.pending.ready;
-        let set = match deed {
-            Deed::ForceStop => &ready.force_stop,
-            Deed::Stop => &ready.stop,
-            Deed::Start => &ready.start,
-            Deed::Backup => &ready.backup,
-            Deed::Reinstall => &ready.reinstall,
-        };
+        let now = draft.now.at;
+        let set = self.pending.ready.of(deed);
         let most = match deed {
             Deed::Reinstall | Deed::Backup => 1,
             Deed::Stop | Deed::ForceStop | Deed::Start => self.plan.limits.stop_batch as usize,
@@ -140,6 +130,7 @@ impl Engine {
             .iter()
             .copied()
             .filter(|index| most == 1 || !self.pending.single.contains(index))
+            .filter(|index| self.cleared(*index, now).is_some())
             .take(most)
             .collect();
         if batch.is_empty() {
@@ -149,11 +140,13 @@ impl Engine {
         let call = self.facts.next_call();
         let action = self.action(deed, &servers, &batch);
         let wipes = deed == Deed::Reinstall;
-        let before = wipes.then(|| self.pending.looks[batch[0]].before.clone()).flatten();
+        let compared = self.pending.looks[batch[0]].compared.clone().filter(|_| wipes);
+        let before = compared.map(|(_, before)| before);
+        let send_by = batch.iter().filter_map(|index| self.send_by(*index, now)).min();
         self.record(draft, Event::Intended { call, deed, servers: servers.clone(), before });
         let purpose = Purpose::Change { deed, servers };
         self.pending.calls.insert(call, Call { purpose, asked: draft.now.at });
-        draft.turn.commands.push(crate::domain::Command { call, action, send_by: None });
+        draft.turn.commands.push(crate::domain::Command { call, action, send_by });
     }
 
     fn action(&self, deed: Deed, servers: &[ServerId], batch: &[usize]) -> Action {

@@ -54,8 +54,12 @@ impl Engine {
                 if fault.class == FaultClass::NotFound
                     && self.job_forgotten(draft, *index, asked) => {}
             (Purpose::Traces(index), Ok(Answer::Traces(traces))) => {
-                let said = self.read_log(*index, &traces);
-                self.note_traced(draft, *index, asked, said);
+                if self.is_before_wipe(*index) {
+                    self.records_before_wipe(draft, *index, (asked, &traces));
+                } else {
+                    let said = self.read_log(*index, &traces);
+                    self.note_traced(draft, *index, asked, said);
+                }
             }
             (Purpose::Backups(index), Ok(Answer::Backups(backups))) => {
                 self.backups_seen(draft, *index, asked, &backups);
@@ -71,6 +75,11 @@ impl Engine {
             }
             (Purpose::Probe { target, check }, Err(fault)) if !may_repeat(&fault) => {
                 self.password_seen(draft, (*target, *check), Err(&fault));
+            }
+            (Purpose::Traces(index), Err(fault))
+                if fault.class == FaultClass::Forbidden && self.is_before_wipe(*index) =>
+            {
+                self.no_records_before_wipe(draft, *index, &fault.to_string());
             }
             (Purpose::Traces(index), Err(fault)) if fault.class == FaultClass::Forbidden => {
                 let traced = Traced::Unreadable(fault.to_string());
@@ -88,6 +97,10 @@ impl Engine {
                 self.read_failed(draft.now.at, purpose, &fault);
             }
         }
+    }
+
+    fn is_before_wipe(&self, index: usize) -> bool {
+        matches!(self.facts.targets[index].state, State::Stopped { .. } | State::Validated { .. })
     }
 
     fn clear_asking(&mut self, purpose: &Purpose) {
@@ -218,6 +231,7 @@ impl Engine {
         if *by_sweep == BySweep::Missed {
             *by_sweep = BySweep::Idle;
         }
+        self.pending.looks[index].answered = Some(draft.now.at);
         if self.pending.owed.contains(&index) && !self.is_power_running(index) {
             return self.seen_owed(draft, index, sighting);
         }
@@ -229,7 +243,12 @@ impl Engine {
             State::Stopped { since, not_before } => {
                 if self.pending.looks[index].granted && asked >= since.max(not_before) {
                     self.compare(draft, index, sighting);
+                } else if self.step_waits_for_look(index, draft.now.at) {
+                    self.clear_while_off(draft, index, sighting);
                 }
+            }
+            State::Backup(_) if self.step_waits_for_look(index, draft.now.at) => {
+                self.clear_under_way(draft.now.at, index, sighting);
             }
             State::Validated { seen } => {
                 if asked > seen && self.facts.closing.is_none() {
@@ -238,7 +257,7 @@ impl Engine {
             }
             State::Reinstalling(sent) => self.seen_wiping(draft, index, sighting, &sent),
             State::Settling { until } if asked >= until && self.is_open(index, StepWord::Wait) => {
-                self.seen_settled(draft, index, sighting.server);
+                self.seen_settled(draft, index, sighting);
             }
             State::Verifying { not_before, .. } if asked >= not_before => {
                 self.verify(draft, index, sighting.server);

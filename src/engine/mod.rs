@@ -14,6 +14,7 @@
 mod advance;
 mod backup;
 mod bucket;
+mod clearance;
 mod core;
 mod doubt;
 mod facts;

@@ -5,6 +5,7 @@
 //! next morning, finds every deadline passed and every server where it should be.
 
 use crate::domain::{Deed, Ending, Event, LeftOff, Millis, Time};
+use crate::plan::Drift;
 use crate::playbook::{Check, StepWord};
 
 use super::core::{Draft, Engine};
@@ -115,6 +116,13 @@ impl Engine {
         let server = self.server_id(index);
         let timeout = self.treatment(index).wait.timeout;
         let sent = self.facts.targets[index].state.sent().is_some();
+        if !sent && self.was_not_answered(draft.now.at, index) {
+            // Nobody answers: that says nothing about the server. It is waited for.
+            return self.look_later(index, |look| {
+                look.since = draft.now.at;
+                look.overdue = None;
+            });
+        }
         let what = match &self.facts.targets[index].state {
             State::Power(Purpose::Return, _) => return self.not_back(draft, index, timeout),
             _ if !sent && self.pending.owed.contains(&index) => {
@@ -135,6 +143,11 @@ impl Engine {
                 let (ending, failure, warnings) = (Ending::Verified, None, vec![warning]);
                 return self.record(draft, Event::Ended { server, ending, failure, warnings });
             }
+            State::Power(Purpose::Stop, Power::Due(_)) if !self.facts.targets[index].touched => {
+                let task = self.pending.looks[index].busy_with.clone().unwrap_or_default();
+                let failure = self.drifted(index, &[Drift::Task(task)]);
+                return self.end(draft, server, Ending::Drifted, Some(failure));
+            }
             State::Power(Purpose::Stop, _) => "stop",
             State::Power(Purpose::Boot, _) => "start",
             State::Settling { .. } => "start after the settle time",
@@ -143,6 +156,25 @@ impl Engine {
             State::Pending { .. } | State::StepsLeft(_) | State::Ended => return,
         };
         self.end(draft, server, Ending::Failed, Some(failure::timed_out(what, timeout)));
+    }
+
+    /// Whether no look at a server that is waited for was answered of late.
+    fn was_not_answered(&self, now: Time, index: usize) -> bool {
+        let waits_for_looks = match &self.facts.targets[index].state {
+            State::Power(_, Power::Due(_)) | State::Stopped { .. } | State::Validated { .. } => {
+                true
+            }
+            State::Pending { .. }
+            | State::Backup(_)
+            | State::Power(..)
+            | State::Reinstalling(_)
+            | State::Settling { .. }
+            | State::Verifying { .. }
+            | State::StepsLeft(_)
+            | State::Ended => self.pending.owed.contains(&index),
+        };
+        let answered = self.pending.looks[index].answered;
+        waits_for_looks && answered.is_none_or(|at| now.since(at) >= LAST_LOOKS)
     }
 
     fn not_back(&mut self, draft: &mut Draft, index: usize, timeout: Millis) {

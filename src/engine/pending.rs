@@ -14,7 +14,7 @@ use super::doubt::Sight;
 use super::facts::Facts;
 use super::issue::{PAGE, WATCHED_PER_PAGE};
 use super::outside::Holding;
-use super::state::{self, Power, Sent, State};
+use super::state::{Power, Sent, State};
 
 /// Reads are numbered from here: far above every number that is journaled.
 const FIRST_READ: u64 = 1 << 48;
@@ -91,10 +91,21 @@ pub(super) struct Look {
     pub(super) job_looks: u32,
     /// It has one of the slots for reinstalls.
     pub(super) granted: bool,
-    /// What the comparison right before its wipe saw.
-    pub(super) before: Option<Before>,
-    /// What the last look said of its power.
+    /// What the comparison right before its wipe saw, and when that look was sent.
+    pub(super) compared: Option<(Time, Before)>,
+    /// What the records of the cloud say before a wipe, and when they were asked for: the requests
+    /// that had replaced its system, none of them a stranger's.
+    pub(super) records: Option<(Time, Vec<JobId>)>,
+    /// The last look that its next touch may rest on: when it was sent, and the power that it showed.
+    pub(super) cleared: Option<(Time, SeenPower)>,
+    /// What the last look said of the power of a server that only waits for steps or checks.
     pub(super) power: Option<SeenPower>,
+    /// After a look that did not clear it: the next one not before.
+    pub(super) clear_at: Option<Time>,
+    /// The task that keeps it from being stopped.
+    pub(super) busy_with: Option<String>,
+    /// When the last look at it was answered.
+    pub(super) answered: Option<Time>,
     /// The job failed; whether the disk was wiped is being looked at.
     pub(super) failed_job: Option<FailedJob>,
     /// What a look said of a wipe in doubt, and when it was asked for.
@@ -154,7 +165,7 @@ pub(super) enum SeenPower {
 pub(super) struct FailedJob {
     pub(super) job: Option<JobId>,
     pub(super) code: String,
-    pub(super) reason: String,
+    pub(super) reason: Option<String>,
     pub(super) seen: Time,
 }
 
@@ -224,6 +235,17 @@ impl Ready {
         sets.iter().any(|set| !set.is_empty())
     }
 
+    /// Those that want this change.
+    pub(super) fn of(&self, deed: Deed) -> &BTreeSet<usize> {
+        match deed {
+            Deed::ForceStop => &self.force_stop,
+            Deed::Stop => &self.stop,
+            Deed::Start => &self.start,
+            Deed::Backup => &self.backup,
+            Deed::Reinstall => &self.reinstall,
+        }
+    }
+
     /// Forgets what one server wanted.
     pub(super) fn remove(&mut self, target: usize) {
         for set in [
@@ -256,8 +278,19 @@ pub(super) struct Preflight {
     pub(super) not_before: Time,
     /// Troubles in a row.
     pub(super) troubles: u32,
-    /// The fleet whose next wave is looked at; `None`: the whole plan, before the first stop.
-    pub(super) fleet: Option<usize>,
+    /// What it is for.
+    pub(super) scope: Scope,
+}
+
+/// What a preflight is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The whole plan, before the first stop.
+    Run,
+    /// What a resumed run has not begun.
+    Resumed,
+    /// The next wave of that fleet.
+    Wave(usize),
 }
 
 /// Everything in the air.
@@ -308,8 +341,8 @@ pub(super) struct Pending {
     pub(super) single: BTreeSet<usize>,
     /// Servers that are owed a start back, or that are being started back.
     pub(super) owed: BTreeSet<usize>,
-    /// While the run closes: servers to be looked at for what they are owed.
-    pub(super) to_close: BTreeSet<usize>,
+    /// Servers that ended, or that the end of the run finds under way: to be asked what they are owed.
+    pub(super) to_return: BTreeSet<usize>,
     /// Servers whose own steps are to be thought about.
     pub(super) stepping: BTreeSet<usize>,
     /// Servers that a program is to be started for, once fewer of them run.
@@ -349,7 +382,7 @@ impl Pending {
             since_read: 0,
             single: BTreeSet::new(),
             owed: BTreeSet::new(),
-            to_close: BTreeSet::new(),
+            to_return: BTreeSet::new(),
             stepping: BTreeSet::new(),
             to_run: BTreeSet::new(),
         }
@@ -362,6 +395,9 @@ impl Pending {
         for (name, fleet) in plan.fleets.keys().zip(&facts.fleets).filter(|(_, fleet)| fleet.open) {
             let wave = u32::try_from(fleet.wave).unwrap_or(u32::MAX);
             pending.open_wave(plan, facts, name, wave);
+            for index in &fleet.stand_ins {
+                pending.join_wave(facts, *index);
+            }
         }
         for index in 0..facts.targets.len() {
             pending.target_changed(plan, facts, index, facts.last);
@@ -382,13 +418,20 @@ impl Pending {
     ) {
         let Some((at, _, planned)) = plan.fleets.get_full(fleet) else { return };
         let Some(wave) = planned.waves.get(wave as usize) else { return };
+        debug_assert!(at < self.unended.len(), "every fleet has a set");
         for index in wave.servers.iter().filter_map(|server| plan.targets.get_index_of(server)) {
-            if facts.targets[index].ending.is_none() {
-                self.unended[at].insert(index);
-                if matches!(facts.targets[index].state, State::Pending { .. }) {
-                    self.startable[at].insert(index);
-                    self.dirty.insert(index);
-                }
+            self.join_wave(facts, index);
+        }
+    }
+
+    /// A server belongs to the open wave of its fleet.
+    pub(super) fn join_wave(&mut self, facts: &Facts, index: usize) {
+        let target = &facts.targets[index];
+        if target.ending.is_none() {
+            self.unended[target.fleet].insert(index);
+            if matches!(target.state, State::Pending { .. }) {
+                self.startable[target.fleet].insert(index);
+                self.dirty.insert(index);
             }
         }
     }
@@ -401,7 +444,7 @@ impl Pending {
         for (index, target) in facts.targets.iter().enumerate() {
             self.looks[index].power = None;
             if target.state.is_in_flight() || target.is_owed_back() {
-                self.to_close.insert(index);
+                self.to_return.insert(index);
                 self.dirty.insert(index);
             }
             if !target.own.is_empty() {
@@ -431,9 +474,6 @@ impl Pending {
         look.since = at;
         look.is_ready = old.is_ready;
         match &target.state {
-            State::Power(state::Purpose::Stop | state::Purpose::Return, Power::Due(_)) => {
-                look.power = old.power;
-            }
             State::StepsLeft(_) => {
                 look.power = old.power;
                 look.warnings = old.warnings;
@@ -492,12 +532,12 @@ impl Pending {
         put(&mut self.waiting, index, matches!(target.state, State::Stopped { .. }));
         let stops_next = target.state.is_stop_due() && facts.closing.is_none();
         put(&mut self.skipping, index, stops_next && plan.stop_of(index).skip);
-        if facts.closing.is_some() {
-            let open = target.is_owed_back() || target.state.is_in_flight();
-            put(&mut self.to_close, index, open && !self.owed.contains(&index));
-            if !target.is_owed_back() {
-                self.owed.remove(&index);
-            }
+        let ends = facts.closing.is_some() || target.ending.is_some();
+        let open =
+            target.is_owed_back() || (facts.closing.is_some() && target.state.is_in_flight());
+        put(&mut self.to_return, index, ends && open && !self.owed.contains(&index));
+        if !ends || !target.is_owed_back() {
+            self.owed.remove(&index);
         }
         if matches!(target.state, State::Reinstalling(Sent::Running { .. })) {
             self.watch_at = self.watch_at.min(facts.last + FIRST_WATCH).max(facts.last);
@@ -526,6 +566,7 @@ impl Pending {
         *self.granted_in.entry(zone).or_default() += 1;
         self.looks[index].granted = true;
         self.looks[index].since = now;
+        self.looks[index].trace_at = Some(now);
         self.granted += 1;
         self.dirty.insert(index);
     }

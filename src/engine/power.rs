@@ -6,7 +6,6 @@ use crate::playbook::{Check, StepWord};
 use super::core::{Draft, Engine};
 use super::failure;
 use super::look::Sighting;
-use super::pending::SeenPower;
 use super::state::{self, DOUBT_GRACE, Power, Sent, State};
 
 impl Engine {
@@ -26,10 +25,14 @@ impl Engine {
             self.record(draft, Event::StartedBack { servers });
         } else if server.is_stopped() && !self.treatment(index).start_back {
             let (server, detail) =
-                (server.id.clone(), "start_back is off in the playbook".to_owned());
-            self.record(draft, Event::NotStartedBack { server, detail, why: LeftOff::Failed });
+                (server.id.clone(), "the playbook says `start_back: false`".to_owned());
+            self.record(draft, Event::NotStartedBack { server, detail, why: LeftOff::AsPlanned });
+        } else if server.is_stopped() && server.locked {
+            let (server, why) = (server.id.clone(), LeftOff::Locked);
+            let detail = "somebody locked it, and refleet never unlocks a server".to_owned();
+            self.record(draft, Event::NotStartedBack { server, detail, why });
         } else if server.is_stopped() {
-            self.note_power(index, Some(SeenPower::Off));
+            self.note_cleared(index, asked, server);
         } else {
             self.look_again(draft.now.at, index);
         }
@@ -47,16 +50,13 @@ impl Engine {
         let still = if wants_off { server.is_running() } else { server.is_stopped() };
         let sent = match power {
             // Being off is no stop of ours before what comes first is done: it is looked at again then.
-            Power::Due(_)
-                if there && purpose == state::Purpose::Stop && !self.stop_is_next(index) =>
-            {
-                return self.note_power(index, None);
+            Power::Due(_) if purpose == state::Purpose::Stop => {
+                return self.seen_before_stop(draft, index, Sighting { server, asked });
             }
-            Power::Due(_) if there && purpose == state::Purpose::Stop => {
-                let servers = vec![server.id.clone()];
-                return self.record(draft, Event::Stopped { servers });
+            Power::Due(_) if purpose == state::Purpose::Leave && still => {
+                return self.seen_before_leaving(draft, index, Sighting { server, asked });
             }
-            Power::Due(_) if still => return self.note_power(index, Some(SeenPower::On)),
+            Power::Due(_) if there => return self.power_reached(draft, index, purpose),
             Power::Due(_) => return self.look_again(draft.now.at, index),
             Power::Sent(sent) => sent,
         };
@@ -67,6 +67,10 @@ impl Engine {
             Sent::InDoubt { look_at, .. } => *look_at,
             Sent::Submitting { since, .. } | Sent::Running { since, .. } => *since + DOUBT_GRACE,
         };
+        let now = draft.now.at;
+        if !there && (self.is_force_due(index, now) || self.step_waits_for_look(index, now)) {
+            self.clear_under_way(now, index, Sighting { server, asked });
+        }
         if there {
             self.power_reached(draft, index, purpose);
         } else if still && asked >= shown_by {
@@ -76,15 +80,47 @@ impl Engine {
                 if wants_off { "running" } else { "off" },
                 asked.since(sent.since())
             )];
-            let verdict = Verdict::DidNot;
+            let (verdict, retry_at) = (Verdict::DidNot, None);
             let attempts = self.treatment(index).retry.transient.attempts;
-            self.record(draft, Event::Resolved { server: server.clone(), deed, verdict, evidence });
+            let event =
+                Event::Resolved { server: server.clone(), deed, verdict, evidence, retry_at };
+            self.record(draft, event);
             if self.facts.targets[index].put_off.transient >= attempts {
                 self.power_failed(draft, index, purpose);
             }
         } else {
             self.look_again(draft.now.at, index);
         }
+    }
+
+    /// The look that a stop rests on.
+    fn seen_before_stop(&mut self, draft: &mut Draft, index: usize, sighting: Sighting<'_>) {
+        if !self.clear_to_begin(draft, index, sighting) {
+            return;
+        }
+        if sighting.server.is_stopped() && self.stop_is_next(index) {
+            // Being off is no stop of ours before what comes first is done.
+            let servers = vec![sighting.server.id.clone()];
+            self.record(draft, Event::Stopped { servers });
+        } else if !sighting.server.is_running() && !sighting.server.is_stopped() {
+            self.clear_later(draft.now.at, index);
+            self.look_again(draft.now.at, index);
+        }
+    }
+
+    /// The look that the last stop rests on, of a server whose playbook wants it left off.
+    fn seen_before_leaving(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        Sighting { server, asked }: Sighting<'_>,
+    ) {
+        if let Some(rule) = self.protection_of(server) {
+            let warnings = vec![format!("it is left running: it is protected now ({rule})")];
+            let (server, ending, failure) = (server.id.clone(), Ending::Verified, None);
+            return self.record(draft, Event::Ended { server, ending, failure, warnings });
+        }
+        self.note_cleared(index, asked, server);
     }
 
     fn power_reached(&mut self, draft: &mut Draft, index: usize, purpose: state::Purpose) {
@@ -118,7 +154,7 @@ impl Engine {
         &mut self,
         draft: &mut Draft,
         index: usize,
-        server: &crate::domain::Server,
+        Sighting { server, asked }: Sighting<'_>,
     ) {
         // Whichever check is the next one: one of those behind it may need the server on.
         let mut checks = self.treatment(index).verify.iter();
@@ -128,7 +164,7 @@ impl Engine {
         if server.is_running() || (server.is_stopped() && off_is_well) {
             self.settled(draft, index);
         } else if server.is_stopped() {
-            self.note_power(index, Some(SeenPower::Off));
+            self.note_cleared(index, asked, server);
         } else {
             self.look_again(draft.now.at, index);
         }

@@ -1,26 +1,47 @@
 //! The preflight: every precondition of every server is read once more before the first stop.
 
 use crate::domain::{
-    Action, CloseCause, CostClass, Ending, Event, Fault, Jitter, Millis, Quota, Remedy, Reply,
-    RetryPolicy,
+    Action, CloseCause, CostClass, Ending, Event, Fault, Jitter, Millis, PauseCause, Quota, Remedy,
+    Reply, RetryPolicy, ServerId,
 };
-use crate::plan::{Inventory, Survey, recheck};
+use crate::plan::{Survey, recheck};
 
 use super::core::{Draft, Engine};
 use super::failure;
-use super::pending::{Preflight, SeenPower};
+use super::pending::{Preflight, Scope};
 use super::retry::{delay, mix};
+use super::state::State;
 
 /// Reads of the preflight are tried again so often in a row before the run gives up untouched.
 const TROUBLES: u32 = 30;
 
 impl Engine {
-    pub(super) fn begin_preflight(&mut self, draft: &mut Draft) {
-        let mut survey = Survey::for_plan(&self.plan);
+    pub(super) fn begin_preflight(&mut self, draft: &mut Draft, scope: Scope) {
+        let wanted = |index: &usize| scope == Scope::Run || self.is_not_begun(*index);
+        let targets = (0..self.facts.targets.len()).filter(wanted);
+        let mut survey = Survey::for_part(&self.plan, targets.map(|index| self.server_id(index)));
         let due = survey.next();
         let not_before = draft.now.at;
-        let fleet = None;
-        self.pending.preflight = Some(Preflight { survey, due, not_before, troubles: 0, fleet });
+        self.pending.preflight = Some(Preflight { survey, due, not_before, troubles: 0, scope });
+    }
+
+    /// A run that is taken over looks again at all that it has not begun: nobody knows what other
+    /// people did meanwhile. What it had begun is watched at once.
+    pub(super) fn begin_preflight_again(&mut self, draft: &mut Draft) {
+        let waits = (0..self.facts.targets.len()).any(|index| self.is_not_begun(index));
+        if waits && self.facts.closing.is_none() && self.facts.pausing.is_none() {
+            self.begin_preflight(draft, Scope::Resumed);
+        }
+    }
+
+    /// Whether nothing new may start yet, since a resumed run still looks at what it has not begun.
+    pub(super) fn is_looking_again(&self) -> bool {
+        self.pending.preflight.as_ref().is_some_and(|it| it.scope == Scope::Resumed)
+    }
+
+    fn is_not_begun(&self, index: usize) -> bool {
+        let target = &self.facts.targets[index];
+        target.ending.is_none() && !target.begun && matches!(target.state, State::Pending { .. })
     }
 
     pub(super) fn survey_replied(&mut self, draft: &mut Draft, action: &Action, reply: Reply) {
@@ -40,7 +61,7 @@ impl Engine {
             }
             Err(fault) => preflight.survey.fail(action, &fault),
         };
-        if let Some(fleet) = preflight.fleet {
+        if let Scope::Wave(fleet) = preflight.scope {
             let readable = taken.is_ok();
             preflight.due.extend(preflight.survey.next());
             if !readable || preflight.survey.is_done() {
@@ -58,31 +79,34 @@ impl Engine {
 
     fn end_preflight(&mut self, draft: &mut Draft) {
         let Some(preflight) = self.pending.preflight.take() else { return };
+        let begins = preflight.scope == Scope::Run;
         let inventory = preflight.survey.into_inventory();
         let found = recheck(&self.plan, &inventory);
         #[cfg(test)]
         let found = self.blind_to_protection(found);
         if !found.refused.is_empty() {
-            return self.refuse_run(draft, found.refused);
+            self.refuse_run(draft, found.refused);
+            if begins {
+                return;
+            }
         }
         let room = inventory.quota.as_ref().and_then(|quota| self.room(quota));
         self.pending.total = u32::try_from(inventory.servers.len()).unwrap_or(u32::MAX);
-        self.note_first_sight(&inventory);
         self.pending.looked.fill(Some((0, draft.now.at)));
         self.record(draft, Event::PreflightPassed { room });
+        let left = |it: &Self, server: &ServerId| {
+            it.plan.targets.get_index_of(server).is_some_and(|index| it.is_not_begun(index))
+        };
         for (server, rule) in found.protected {
-            self.end(draft, server, Ending::Protected, Some(failure::protected(&rule)));
+            if left(self, &server) {
+                let failure = failure::protected(&rule.to_string(), false);
+                self.end(draft, server, Ending::Protected, Some(failure));
+            }
         }
         for (server, differences) in found.drifted {
-            self.end(draft, server, Ending::Drifted, Some(failure::drifted(&differences)));
-        }
-    }
-
-    fn note_first_sight(&mut self, inventory: &Inventory) {
-        for server in &inventory.servers {
-            if let Some(index) = self.plan.targets.get_index_of(&server.id) {
-                let power = server.is_running().then_some(SeenPower::On);
-                self.note_power(index, power);
+            if left(self, &server) {
+                let failure = failure::drifted(&differences, false);
+                self.end(draft, server, Ending::Drifted, Some(failure));
             }
         }
     }
@@ -104,9 +128,17 @@ impl Engine {
             .map(|room| u32::try_from(room).unwrap_or(u32::MAX))
     }
 
-    /// A precondition does not hold: the run ends, and nothing was touched.
+    /// A precondition does not hold: the run ends, and nothing was touched. One that is resumed pauses
+    /// instead, until somebody has mended it.
     fn refuse_run(&mut self, draft: &mut Draft, reasons: Vec<String>) {
         self.pending.preflight = None;
+        if self.facts.preflight.is_some() {
+            if self.facts.pausing.is_none() {
+                let cause = PauseCause::Precondition { reasons };
+                self.record(draft, Event::Pausing { cause });
+            }
+            return;
+        }
         self.record(draft, Event::PreflightRefused { reasons });
         self.record(draft, Event::Closing { cause: CloseCause::Refused });
     }

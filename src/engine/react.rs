@@ -1,14 +1,14 @@
 //! What an input means: events, and new knowledge that is not journaled.
 
 use crate::domain::{
-    Answer, CallId, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, LeftOff, Remedy,
-    Reply, RetryKind, ServerId, Steering, Time, Verdict,
+    Answer, CallId, CostClass, Deed, Ending, Event, Failure, Fault, FaultClass, LeftOff, Millis,
+    Remedy, Reply, RetryKind, ServerId, Steering, Time, Verdict,
 };
 use crate::plan::PlannedTreatment;
 
 use super::core::{Draft, Engine};
 use super::failure;
-use super::pending::{Purpose, SeenPower};
+use super::pending::{Purpose, Scope, SeenPower};
 use super::retry::{delay, mix};
 use super::state::{self, DOUBT_GRACE, POWER_GRACE, State};
 use super::turn::Input;
@@ -24,7 +24,7 @@ impl Engine {
     /// Takes one input in.
     pub(super) fn react(&mut self, draft: &mut Draft, input: Input) {
         match input {
-            Input::Begin => self.begin_preflight(draft),
+            Input::Begin => self.begin_preflight(draft, Scope::Run),
             Input::Resumed { left, yielded } => {
                 #[cfg(test)]
                 let forgotten = self.forget_what_was_sent(draft);
@@ -38,7 +38,9 @@ impl Engine {
                     self.asked(draft, request);
                 }
                 if self.facts.preflight.is_none() && self.facts.closing.is_none() {
-                    self.begin_preflight(draft);
+                    self.begin_preflight(draft, Scope::Run);
+                } else {
+                    self.begin_preflight_again(draft);
                 }
             }
             Input::Woke => {}
@@ -121,13 +123,28 @@ impl Engine {
             self.record(draft, event);
             return self.trust_blindly(draft, deed, again);
         }
-        self.record(draft, Event::Lost { call, deed, servers, detail, look_at, request_id });
+        let refused_as = None;
+        self.record(
+            draft,
+            Event::Lost { call, deed, servers, detail, look_at, refused_as, request_id },
+        );
     }
 
     fn change_failed(&mut self, draft: &mut Draft, change: Change, fault: &Fault) {
         let (detail, request_id) = (fault.to_string(), fault.request_id.clone());
         if fault.class == FaultClass::Lost {
             return self.lose(draft, change, detail, request_id);
+        }
+        // A look had found the server at rest, so what it is busy with may be this very request: a
+        // gateway that repeats one is answered so. It is looked up, and not sent again on a guess.
+        if change.deed == Deed::Reinstall && may_be_a_repeat(fault.class) {
+            let Change { call, deed, servers } = change;
+            let look_at = draft.now.at + POWER_GRACE;
+            let refused_as = Some(fault.class);
+            return self.record(
+                draft,
+                Event::Lost { call, deed, servers, detail, look_at, refused_as, request_id },
+            );
         }
         let Change { call, deed, servers } = change;
         // One server that the cloud does not take spoils a whole batch: send each alone.
@@ -198,12 +215,26 @@ impl Engine {
 
     /// When a refused request is sent again; `None`: never.
     fn again_at(&self, now: Time, index: usize, fault: &Fault) -> Option<Time> {
-        if fault.class == FaultClass::Late {
+        self.again(now, index, (fault.class, fault.retry_after))
+    }
+
+    /// The same for one that was refused and then looked up.
+    pub(super) fn again_after(&self, now: Time, index: usize, class: FaultClass) -> Option<Time> {
+        self.again(now, index, (class, None))
+    }
+
+    fn again(
+        &self,
+        now: Time,
+        index: usize,
+        (class, retry_after): (FaultClass, Option<Millis>),
+    ) -> Option<Time> {
+        if class == FaultClass::Late {
             return Some(now);
         }
         let target = &self.facts.targets[index];
         let retry = &self.treatment(index).retry;
-        let Remedy::Retry(kind) = fault.class.remedy(CostClass::Mutating) else { return None };
+        let Remedy::Retry(kind) = class.remedy(CostClass::Mutating) else { return None };
         let policy = retry.of(kind);
         let before = match kind {
             RetryKind::Throttled => target.put_off.throttled,
@@ -211,8 +242,8 @@ impl Engine {
             RetryKind::Busy => target.put_off.busy,
         };
         let put_off = before + 1;
-        let draw = mix(self.seed, index, u64::from(put_off) << 8 | fault.class as u64);
-        (put_off < policy.attempts).then(|| now + delay(policy, put_off, draw, fault.retry_after))
+        let draw = mix(self.seed, index, u64::from(put_off) << 8 | class as u64);
+        (put_off < policy.attempts).then(|| now + delay(policy, put_off, draw, retry_after))
     }
 
     /// Nobody can say what came of a request.
@@ -227,7 +258,9 @@ impl Engine {
         let stuck = self.plan.cloud.features.stuck.as_deref();
         let failure = failure::unknown(&evidence, stuck);
         let verdict = Verdict::Unknown;
-        self.record(draft, Event::Resolved { server: server.clone(), deed, verdict, evidence });
+        let retry_at = None;
+        let event = Event::Resolved { server: server.clone(), deed, verdict, evidence, retry_at };
+        self.record(draft, event);
         self.end(draft, server, Ending::Unknown, Some(failure));
     }
 
@@ -256,6 +289,22 @@ impl Engine {
 
     pub(super) fn treatment(&self, index: usize) -> &PlannedTreatment {
         &self.plan.treatments[self.plan.targets[index].treatment as usize]
+    }
+}
+
+/// Whether a refusal may follow a request that was taken.
+fn may_be_a_repeat(class: FaultClass) -> bool {
+    match class {
+        FaultClass::Busy | FaultClass::State => true,
+        FaultClass::Throttled
+        | FaultClass::Transient
+        | FaultClass::Lost
+        | FaultClass::Unauthorised
+        | FaultClass::Forbidden
+        | FaultClass::NotFound
+        | FaultClass::Quota
+        | FaultClass::Invalid
+        | FaultClass::Late => false,
     }
 }
 

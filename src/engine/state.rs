@@ -212,7 +212,9 @@ impl State {
                 let grace = if slow { DOUBT_GRACE } else { POWER_GRACE };
                 self.in_doubt(at + grace).unwrap_or_else(|| self.clone())
             }
-            Event::Resolved { verdict, .. } => self.after_verdict(verdict, at)?,
+            Event::Resolved { deed, verdict, retry_at, .. } => {
+                self.after_verdict(*deed, verdict, (at, retry_at.unwrap_or(at)))?
+            }
             Event::BackedUp { .. } => {
                 let Self::Backup(Sent::Running { .. }) = self else { return None };
                 Self::Power(Purpose::Stop, Power::Due(at))
@@ -374,8 +376,20 @@ impl State {
         })
     }
 
-    fn after_verdict(&self, verdict: &Verdict, at: Time) -> Option<Self> {
+    fn after_verdict(
+        &self,
+        deed: Deed,
+        verdict: &Verdict,
+        (at, again): (Time, Time),
+    ) -> Option<Self> {
         match verdict {
+            // It counted as one that did not happen, and was only late.
+            Verdict::Happened { job }
+                if deed == Deed::Reinstall
+                    && matches!(self, Self::Stopped { .. } | Self::Validated { .. }) =>
+            {
+                Some(Self::Reinstalling(Sent::Running { job: job.clone(), since: at }))
+            }
             Verdict::Happened { job } => self.with_sent(|sent| match sent {
                 Sent::InDoubt { since, .. } | Sent::Running { since, .. } => {
                     Some(Sent::Running { job: job.clone(), since: *since })
@@ -393,7 +407,7 @@ impl State {
                 | Self::Settling { .. }
                 | Self::Verifying { .. }
                 | Self::StepsLeft(_)
-                | Self::Ended => Self::Stopped { since: at, not_before: at },
+                | Self::Ended => Self::Stopped { since: at, not_before: again },
             }),
             Verdict::Unknown => self.sent().map(|_| self.clone()),
         }
@@ -446,7 +460,7 @@ mod tests {
 
     fn resolved(verdict: Verdict) -> Event {
         let (server, deed) = (ServerId::from("a"), Deed::Reinstall);
-        Event::Resolved { server, deed, verdict, evidence: Vec::new() }
+        Event::Resolved { server, deed, verdict, evidence: Vec::new(), retry_at: None }
     }
 
     fn ended() -> Event {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Asker, CloseCause, Event, Gate, PauseCause, Request, Steering};
+use crate::domain::{Asker, CloseCause, Event, Gate, PauseCause, Request, ServerId, Steering};
 use crate::playbook::Pause;
 
 use super::core::{Draft, Engine};
@@ -117,7 +117,11 @@ impl Engine {
     /// Pauses the run once everything that was begun has come to its end.
     pub(super) fn pause_if_drained(&mut self, draft: &mut Draft) {
         let busy = self.facts.fleets.iter().any(|fleet| fleet.in_flight > 0);
-        if busy || self.facts.running > 0 {
+        let steps = self.facts.running > 0
+            || !self.pending.stepping.is_empty()
+            || !self.pending.to_run.is_empty();
+        let owes = !self.pending.owed.is_empty() || !self.pending.to_return.is_empty();
+        if busy || steps || owes || self.is_looking_again() {
             return;
         }
         if let Some((_, cause)) = &self.facts.pausing {
@@ -130,7 +134,33 @@ impl Engine {
         } else if self.facts.preflight.is_some() && self.nothing_goes_on() {
             let gates = self.gates();
             self.record(draft, Event::Paused { cause: PauseCause::Approval { gates } });
+        } else if let Some(servers) = self.holders_of_all_places() {
+            self.record(draft, Event::Paused { cause: PauseCause::PlacesTaken { servers } });
         }
+    }
+
+    /// The servers that stay off and hold every place, where nothing else can go on.
+    fn holders_of_all_places(&self) -> Option<Vec<ServerId>> {
+        let blocked = |fleet: usize| {
+            let waits = self.pending.startable[fleet].iter().next().is_some();
+            waits && self.places(fleet) == 0
+        };
+        let fleets = 0..self.facts.fleets.len();
+        let open = fleets.clone().filter(|fleet| self.facts.fleets[*fleet].open);
+        let (some, all) = open.fold((false, true), |(some, all), fleet| {
+            (some || blocked(fleet), all && blocked(fleet))
+        });
+        let goes_on = fleets.clone().any(|fleet| {
+            let facts = &self.facts.fleets[fleet];
+            let through = facts.wave >= self.plan.fleets[fleet].waves.len();
+            !facts.open && !through && !self.is_held(fleet) && !self.lacks_others(fleet)
+        });
+        if !some || !all || goes_on {
+            return None;
+        }
+        let targets = self.facts.targets.iter().enumerate();
+        let holders = targets.filter(|(_, target)| target.keeps_place());
+        Some(holders.map(|(index, _)| self.server_id(index)).collect())
     }
 
     /// Whether some fleet waits for an approval, and each of the others is through or waits for one

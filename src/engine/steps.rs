@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Action, Ahead, Ending, Event, Failure, MissingValue, Reply, StepCall, StepEnd, StepReport,
+    Action, Ahead, Ending, Event, Failure, MissingValue, Reply, StepCall, StepEnd, StepReport, Time,
 };
 use crate::domain::{Answer, Fault, FaultClass};
 use crate::plan::Step;
@@ -65,6 +65,10 @@ impl Engine {
             return;
         }
         if let Some(step) = self.due_step(index) {
+            if self.step_waits_for_look(index, draft.now.at) {
+                self.pending.dirty.insert(index);
+                return;
+            }
             return self.start_in_turn(draft, (index, step), false);
         }
         match self.due_undo(index) {
@@ -147,6 +151,17 @@ impl Engine {
             matches!(target.own[*number].at, At::Open | At::Interrupted)
                 && after.iter().all(|id| self.is_satisfied(index, id))
         })
+    }
+
+    /// Whether a step before the wipe is due, and the look that it rests on has still to be made.
+    pub(super) fn step_waits_for_look(&self, index: usize, now: Time) -> bool {
+        let target = &self.facts.targets[index];
+        !target.own.is_empty()
+            && target.running() == 0
+            && !is_past(&target.state, StepWord::Reinstall)
+            && !matches!(target.state, State::Reinstalling(_))
+            && self.due_step(index).is_some()
+            && self.cleared(index, now).is_none()
     }
 
     /// Whether a step failed, or was interrupted and must not be run again: its server only ends.
@@ -285,7 +300,8 @@ impl Engine {
             && !target.given_up
             && !matches!(target.ending, Some(Ending::Verified | Ending::Unknown))
             && target.state.sent().is_none();
-        if self.facts.closing.is_none() || !spared || target.running() > 0 {
+        let over = self.facts.closing.is_some() || target.ending.is_some();
+        if !over || !spared || target.running() > 0 {
             return None;
         }
         #[cfg(test)]
@@ -309,7 +325,13 @@ impl Engine {
         match self.step_call(index, number, (attempt, undo)) {
             Ok(call) => {
                 let purpose = Purpose::Own { target: index, step: number, undo };
+                let wiped = is_past(&self.facts.targets[index].state, StepWord::Reinstall);
+                let guarded = !undo && !wiped;
+                let send_by = self.send_by(index, draft.now.at).filter(|_| guarded);
                 self.send(draft, purpose, Action::Run { server, call: Box::new(call) });
+                if let Some(command) = draft.turn.commands.last_mut() {
+                    command.send_by = send_by;
+                }
             }
             // The plan was checked for this; whoever reads the journal sees it all the same.
             Err(missing) => {

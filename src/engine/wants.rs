@@ -31,6 +31,9 @@ impl Engine {
     pub(super) fn refresh(&mut self, now: Time) {
         while let Some(index) = self.pending.dirty.pop_first() {
             let mut wants = self.wants(index, now);
+            if self.step_waits_for_look(index, now) && wants.server.is_none_or(|at| at > now) {
+                wants.server = Some(self.pending.looks[index].clear_at.unwrap_or(now));
+            }
             let patience = self.patience(index, now);
             wants.again = wants.again.filter(|at| *at > now).into_iter().chain(patience).min();
             self.register(index, now, &wants);
@@ -96,36 +99,46 @@ impl Engine {
         let closing = self.facts.closing.is_some();
         let target = &self.facts.targets[index];
         if self.pending.owed.contains(&index) {
-            return self.wants_back(index, look);
+            return self.wants_back(index, look, now);
         }
         match &target.state {
             State::Pending { not_before } => Wants { again: Some(*not_before), ..Wants::default() },
             State::Power(Purpose::Stop, Power::Due(at))
                 if !closing && self.wants_backup(index) && self.is_open(index, StepWord::Stop) =>
             {
-                Wants { change: Some((Deed::Backup, *at)), ..Wants::default() }
+                if self.cleared(index, now).is_some() {
+                    self.touches(index, (Deed::Backup, *at), now)
+                } else {
+                    Wants { server: look.server_at.map(|due| due.max(*at)), ..Wants::default() }
+                }
             }
             State::Backup(Sent::InDoubt { .. } | Sent::Running { .. }) if !closing => {
                 Wants { backup: look.backup_at, ..Wants::default() }
             }
             State::Power(Purpose::Stop, Power::Due(at)) if !closing && self.stop_is_next(index) => {
-                self.wants_stop(index, look, *at)
+                self.wants_stop(index, look, (*at, now))
             }
-            State::Power(_, Power::Sent(sent)) => self.wants_power(index, look, sent),
+            State::Power(_, Power::Sent(sent)) => self.wants_power(index, look, sent, now),
             State::Power(Purpose::Leave, Power::Due(at)) => {
-                Wants { change: Some((self.stop_deed(index), *at)), ..Wants::default() }
+                if self.cleared_power(index, now) == Some(SeenPower::On) {
+                    self.touches(index, (self.stop_deed(index), *at), now)
+                } else {
+                    Wants { server: look.server_at.map(|due| due.max(*at)), ..Wants::default() }
+                }
             }
             State::Stopped { not_before, .. } if !closing => Wants {
-                server: look.granted.then_some(look.server_at.unwrap_or(*not_before)),
+                server: (look.granted && !self.has_compared(index, now))
+                    .then_some(look.server_at.unwrap_or(*not_before)),
+                trace: self.wants_records(index, look, now),
                 again: Some(*not_before),
                 ..Wants::default()
             },
             State::Validated { seen } if !closing && self.is_open(index, StepWord::Reinstall) => {
-                Self::wants_wipe(look, *seen, now)
+                self.wants_wipe(index, look, (*seen, now))
             }
             State::Reinstalling(sent) => Self::wants_watch(look, sent),
             State::Settling { until } if self.is_open(index, StepWord::Wait) => {
-                Self::wants_settled(look, *until)
+                self.wants_settled(index, look, (*until, now))
             }
             State::StepsLeft(Ahead::End) if self.all_steps_done(index) => {
                 Wants { server: look.server_at, ..Wants::default() }
@@ -160,53 +173,63 @@ impl Engine {
         !self.wants_backup(index) && self.is_open(index, StepWord::Stop)
     }
 
-    fn wants_stop(&self, index: usize, look: &Look, at: Time) -> Wants {
-        match look.power {
+    /// A change that rests on the look that cleared the server, for as long as that is young enough.
+    fn touches(&self, index: usize, change: (Deed, Time), now: Time) -> Wants {
+        let again = self.send_by(index, now).map(|by| by + Millis(1));
+        Wants { change: Some(change), again, ..Wants::default() }
+    }
+
+    fn wants_stop(&self, index: usize, look: &Look, (at, now): (Time, Time)) -> Wants {
+        match self.cleared_power(index, now) {
             // What stopping a stopped server does is not documented: look first.
-            None | Some(SeenPower::Off) => Wants { server: look.server_at, ..Wants::default() },
+            None | Some(SeenPower::Off) => {
+                Wants { server: look.server_at.map(|due| due.max(at)), ..Wants::default() }
+            }
             Some(SeenPower::On) if self.wants_host_key(index) => {
                 Wants { probe: Some(look.probe_at.unwrap_or(at).max(at)), ..Wants::default() }
             }
             Some(SeenPower::On) if self.treatment(index).stop.skip => Wants::default(),
-            Some(SeenPower::On) => {
-                Wants { change: Some((self.stop_deed(index), at)), ..Wants::default() }
-            }
+            Some(SeenPower::On) => self.touches(index, (self.stop_deed(index), at), now),
         }
+    }
+
+    /// The records of the cloud, where a wipe needs them and they were not read just now.
+    fn wants_records(&self, index: usize, look: &Look, now: Time) -> Option<Time> {
+        let wanted = look.granted && self.needs_records() && !self.has_records(index, now);
+        wanted.then(|| look.trace_at.unwrap_or(now))
     }
 
     fn stop_deed(&self, index: usize) -> Deed {
         Deed::stop(self.treatment(index).stop.mode)
     }
 
-    fn wants_power(&self, index: usize, look: &Look, sent: &Sent) -> Wants {
-        let treatment = self.treatment(index);
-        let force = treatment.stop.force_after.map(|after| sent.since() + after);
-        let stopping = matches!(
-            self.facts.targets[index].state,
-            State::Power(Purpose::Stop, Power::Sent(Sent::Running { .. }))
-        );
-        let stopping_softly = stopping && !self.facts.targets[index].forced;
+    fn wants_power(&self, index: usize, look: &Look, sent: &Sent, now: Time) -> Wants {
+        let force = self.treatment(index).stop.force_after.map(|after| sent.since() + after);
+        let is_due = self.is_force_due(index, now);
         match sent {
             Sent::Submitting { .. } => Wants::default(),
+            Sent::Running { .. } if is_due && self.cleared(index, now).is_some() => {
+                Wants { server: look.server_at, ..self.touches(index, (Deed::ForceStop, now), now) }
+            }
+            Sent::Running { .. } if is_due => {
+                let retry = look.clear_at.unwrap_or(now);
+                Wants { server: look.server_at.map(|at| at.min(retry)), ..Wants::default() }
+            }
             Sent::InDoubt { .. } => Wants { server: look.server_at, ..Wants::default() },
-            Sent::Running { .. } => Wants {
-                server: look.server_at,
-                change: force.filter(|_| stopping_softly).map(|at| (Deed::ForceStop, at)),
-                ..Wants::default()
-            },
+            Sent::Running { .. } => {
+                let again = force.filter(|at| *at > now);
+                Wants { server: look.server_at, again, ..Wants::default() }
+            }
         }
     }
 
-    fn wants_wipe(look: &Look, seen: Time, now: Time) -> Wants {
+    fn wants_wipe(&self, index: usize, look: &Look, (seen, now): (Time, Time)) -> Wants {
         if now.since(seen) <= FENCE {
-            Wants {
-                change: Some((Deed::Reinstall, seen)),
-                again: Some(seen + FENCE + Millis(1)),
-                ..Wants::default()
-            }
-        } else {
-            Wants { server: look.server_at, ..Wants::default() }
+            return self.touches(index, (Deed::Reinstall, seen), now);
         }
+        let trace = (self.needs_records() && !self.has_records(index, now))
+            .then(|| look.trace_at.unwrap_or(now));
+        Wants { server: look.server_at, trace, ..Wants::default() }
     }
 
     fn wants_watch(look: &Look, sent: &Sent) -> Wants {
@@ -224,19 +247,19 @@ impl Engine {
         }
     }
 
-    fn wants_settled(look: &Look, until: Time) -> Wants {
-        if look.power == Some(SeenPower::Off) {
-            Wants { change: Some((Deed::Start, until)), ..Wants::default() }
+    fn wants_settled(&self, index: usize, look: &Look, (until, now): (Time, Time)) -> Wants {
+        if self.cleared_power(index, now) == Some(SeenPower::Off) {
+            self.touches(index, (Deed::Start, until), now)
         } else {
             Wants { server: look.server_at, ..Wants::default() }
         }
     }
 
     /// A server that is owed to its users: look, then start it, if the playbook wants that.
-    fn wants_back(&self, index: usize, look: &Look) -> Wants {
+    fn wants_back(&self, index: usize, look: &Look, now: Time) -> Wants {
         let due = match &self.facts.targets[index].state {
             State::Power(Purpose::Return, Power::Due(at)) => *at,
-            State::Power(_, Power::Sent(sent)) => return self.wants_power(index, look, sent),
+            State::Power(_, Power::Sent(sent)) => return self.wants_power(index, look, sent, now),
             State::Pending { .. }
             | State::Backup(_)
             | State::Power(_, Power::Due(_))
@@ -248,8 +271,10 @@ impl Engine {
             | State::StepsLeft(_)
             | State::Ended => Time(0),
         };
-        if look.power == Some(SeenPower::Off) && self.treatment(index).start_back {
-            Wants { change: Some((Deed::Start, due)), ..Wants::default() }
+        if self.cleared_power(index, now) == Some(SeenPower::Off)
+            && self.treatment(index).start_back
+        {
+            self.touches(index, (Deed::Start, due), now)
         } else {
             Wants { server: look.server_at.map(|at| at.max(due)), ..Wants::default() }
         }

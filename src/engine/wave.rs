@@ -4,11 +4,11 @@
 //! It is not journaled: a resumed run looks again.
 
 use crate::domain::{Ending, Millis, ServerId, Time};
-use crate::plan::{Inventory, Survey, recheck_image};
+use crate::plan::{Drift, Inventory, Survey, new_snapshots, recheck_image};
 
 use super::core::{Draft, Engine};
 use super::failure;
-use super::pending::Preflight;
+use super::pending::{Preflight, Scope};
 use super::state::State;
 
 /// A wave opens at most so long after its look.
@@ -29,8 +29,8 @@ impl Engine {
         }
         if self.pending.preflight.is_none() {
             let mut survey = Survey::for_wave(&self.plan, waiting.iter());
-            let (due, fleet) = (survey.next(), Some(fleet));
-            let look = Preflight { survey, due, not_before: now, troubles: 0, fleet };
+            let (due, scope) = (survey.next(), Scope::Wave(fleet));
+            let look = Preflight { survey, due, not_before: now, troubles: 0, scope };
             self.pending.preflight = Some(look);
         }
         false
@@ -62,6 +62,13 @@ impl Engine {
         let inventory = look.survey.into_inventory();
         let full = self.is_quota_full(&inventory);
         for server in self.waiting_in_wave(fleet) {
+            let target = &self.plan.targets[&server];
+            let new: Vec<Drift> = new_snapshots(target, &inventory).collect();
+            if !new.is_empty() {
+                let failure = failure::drifted(&new, false);
+                self.end(draft, server, Ending::Drifted, Some(failure));
+                continue;
+            }
             let image = self.plan.targets[&server].image();
             let why = recheck_image(&self.plan, &inventory, image);
             let full = || full.then(|| ("Ecs.0021", "the EVS quota has no room".to_owned()));

@@ -1,7 +1,10 @@
 //! Looks around a wipe: the comparison right before it, and its job after it.
 
-use crate::domain::{Before, Ending, Event, Job, JobEnd, JobStatus, Millis, Seen, Server};
-use crate::plan::{differences, protection};
+use crate::domain::{
+    Before, Deed, Ending, Event, Job, JobEnd, JobId, JobStatus, Millis, Seen, Server, Time, Trace,
+    Verdict,
+};
+use crate::plan::{Drift, changes_by_others, differences};
 
 use super::core::{Draft, Engine};
 use super::doubt::is_at_rest;
@@ -10,6 +13,7 @@ use super::look::Sighting;
 use super::pending::FailedJob;
 use super::retry::{delay, mix};
 use super::state::{Sent, State};
+use super::wants::FENCE;
 
 /// After so long, a look at a server whose job failed shows what has become of its disk.
 const SHOWN_BY: Millis = Millis::secs(30);
@@ -25,58 +29,225 @@ impl Engine {
         index: usize,
         Sighting { server, asked }: Sighting<'_>,
     ) {
-        let wiped = self.facts.targets[index].wiped;
-        let rule = protection(server);
-        #[cfg(test)]
-        let rule = rule.filter(|_| !self.is_broken_by(super::Flaw::ProtectionIgnored));
-        if let Some(rule) = rule {
-            if wiped {
+        if self.facts.targets[index].doubted && self.shows_a_late_wipe(index, server) {
+            return self.late_after_all(draft, index, None);
+        }
+        if let Some(rule) = self.protection_of(server) {
+            if self.facts.targets[index].wiped {
                 return self.half_done(draft, index, &rule.to_string());
             }
-            let failure = failure::protected(&rule.to_string());
+            let failure = self.protected(index, rule);
             return self.end(draft, server.id.clone(), Ending::Protected, Some(failure));
         }
-        let target = &self.plan.targets[index];
+        // Whatever is being done to it is not over: what it comes to is compared then.
+        if !is_at_rest(server) {
+            self.pending.looks[index].busy_with.clone_from(&server.task_state);
+            return self.look_again(draft.now.at, index);
+        }
         let again = self.facts.targets[index].failed_jobs > 0;
+        if again && server.system_volume().is_none() {
+            let failure = failure::needs_support("Ecs.0105", "the server has no system disk", 1);
+            return self.end(draft, server.id.clone(), Ending::NeedsSupport, Some(failure));
+        }
+        let found = self.differences_before_wipe(index, server);
+        if !found.is_empty() {
+            return self.fell_out(draft, index, &found);
+        }
+        let (disk, updated) = (server.system_volume().cloned(), server.updated);
+        let before = disk.map(|disk| Before { disk, updated, replaced_by: Vec::new() });
+        self.pending.looks[index].compared = before.map(|before| (asked, before));
+        self.finish_comparison(draft, index);
+    }
+
+    /// The look that a step rests on whose server is off and has its wipe still ahead.
+    pub(super) fn clear_while_off(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        Sighting { server, asked }: Sighting<'_>,
+    ) {
+        if self.facts.targets[index].doubted && self.shows_a_late_wipe(index, server) {
+            return self.late_after_all(draft, index, None);
+        }
+        if let Some(rule) = self.protection_of(server) {
+            if self.facts.targets[index].wiped {
+                return self.half_done(draft, index, &rule.to_string());
+            }
+            let failure = self.protected(index, rule);
+            return self.end(draft, server.id.clone(), Ending::Protected, Some(failure));
+        }
+        if !is_at_rest(server) {
+            return self.clear_later(draft.now.at, index);
+        }
+        let found = self.differences_before_wipe(index, server);
+        if !found.is_empty() {
+            return self.fell_out(draft, index, &found);
+        }
+        self.note_cleared(index, asked, server);
+    }
+
+    /// How a server at rest differs from what it should be right before its wipe.
+    fn differences_before_wipe(&self, index: usize, server: &Server) -> Vec<Drift> {
+        let (target, facts) = (&self.plan.targets[index], &self.facts.targets[index]);
         let mut found = differences(&target.found, server);
-        if again {
-            // The first attempt may have replaced the disk: that is no drift. Somebody else's new one
-            // is, and a disk there must be.
-            if self.is_as_left(index, server) {
-                found.retain(|difference| !difference.starts_with("system disk"));
-            }
-            // A cloud may show the new image from the request on, whatever came of it.
-            if server.image == *target.image() {
-                found.retain(|difference| !difference.starts_with("image "));
-            }
-            if server.system_volume().is_none() {
-                let failure =
-                    failure::needs_support("Ecs.0105", "the server has no system disk", 1);
-                return self.end(draft, server.id.clone(), Ending::NeedsSupport, Some(failure));
-            }
+        if facts.failed_jobs > 0 {
+            let as_left = self.is_as_left(index, server);
+            found.retain(|difference| match difference {
+                // The first attempt may have replaced the disk: that is no drift. Somebody else's new
+                // one is, and a disk there must be.
+                Drift::SystemDisk { .. } => !as_left,
+                // A cloud may show the new image from the request on, whatever came of it.
+                Drift::Image { is, .. } => is != target.image(),
+                Drift::Gone
+                | Drift::Name { .. }
+                | Drift::Zone { .. }
+                | Drift::KeyPair { .. }
+                | Drift::Tags { .. }
+                | Drift::DataDisks { .. }
+                | Drift::Addresses { .. }
+                | Drift::Task(_)
+                | Drift::Status { .. }
+                | Drift::NotOff { .. }
+                | Drift::Frozen
+                | Drift::Updated { .. }
+                | Drift::DiskStatus { .. }
+                | Drift::Snapshot { .. }
+                | Drift::Replaced { .. } => true,
+            });
         }
-        let failed = again && server.status == "ERROR" && server.task_state.is_none();
+        if !found.is_empty() {
+            return found;
+        }
+        let first = facts.failed_jobs == 0 && !facts.doubted && !facts.begun;
+        if self.skips_stop(index) && first {
+            return changes_by_others(&target.found, server);
+        }
+        let failed = facts.failed_jobs > 0 && server.status == "ERROR";
         let ready = server.is_stopped() || self.skips_stop(index) && server.is_running();
-        if found.is_empty() && !ready && !failed && is_at_rest(server) {
-            found.push(format!("it was stopped, and is {} now", server.status));
+        if !ready && !failed {
+            found.push(Drift::NotOff { is: server.status.clone() });
         }
-        if !found.is_empty() && wiped {
-            self.half_done(draft, index, &found.join("; "));
-        } else if !found.is_empty() {
-            let failure = failure::drifted(&found);
-            self.end(draft, server.id.clone(), Ending::Drifted, Some(failure));
-        } else if ready || failed {
-            let servers = vec![server.id.clone()];
-            self.record(draft, Event::Validated { servers, seen: asked });
-            let (disk, updated) = (server.system_volume().cloned(), server.updated);
-            self.pending.looks[index].before = disk.map(|disk| Before { disk, updated });
-        } else {
-            self.look_again(draft.now.at, index);
+        found
+    }
+
+    fn fell_out(&mut self, draft: &mut Draft, index: usize, found: &[Drift]) {
+        if self.facts.targets[index].wiped {
+            return self.half_done(draft, index, &failure::in_words(found));
+        }
+        let failure = self.drifted(index, found);
+        let server = self.server_id(index);
+        self.end(draft, server, Ending::Drifted, Some(failure));
+    }
+
+    /// Whether the records of the cloud have to be read before a wipe: its disks cannot tell.
+    pub(super) fn needs_records(&self) -> bool {
+        self.plan.cloud.features.tells_by_records()
+    }
+
+    /// Whether they were read just now.
+    pub(super) fn has_records(&self, index: usize, now: Time) -> bool {
+        let read = self.pending.looks[index].records.as_ref();
+        read.is_some_and(|(asked, _)| now.since(*asked) <= FENCE)
+    }
+
+    /// Whether the server itself passed just now, so that only the records are waited for.
+    pub(super) fn has_compared(&self, index: usize, now: Time) -> bool {
+        let compared = self.pending.looks[index].compared.as_ref();
+        compared.is_some_and(|(asked, _)| now.since(*asked) <= FENCE)
+    }
+
+    /// The records of the cloud, read before a wipe: a request that replaced the system, is not ours,
+    /// and was not there when the plan was made is somebody else's.
+    pub(super) fn records_before_wipe(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        (asked, traces): (Time, &[Trace]),
+    ) {
+        let stranger = traces.iter().find(|trace| !self.is_known(index, trace));
+        if let Some(stranger) = stranger {
+            let (action, job) = (stranger.name.clone(), stranger.job.clone());
+            if self.facts.targets[index].doubted {
+                return self.late_after_all(draft, index, job);
+            }
+            let request = job.map_or_else(|| "unknown request".to_owned(), |job| job.to_string());
+            return self.fell_out(draft, index, &[Drift::Replaced { action, request }]);
+        }
+        let requests = traces.iter().filter_map(|trace| trace.job.clone()).collect();
+        self.look_later(index, |look| {
+            look.records = Some((asked, requests));
+            look.trace_at = None;
+        });
+        self.finish_comparison(draft, index);
+    }
+
+    /// Whether a request that replaced the system was there when the plan was made, or was ours.
+    fn is_known(&self, index: usize, trace: &Trace) -> bool {
+        let target = &self.plan.targets[index];
+        match (&target.replaced_by, &trace.job) {
+            (Some(known), Some(job)) => {
+                known.contains(job) || self.facts.targets[index].failed_ids.contains(job)
+            }
+            // A plan of before does not say what there was: only the clock is left to ask.
+            (None, job) => {
+                let ours = &self.facts.targets[index].failed_ids;
+                trace.time <= self.plan.made || job.as_ref().is_some_and(|job| ours.contains(job))
+            }
+            (Some(_), None) => false,
         }
     }
 
+    /// The records cannot be read.
+    pub(super) fn no_records_before_wipe(&mut self, draft: &mut Draft, index: usize, why: &str) {
+        if self.facts.targets[index].wiped {
+            return self.half_done(draft, index, why);
+        }
+        let server = self.server_id(index);
+        self.end(draft, server, Ending::Failed, Some(failure::records_unreadable(why)));
+    }
+
+    /// Server and records passed: the wipe may rest on the older of the two looks.
+    fn finish_comparison(&mut self, draft: &mut Draft, index: usize) {
+        let now = draft.now.at;
+        let Some((asked, before)) = self.pending.looks[index].compared.clone() else { return };
+        let (seen, before) = if !self.needs_records() {
+            (asked, before)
+        } else if let Some((read, requests)) = self.pending.looks[index].records.clone()
+            && self.has_records(index, now)
+        {
+            (asked.min(read), Before { replaced_by: requests, ..before })
+        } else {
+            return self.look_later(index, |look| look.trace_at = Some(now));
+        };
+        if now.since(seen) > FENCE {
+            return self.look_later(index, |look| look.server_at = Some(now));
+        }
+        let servers = vec![self.server_id(index)];
+        let records = self.pending.looks[index].records.clone();
+        self.record(draft, Event::Validated { servers, seen });
+        let look = &mut self.pending.looks[index];
+        look.compared = Some((asked, before));
+        look.records = records;
+    }
+
+    /// Whether a wipe that counts as one that did not happen shows after all. It may be a stranger's:
+    /// nobody can tell the two apart by a disk, and neither may be wiped again.
+    fn shows_a_late_wipe(&self, index: usize, server: &Server) -> bool {
+        let disk = &self.before(index).disk;
+        !disk.is_local() && server.system_volume().is_some_and(|now| now != disk)
+    }
+
+    /// A wipe that counted as one that did not happen was only late: it is watched like any other.
+    fn late_after_all(&mut self, draft: &mut Draft, index: usize, job: Option<JobId>) {
+        let (server, deed) = (self.server_id(index), Deed::Reinstall);
+        let evidence =
+            vec!["the reinstall showed up after all, later than it was looked for".to_owned()];
+        let (verdict, retry_at) = (Verdict::Happened { job }, None);
+        self.record(draft, Event::Resolved { server, deed, verdict, evidence, retry_at });
+    }
+
     /// Whether it is reinstalled as it is.
-    fn skips_stop(&self, index: usize) -> bool {
+    pub(super) fn skips_stop(&self, index: usize) -> bool {
         self.treatment(index).stop.skip
     }
 
@@ -165,7 +336,7 @@ impl Engine {
                 let failed = FailedJob {
                     job: Some(id),
                     code: code.unwrap_or_else(|| "FAIL".to_owned()),
-                    reason: reason.unwrap_or_else(|| "the cloud gives no reason".to_owned()),
+                    reason,
                     seen: now,
                 };
                 self.look_later(index, |look| {
@@ -194,6 +365,9 @@ impl Engine {
         let retry_at = again.then(|| draft.now.at + wait);
         let since = self.facts.targets[index].state.sent().map_or(draft.now.at, Sent::since);
         let FailedJob { job, code, reason, .. } = failed;
+        // Nova says at the server what went wrong, and not always in its records.
+        let reason = reason.or_else(|| shown.fault.clone());
+        let reason = reason.unwrap_or_else(|| "the cloud gives no reason".to_owned());
         let failure = if attempts >= policy.attempts {
             (Ending::NeedsSupport, failure::needs_support(&code, &reason, attempts))
         } else {

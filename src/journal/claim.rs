@@ -204,11 +204,19 @@ mod tests {
 
     fn lost(deed: Deed) -> Event {
         let (call, detail, look_at) = (CallId(1), "timeout".to_owned(), Time(9));
-        Event::Lost { call, deed, servers: servers(), detail, look_at, request_id: None }
+        Event::Lost {
+            call,
+            deed,
+            servers: servers(),
+            detail,
+            look_at,
+            request_id: None,
+            refused_as: None,
+        }
     }
 
     fn resolved(deed: Deed, verdict: Verdict) -> Event {
-        Event::Resolved { server: "a".into(), deed, verdict, evidence: Vec::new() }
+        Event::Resolved { server: "a".into(), deed, verdict, evidence: Vec::new(), retry_at: None }
     }
 
     fn job_ended(end: JobEnd) -> Event {

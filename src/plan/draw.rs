@@ -17,8 +17,8 @@ use super::room::Room;
 use super::waves::{pace, waves};
 use super::{
     Blocked, CloudIdentity, Forecast, ImageNote, Inventory, KeyPairPin, LeftOut, Narrowing, Need,
-    OutOf, PLAN_FORMAT, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Wave,
-    protection,
+    OutOf, PLAN_FORMAT, Plan, PlannedBackup, PlannedFleet, PlannedTreatment, Step, Target, Unread,
+    Wave, protection,
 };
 
 /// A fleet with more servers needs a strategy that somebody wrote (`safety.md`, section 2).
@@ -177,6 +177,7 @@ impl<'a> Draft<'a> {
         let server = chosen.server;
         let mut more = holes(&fleet.steps, server);
         more.extend(self.judge.stop(&fleet.steps));
+        more.extend(hidden_records(&self.judge, server));
         let judged = with_holes(self.judge.judge(server, treatment), more);
         match judged {
             Ok(judged) => {
@@ -195,6 +196,7 @@ impl<'a> Draft<'a> {
                     snapshots: judged.snapshots,
                     kept: judged.kept,
                     way_back: self.inventory.backups.get(&server.id).cloned(),
+                    replaced_by: self.inventory.replaced_by.get(&server.id).cloned(),
                 };
                 planned.push(server.id.clone());
                 self.targets.insert(server.id.clone(), target);
@@ -558,4 +560,18 @@ fn all_blocked(blocked: &[Blocked]) -> Vec<Refusal> {
         Refusal::new("all_blocked", message, blocked.help.clone())
     });
     refusals.collect()
+}
+
+/// Where disks cannot tell that somebody else replaced a system, the cloud's records have to.
+fn hidden_records(judge: &Judge<'_>, server: &Server) -> Option<Obstacle> {
+    let wanted = judge.cloud.features.tells_by_records();
+    let hidden = judge.inventory.unread.contains(&Unread::Records)
+        && !judge.inventory.replaced_by.contains_key(&server.id);
+    (wanted && hidden).then(|| Obstacle {
+        code: "refleet.records",
+        cause: "the records of what was done to it cannot be read, so a rebuild by somebody else \
+                would not be seen"
+            .to_owned(),
+        help: "allow this user to list the server's instance actions".to_owned(),
+    })
 }

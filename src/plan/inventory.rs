@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 
 use crate::domain::{
-    AgencyState, Image, ImageId, KeyPair, KmsKey, Quota, Server, ServerId, Snapshot, Vault, Volume,
-    VolumeId, WayBack,
+    AgencyState, Image, ImageId, JobId, KeyPair, KmsKey, Quota, Server, ServerId, Snapshot, Vault,
+    Volume, VolumeId, WayBack,
 };
 
 use super::Machine;
@@ -34,6 +34,9 @@ pub struct Inventory {
     pub quota: Option<Quota>,
     /// Whether EVS may use KMS; `None`: nobody needed to know.
     pub agency: Option<AgencyState>,
+    /// The requests that replaced the system of each server, where the cloud keeps records of them
+    /// beside the server.
+    pub replaced_by: IndexMap<ServerId, Vec<JobId>>,
     /// What could not be read though it was asked for, in sentences. Not a "no", but worth a line.
     pub unread: Vec<Unread>,
     /// The machine that this runs on.
@@ -53,6 +56,8 @@ pub enum Unread {
     Vaults,
     /// Backups of servers.
     Backups,
+    /// The records of what was done to a server.
+    Records,
     /// The listing changed under our hands, several times.
     SomeServers,
 }
@@ -80,6 +85,11 @@ impl Unread {
             Self::Backups => {
                 "backups of servers could not be listed: whether there is a way back already is \
                  not known"
+            }
+            Self::Records => {
+                "the records of what was done to a server could not be read (not allowed): a rebuild \
+                 by somebody else would not be seen, so servers whose disks cannot tell will not be \
+                 wiped"
             }
             Self::SomeServers => {
                 "the list of servers changed while it was read: servers made or deleted just now \

@@ -55,7 +55,10 @@ pub use model::{
 };
 pub use narrowing::Narrowing;
 pub use propose::propose;
-pub use recheck::{Protection, Recheck, differences, protection, recheck, recheck_image};
+pub use recheck::{
+    Drift, Protection, Recheck, changes_by_others, differences, new_snapshots, protection, recheck,
+    recheck_image,
+};
 pub use schema::schema;
 pub use story::{FleetStory, Rule, Standing, Story, story};
 pub use survey::Survey;

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Address, Features, FleetName, HostFacts, ImageId, Millis, Origin, PinnedFile, Place, PlanId,
-    Provider, ReinstallRequest, RetryPolicies, ServerId, Tags, Timestamp, UserId, VolumeId,
+    Address, Features, FleetName, HostFacts, ImageId, JobId, Millis, Origin, PinnedFile, Place,
+    PlanId, Provider, ReinstallRequest, RetryPolicies, ServerId, Tags, Timestamp, UserId, VolumeId,
     WayBack,
 };
 use crate::playbook::{Check, Limits, Pause, RunSpec, Spread, StepWord, StopSpec, Wait};
@@ -267,6 +267,11 @@ pub struct Target {
     /// The newest backup that there was when the plan was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+    /// Requests that had replaced its system before the plan was made, as the cloud's own records
+    /// name them. Any other is somebody else's. `None`: the cloud keeps no such records and the disk
+    /// tells, or the plan is of an older refleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<Vec<JobId>>,
 }
 
 impl Target {

@@ -15,13 +15,95 @@ use super::{CheckedPlan, Fingerprint, Inventory, PlannedBackup, Target, Unread};
 /// The tag that keeps a server from ever being reinstalled.
 pub(super) const NEVER: &str = "reinstall=never";
 
+/// How a server differs from what its plan found. What follows from a difference is decided by the
+/// variant; its words are for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "every field is what was, what is, or a name")]
+pub enum Drift {
+    /// The cloud does not know it any more.
+    Gone,
+    /// Another name.
+    Name { was: String, is: String },
+    /// Another availability zone.
+    Zone { was: String, is: String },
+    /// Another image.
+    Image { was: ImageId, is: ImageId },
+    /// Another key pair.
+    KeyPair { was: Option<String>, is: Option<String> },
+    /// Another system disk; `None`: it has none.
+    SystemDisk { was: VolumeId, is: Option<VolumeId> },
+    /// Other tags.
+    Tags { was: String, is: String },
+    /// Other data disks.
+    DataDisks { was: Vec<VolumeId>, is: Vec<VolumeId> },
+    /// Other addresses.
+    Addresses { was: String, is: String },
+    /// The cloud is doing something to it.
+    Task(String),
+    /// Its power is not as it was.
+    Status { was: &'static str, is: String },
+    /// We stopped it, and it is not off any more.
+    NotOff { is: String },
+    /// It is frozen.
+    Frozen,
+    /// The cloud says that it was changed, and nothing that is compared shows how.
+    Updated { was: Option<Timestamp>, is: Option<Timestamp> },
+    /// Its system disk is not in use.
+    DiskStatus { disk: VolumeId, is: String },
+    /// Its system disk has a snapshot that the plan does not know, and that a reinstall would delete.
+    Snapshot { name: String, id: String },
+    /// Its system was replaced by somebody else: an action of the cloud's own records.
+    Replaced { action: String, request: String },
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+        let moment =
+            |at: &Option<Timestamp>| at.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
+        match self {
+            Self::Gone => f.write_str("the server is gone"),
+            Self::Name { was, is } => write!(f, "name was {was}, is {is}"),
+            Self::Zone { was, is } => write!(f, "availability zone was {was}, is {is}"),
+            Self::Image { was, is } => write!(f, "image was {was}, is {is}"),
+            Self::KeyPair { was, is } => write!(f, "key pair was {}, is {}", key(was), key(is)),
+            Self::SystemDisk { was, is } => {
+                write!(
+                    f,
+                    "system disk was {was}, is {}",
+                    is.as_ref().map_or("detached", VolumeId::as_str)
+                )
+            }
+            Self::Tags { was, is } => write!(f, "tags were {was}, are {is}"),
+            Self::DataDisks { was, is } => write!(f, "data disks were {was:?}, are {is:?}"),
+            Self::Addresses { was, is } => write!(f, "addresses were {was}, are {is}"),
+            Self::Task(task) => write!(f, "a task is running on it: {task}"),
+            Self::Status { was, is } => write!(f, "status was {was}, is {is}"),
+            Self::NotOff { is } => write!(f, "it was stopped, and is {is} now"),
+            Self::Frozen => f.write_str("it is frozen"),
+            Self::Updated { was, is } => {
+                write!(f, "last change was {}, is {}", moment(was), moment(is))
+            }
+            Self::DiskStatus { disk, is } => {
+                write!(f, "system disk {disk} is `{is}`, not `in-use`")
+            }
+            Self::Snapshot { name, id } => {
+                write!(f, "its system disk has a new snapshot {name} ({id})")
+            }
+            Self::Replaced { action, request } => {
+                write!(f, "somebody else replaced its system since the plan: {action} ({request})")
+            }
+        }
+    }
+}
+
 /// What a last look before the run found. All empty: the plan holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recheck {
     /// Servers that are no longer what they were, and how they differ.
-    pub drifted: Vec<(ServerId, Vec<String>)>,
+    pub drifted: Vec<(ServerId, Vec<Drift>)>,
     /// Servers that somebody protected since, and how.
-    pub protected: Vec<(ServerId, String)>,
+    pub protected: Vec<(ServerId, Protection)>,
     /// What would make the cloud refuse: the run does not begin.
     pub refused: Vec<String>,
 }
@@ -72,16 +154,17 @@ pub fn recheck(plan: &CheckedPlan, inventory: &Inventory) -> Recheck {
     let mut recheck = Recheck::default();
     for (id, target) in &plan.targets {
         let Some(server) = servers.get(id) else {
-            recheck.drifted.push((id.clone(), vec!["the server is gone".to_owned()]));
+            recheck.drifted.push((id.clone(), vec![Drift::Gone]));
             continue;
         };
         if let Some(protection) = protection(server) {
-            recheck.protected.push((id.clone(), protection.to_string()));
+            recheck.protected.push((id.clone(), protection));
             continue;
         }
         let mut found = differences(&target.found, server);
-        untouched(target, server, inventory, &mut found);
-        new_snapshots(target, inventory, &mut found);
+        found.extend(changes_by_others(&target.found, server));
+        unusable_disk(target, inventory, &mut found);
+        found.extend(new_snapshots(target, inventory));
         if !found.is_empty() {
             recheck.drifted.push((id.clone(), found));
         }
@@ -90,80 +173,78 @@ pub fn recheck(plan: &CheckedPlan, inventory: &Inventory) -> Recheck {
     recheck
 }
 
-/// What counts only until we touch a server ourselves: its power, its tasks, its last change.
-fn untouched(target: &Target, server: &Server, inventory: &Inventory, found: &mut Vec<String>) {
-    let was = &target.found;
-    if let Some(task) = &server.task_state {
-        found.push(format!("a task is running on it: {task}"));
-    }
-    let running = server.status == "ACTIVE";
-    if running != was.running || !matches!(server.status.as_str(), "ACTIVE" | "SHUTOFF") {
+/// What counts only until we touch a server ourselves: its power, its tasks, its last change. That
+/// moment tells of changes that show in nothing else, so it is only asked where nothing else differs.
+#[must_use]
+pub fn changes_by_others(was: &Fingerprint, is: &Server) -> Vec<Drift> {
+    let mut found: Vec<Drift> = is.task_state.clone().map(Drift::Task).into_iter().collect();
+    let running = is.status == "ACTIVE";
+    if running != was.running || !matches!(is.status.as_str(), "ACTIVE" | "SHUTOFF") {
         let before = if was.running { "ACTIVE" } else { "SHUTOFF" };
-        found.push(format!("status was {before}, is {}", server.status));
+        found.push(Drift::Status { was: before, is: is.status.clone() });
     }
-    if server.frozen {
-        found.push("it is frozen".to_owned());
+    if is.frozen {
+        found.push(Drift::Frozen);
     }
-    // A change that shows in nothing we compare may still be one: the moment tells.
-    if found.is_empty() && server.updated != was.updated {
-        let moment =
-            |at: Option<Timestamp>| at.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
-        found.push(format!(
-            "last change was {}, is {}",
-            moment(was.updated),
-            moment(server.updated)
-        ));
+    if found.is_empty() && is.updated != was.updated {
+        found.push(Drift::Updated { was: was.updated, is: is.updated });
     }
-    if let Some(volume) = inventory.volumes.get(&was.system_volume)
+    found
+}
+
+fn unusable_disk(target: &Target, inventory: &Inventory, found: &mut Vec<Drift>) {
+    if let Some(volume) = inventory.volumes.get(&target.found.system_volume)
         && volume.status != "in-use"
     {
-        found.push(format!("system disk {} is `{}`, not `in-use`", volume.id, volume.status));
+        let (disk, is) = (volume.id.clone(), volume.status.clone());
+        found.push(Drift::DiskStatus { disk, is });
     }
 }
 
 /// Somebody who made a snapshot since then may take it for a way back; it would be deleted.
-fn new_snapshots(target: &Target, inventory: &Inventory, found: &mut Vec<String>) {
+pub fn new_snapshots<'i>(
+    target: &'i Target,
+    inventory: &'i Inventory,
+) -> impl Iterator<Item = Drift> + 'i {
     let disk = &target.found.system_volume;
-    let mine = inventory.snapshots.iter().filter(|snapshot| snapshot.volume == *disk);
-    for new in mine.filter(|snapshot| !target.snapshots.contains_key(&snapshot.id)) {
-        found.push(format!("its system disk has a new snapshot {} ({})", new.name, new.id));
-    }
+    let mine = inventory.snapshots.iter().filter(move |snapshot| snapshot.volume == *disk);
+    let new = mine.filter(|snapshot| !target.snapshots.contains_key(&snapshot.id));
+    new.map(|new| Drift::Snapshot { name: new.name.clone(), id: new.id.clone() })
 }
 
-/// How a server differs from what the plan found, in words; empty, and without a single
-/// allocation, if it does not. What our own stop changes is not compared: this is the last look
-/// before the wipe (`safety.md`, S13).
+/// How a server differs from what the plan found; empty, and without a single allocation, if it does
+/// not. What our own stop changes is not compared: this is the last look before the wipe
+/// (`safety.md`, S13).
 #[must_use]
-pub fn differences(was: &Fingerprint, is: &Server) -> Vec<String> {
+pub fn differences(was: &Fingerprint, is: &Server) -> Vec<Drift> {
     let mut found = Vec::new();
     if was.name != is.name {
-        found.push(format!("name was {}, is {}", was.name, is.name));
+        found.push(Drift::Name { was: was.name.clone(), is: is.name.clone() });
     }
     if was.az != is.az {
-        found.push(format!("availability zone was {}, is {}", was.az, is.az));
+        found.push(Drift::Zone { was: was.az.clone(), is: is.az.clone() });
     }
     if was.image != is.image {
-        found.push(format!("image was {}, is {}", was.image, is.image));
+        found.push(Drift::Image { was: was.image.clone(), is: is.image.clone() });
     }
     if was.key_name != is.key_name {
-        let text = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
-        found.push(format!("key pair was {}, is {}", text(&was.key_name), text(&is.key_name)));
+        found.push(Drift::KeyPair { was: was.key_name.clone(), is: is.key_name.clone() });
     }
     if is.system_volume() != Some(&was.system_volume) {
-        let now = is.system_volume().map_or("detached", VolumeId::as_str);
-        found.push(format!("system disk was {}, is {now}", was.system_volume));
+        let now = is.system_volume().cloned();
+        found.push(Drift::SystemDisk { was: was.system_volume.clone(), is: now });
     }
     if was.tags != is.tags {
-        found.push(format!("tags were {}, are {}", tags(&was.tags), tags(&is.tags)));
+        found.push(Drift::Tags { was: tags(&was.tags), is: tags(&is.tags) });
     }
     let kept = is.volumes.iter().filter(|volume| !volume.boot).map(|volume| &volume.id);
     if !same_items(&was.data_volumes, &kept) {
-        let now: Vec<&VolumeId> = is.data_volumes().collect();
-        found.push(format!("data disks were {:?}, are {now:?}", was.data_volumes));
+        let now = is.data_volumes().cloned().collect();
+        found.push(Drift::DataDisks { was: was.data_volumes.clone(), is: now });
     }
     if !same_items(&was.addresses, &is.addresses.iter()) {
         let (before, now) = (addresses(&was.addresses), addresses(&is.addresses));
-        found.push(format!("addresses were {before}, are {now}"));
+        found.push(Drift::Addresses { was: before, is: now });
     }
     found
 }

@@ -3,8 +3,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::domain::{
-    Action, AgencyState, Answer, Backup, BackupState, CloudCode, Fault, FaultClass, ImageId, More,
-    Page, Server, ServerId, Snapshot, Volume, VolumeId, WayBack,
+    Action, AgencyState, Answer, Backup, BackupState, CloudCode, Fault, FaultClass, Features,
+    ImageId, More, Page, Server, ServerId, Snapshot, Timestamp, Volume, VolumeId, WayBack,
 };
 use crate::fleet::Refusal;
 use crate::playbook::Playbook;
@@ -42,6 +42,8 @@ pub struct Survey<'p> {
     pages: u32,
     round: u32,
     wants: Wants,
+    /// Whether the records of what was done to each server are read too.
+    records: bool,
     inventory: Inventory,
 }
 
@@ -78,6 +80,13 @@ impl<'p> Survey<'p> {
         Self::begin(Purpose::Draw(playbook, narrowing), Wants::default())
     }
 
+    /// The same, and where a cloud's disks cannot tell a reinstall, the records that can: a request for
+    /// each server of the plan.
+    #[must_use]
+    pub fn of_cloud(self, features: &Features) -> Self {
+        Self { records: features.tells_by_records(), ..self }
+    }
+
     fn begin(purpose: Purpose<'p>, wants: Wants) -> Self {
         Self {
             purpose,
@@ -89,6 +98,7 @@ impl<'p> Survey<'p> {
             pages: 1,
             round: 1,
             wants,
+            records: false,
             inventory: Inventory::default(),
         }
     }
@@ -148,6 +158,10 @@ impl<'p> Survey<'p> {
             (Action::ListAgencyRoles { .. }, Answer::AgencyRoles(roles)) => {
                 self.take_roles(roles.as_deref());
             }
+            (Action::ListTraces { server, .. }, Answer::Traces(traces)) => {
+                let requests = traces.into_iter().filter_map(|trace| trace.job).collect();
+                self.inventory.replaced_by.insert(server.clone(), requests);
+            }
             (action, answer) => return Err(odd_answer(action, &answer)),
         }
         self.advance();
@@ -190,6 +204,7 @@ impl<'p> Survey<'p> {
             (Action::ShowKey { .. }, Forbidden) | (Action::ListKeys, NotFound | Forbidden) => {
                 self.unread(Unread::Keys);
             }
+            (Action::ListTraces { .. }, NotFound | Forbidden) => self.unread(Unread::Records),
             (Action::ShowAgency, NotFound | Forbidden) => {
                 self.inventory.agency = Some(AgencyState::Unknown);
             }
@@ -362,6 +377,11 @@ impl<'p> Survey<'p> {
                 return Stage::Done;
             };
             self.wants = wants;
+            if self.records {
+                let since = Timestamp(0);
+                let servers = self.wants.servers.iter().cloned();
+                self.due.extend(servers.map(|server| Action::ListTraces { server, since }));
+            }
         }
         if matches!(self.purpose, Purpose::Propose) {
             self.wants = Wants::of_servers(&self.inventory.servers);
@@ -427,21 +447,33 @@ impl Survey<'static> {
     /// goes to [`recheck`](super::recheck).
     #[must_use]
     pub fn for_plan(plan: &Plan) -> Self {
-        let targets = plan.targets.keys().cloned().collect();
-        Self::begin(Purpose::Recheck(targets), Wants::of_plan(plan))
+        Self::for_part(plan, plan.targets.keys().cloned())
     }
 
-    /// A look before these servers of a plan are stopped, at what may have gone since: the room for
-    /// new disks, and each of their images once. What it gives goes to
+    /// The same for a part of its servers: the others are not looked for where a list does not show
+    /// them.
+    #[must_use]
+    pub fn for_part(plan: &Plan, servers: impl Iterator<Item = ServerId>) -> Self {
+        Self::begin(Purpose::Recheck(servers.collect()), Wants::of_plan(plan))
+    }
+
+    /// A look before these servers of a plan are stopped, at what may have come or gone since: the room
+    /// for new disks, snapshots that would be lost, and each of their images once. What it gives goes to
     /// [`recheck_image`](super::recheck_image).
     #[must_use]
     pub fn for_wave<'s>(plan: &Plan, servers: impl Iterator<Item = &'s ServerId>) -> Self {
         let targets: Vec<_> = servers.filter_map(|server| plan.targets.get(server)).collect();
         let volumes = targets.iter().any(|target| !target.found.system_volume.is_local());
-        let images: IndexSet<&ImageId> = targets.into_iter().map(super::Target::image).collect();
+        let images: IndexSet<&ImageId> = targets.iter().map(|target| target.image()).collect();
         let mut survey = Self::begin(Purpose::Wave, Wants::default());
         survey.stage = Stage::Parts;
-        survey.due = if volumes { vec![Action::ShowQuota] } else { Vec::new() };
+        survey.wants.wiped = targets
+            .iter()
+            .map(|target| target.found.system_volume.clone())
+            .filter(|disk| !disk.is_local())
+            .collect();
+        let snapshots = Action::ListSnapshots { offset: 0, limit: PAGE };
+        survey.due = if volumes { vec![Action::ShowQuota, snapshots] } else { Vec::new() };
         let show = |image: &ImageId| Action::ShowImage { image: image.clone() };
         survey.due.extend(images.into_iter().map(show));
         survey
@@ -492,9 +524,9 @@ fn deed(action: &Action) -> String {
         Action::ListKeys => "list the KMS keys".to_owned(),
         Action::ShowAgency => "look at the agency EVSAccessKMS".to_owned(),
         Action::ListAgencyRoles { .. } => "look at the roles of the agency EVSAccessKMS".to_owned(),
+        Action::ListTraces { server, .. } => format!("read what was done to server {server}"),
         Action::ShowJob { .. }
         | Action::ShowPassword { .. }
-        | Action::ListTraces { .. }
         | Action::Probe { .. }
         | Action::Run { .. }
         | Action::Stop { .. }

@@ -222,7 +222,7 @@ impl Fold {
             | Event::Passed { .. }
             | Event::RateCut { .. }
             | Event::Steered { .. } => {}
-            Event::Resolved { server, deed, verdict, evidence } => {
+            Event::Resolved { server, deed, verdict, evidence, .. } => {
                 let (verdict, evidence) = (verdict.clone(), evidence.clone());
                 self.one(server, |server, at| {
                     server.resolve(Doubt { deed: *deed, verdict, evidence }, at);

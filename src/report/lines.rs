@@ -51,7 +51,7 @@ fn told(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
         Event::Refused { deed, servers, detail, .. } => {
             (Notice, format!("{}: the {deed} was refused: {detail}", names(fold, servers)))
         }
-        Event::Resolved { server, deed, verdict, evidence } => {
+        Event::Resolved { server, deed, verdict, evidence, .. } => {
             let verdict = verdict_text(fold.standing(server), *deed, verdict);
             (Notice, format!("{}: {verdict}: {}", fold.name_of(server), list_some(evidence, 5)))
         }
@@ -275,7 +275,7 @@ pub(super) fn verdict_text(standing: &Standing, deed: Deed, verdict: &Verdict) -
     match (verdict, &standing.job) {
         (Verdict::Happened { job: Some(job) }, _) => format!("the {deed} happened (job {job})"),
         (Verdict::Happened { job: None }, _) => format!("the {deed} happened"),
-        (Verdict::DidNot, _) => format!("the {deed} did not happen"),
+        (Verdict::DidNot, _) => format!("there is no sign of the {deed}, so it may be sent again"),
         (Verdict::Unknown, Some(job)) if deed == Deed::Reinstall && standing.job_open => format!(
             "job {job} of the reinstall was accepted and had not ended when it was last looked at; \
              check it"

@@ -129,6 +129,8 @@ struct FleetWatch {
     failed: u32,
     verified: u32,
     wave: u32,
+    /// Servers of later waves that took the place of a canary.
+    stand_ins: BTreeSet<ServerId>,
 }
 
 impl Watchers {
@@ -240,6 +242,11 @@ impl Watchers {
                 }
             }
             Event::WaveOpened { fleet, wave } => self.wave_opened(fleet, *wave),
+            Event::CanaryReplaced { fleet, by, .. } => {
+                if let Some(fleet) = self.fleets.get_mut(fleet) {
+                    fleet.stand_ins.insert(by.clone());
+                }
+            }
             Event::Intended { deed: Deed::Stop | Deed::ForceStop, servers, .. } => {
                 self.touched.extend(servers.iter().cloned());
             }
@@ -287,7 +294,6 @@ impl Watchers {
             | Event::PreflightPassed { .. }
             | Event::PreflightRefused { .. }
             | Event::WaveClosed { .. }
-            | Event::CanaryReplaced { .. }
             | Event::Intended { .. }
             | Event::Accepted { .. }
             | Event::PutOff { .. }
@@ -348,7 +354,8 @@ impl Watchers {
             self.find(Checker::Canary, detail);
         }
         let waves = &self.plan.fleets[&name].waves;
-        if waves.get(wave as usize).is_none_or(|wave| !wave.servers.contains(server)) {
+        let planned = waves.get(wave as usize).is_some_and(|wave| wave.servers.contains(server));
+        if !planned && !self.is_stand_in(&name, server) {
             self.find(Checker::Order, format!("{server} is not in the open wave of {name}"));
         }
     }
@@ -356,6 +363,11 @@ impl Watchers {
     fn is_canary(&self, name: &FleetName, server: &ServerId) -> bool {
         let waves = &self.plan.fleets[name].waves;
         waves.iter().any(|wave| wave.canary && wave.servers.contains(server))
+            || self.is_stand_in(name, server)
+    }
+
+    fn is_stand_in(&self, name: &FleetName, server: &ServerId) -> bool {
+        self.fleets.get(name).is_some_and(|fleet| fleet.stand_ins.contains(server))
     }
 
     /// The servers that its fleet waits for are verified, as many as were asked for.

@@ -32,7 +32,7 @@ const SEEDS: std::ops::Range<u64> = 0..200;
 /// A forecast is off by so many percent: 95 of 100, and all of them.
 struct Within(f64, f64);
 
-const REQUESTS: Within = Within(10.0, 15.0);
+const REQUESTS: Within = Within(10.0, 18.0);
 /// So many requests are nothing to plan by.
 const FEW: u64 = 3;
 /// Where one reinstall waits for the other, all of them are looked at when the first ones were done,

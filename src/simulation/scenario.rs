@@ -180,14 +180,14 @@ impl Scenario {
 /// so that what is read for a plan changes nothing of what the seed draws for its run.
 fn plan_for(playbook: &Playbook, mut world: World) -> Result<(CheckedPlan, Millis), ScenarioError> {
     let narrowing = Narrowing::default();
-    let mut survey = Survey::new(playbook, &narrowing);
+    let identity = identity(playbook, &world);
+    let mut survey = Survey::new(playbook, &narrowing).of_cloud(&identity.features);
     let mut now = Millis(0);
     while !survey.is_done() {
         for action in survey.next() {
             now = ask(&mut survey, &mut world, now, &action)?;
         }
     }
-    let identity = identity(playbook, &world);
     let made = world.wall(now);
     let plan: Plan = draw(playbook, &identity, &survey.into_inventory(), &narrowing, made)
         .map_err(ScenarioError::Refused)?;

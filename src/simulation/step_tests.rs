@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Action, Answer, Deed, Ending, Event, FaultClass, Millis, StepCall, StepEnd, StepReport,
-    Template, Time,
+    Action, Answer, Deed, Ending, Event, FaultClass, LeftOff, Millis, StepCall, StepEnd,
+    StepReport, Template, Time,
 };
 use crate::playbook::{DependsOn, Playbook, Program, RunSpec, Share, StepSpec, StepWord, Strategy};
 use crate::simulator::{Served, WorldSpec};
@@ -232,7 +232,7 @@ fn a_server_that_a_look_shows_off_is_left_off_where_the_playbook_says_so() {
     told.all_ended(Ending::Failed);
     assert_eq!(done(&told), ["drain", "stop", "reinstall"]);
     let off = |event: &Event| match event {
-        Event::NotStartedBack { detail, .. } => detail.contains("start_back is off"),
+        Event::NotStartedBack { why, .. } => *why == LeftOff::AsPlanned,
         Event::NotUndone { detail, .. } => detail.contains("not started back"),
         _ => false,
     };

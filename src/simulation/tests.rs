@@ -64,7 +64,7 @@ fn seed(playbook: &Playbook, faults: Option<&Faults>, seed: u64) -> Rehearsal {
 }
 
 pub(super) fn trace(rehearsal: &Rehearsal) -> String {
-    let lines = rehearsal.records.iter().rev().take(60).rev();
+    let lines = rehearsal.records.iter().rev().take(160).rev();
     lines.map(|r| format!("{} {:?}\n", r.at, r.event)).collect()
 }
 

@@ -1,7 +1,9 @@
 //! Whether the world is still the one that a plan was made for.
 
 use refleet::domain::{AgencyState, KeyState, QuotaLine, Server, Timestamp};
-use refleet::plan::{CheckedPlan, Inventory, Recheck, check, differences, protection, recheck};
+use refleet::plan::{
+    CheckedPlan, Drift, Inventory, Protection, Recheck, check, differences, protection, recheck,
+};
 
 use crate::world::{drawn, fleet, inventory, kms_key, playbook, web_and_db};
 
@@ -22,12 +24,17 @@ fn found(change: impl FnOnce(&mut Inventory)) -> Recheck {
     recheck(&plan, &world)
 }
 
+fn words(found: &[Drift]) -> Vec<String> {
+    found.iter().map(Drift::to_string).collect()
+}
+
 #[test]
 fn a_server_that_is_no_longer_what_it_was_has_drifted() {
     let check = |change: fn(&mut Server), expected: &str| {
         let found = found(|world| change(&mut world.servers[0]));
-        let drifted = vec![("s-0001".into(), vec![expected.to_owned()])];
-        assert_eq!(found, Recheck { drifted, ..Recheck::default() });
+        let [(server, differences)] = &found.drifted[..] else { panic!("{found:?}") };
+        assert_eq!((server.as_str(), words(differences)), ("s-0001", vec![expected.to_owned()]));
+        assert!(found.protected.is_empty() && found.refused.is_empty(), "{found:?}");
     };
     check(|s| s.name = "other".to_owned(), "name was web-01, is other");
     check(|s| s.az = "eu-de-09".to_owned(), "availability zone was eu-de-02, is eu-de-09");
@@ -54,15 +61,14 @@ fn a_server_that_is_no_longer_what_it_was_has_drifted() {
 #[test]
 fn a_server_that_is_gone_has_drifted_and_one_that_is_protected_now_is_left_alone() {
     let gone = found(|world| drop(world.servers.remove(1)));
-    assert_eq!(gone.drifted, [("s-0002".into(), vec!["the server is gone".to_owned()])]);
+    assert_eq!(gone.drifted, [("s-0002".into(), vec![Drift::Gone])]);
     let locked = found(|world| world.servers[1].locked = true);
     assert_eq!(locked.drifted, []);
-    let how = "locked; refleet never unlocks".to_owned();
-    assert_eq!(locked.protected, [("s-0002".into(), how)]);
+    assert_eq!(locked.protected, [("s-0002".into(), Protection::Lock)]);
     let tagged = found(|world| {
         world.servers[1].tags.insert("reinstall", "never");
     });
-    assert_eq!(tagged.protected, [("s-0002".into(), "tag reinstall=never".to_owned())]);
+    assert_eq!(tagged.protected, [("s-0002".into(), Protection::Tag)]);
 }
 
 #[test]
@@ -120,7 +126,7 @@ fn right_before_the_wipe_our_own_stop_is_no_difference() {
     server.volumes[1].id = "v-new".into();
     server.name = "new".to_owned();
     assert_eq!(
-        differences(was, &server),
+        words(&differences(was, &server)),
         ["name was web-01, is new", "system disk was v-0001-sys, is v-new",]
     );
 }
@@ -136,7 +142,7 @@ fn a_disk_that_appears_twice_does_not_hide_one_that_is_missing() {
     server.volumes[2] = server.volumes[1].clone();
     let found = differences(&plan.targets["s-0001"].found, &server);
     assert_eq!(
-        found,
+        words(&found),
         ["data disks were [v-0001-data, v-0001-more], are [v-0001-data, v-0001-data]"]
     );
 }

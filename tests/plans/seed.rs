@@ -592,7 +592,10 @@ fn x9_a_snapshot_that_was_made_after_the_plan_keeps_its_server_out() {
     let found = recheck(&plan, &world);
     assert_eq!(found.drifted.len(), 1);
     assert_eq!(found.drifted[0].0.as_str(), "s-0002");
-    assert!(found.drifted[0].1[0].contains("new snapshot before-2 (snap-0002)"), "{found:?}");
+    assert!(
+        found.drifted[0].1[0].to_string().contains("new snapshot before-2 (snap-0002)"),
+        "{found:?}"
+    );
 }
 
 // X10 — billing and the market

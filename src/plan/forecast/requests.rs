@@ -174,7 +174,24 @@ impl Course<'_> {
             self.ready.wipe.remove(&target);
             self.look_at(target, self.now);
         }
+        self.look_again_at_the_old();
         self.ready.has_change()
+    }
+
+    /// A stop or a backup rests on a look that is as young.
+    fn look_again_at_the_old(&mut self) {
+        let ready = &self.ready;
+        let guarded = ready.stop.iter().chain(&ready.force).chain(&ready.backup).copied();
+        let is_old = |target: &usize| {
+            let server = &self.servers[*target];
+            let waits = matches!(server.stage, Stage::Stop | Stage::Leave | Stage::Backup);
+            waits && self.now.since(server.since) > FENCE
+        };
+        let old: Vec<usize> = guarded.filter(is_old).collect();
+        for target in old {
+            self.ready.remove(target);
+            self.look_at(target, self.now);
+        }
     }
 
     fn is_wipe_too_late(&self) -> bool {

@@ -199,8 +199,7 @@ impl Course<'_> {
         self.fleets[self.servers[target].fleet].in_flight += 1;
         if self.kinds[self.servers[target].kind].backup {
             self.enter(target, Stage::Backup);
-            self.servers[target].is_ready = true;
-            self.ready.backup.insert(target);
+            self.look_at(target, self.now);
         } else {
             self.begin_stop(target);
         }
@@ -211,10 +210,18 @@ impl Course<'_> {
             return self.is_off(target);
         }
         self.enter(target, Stage::Stop);
-        if self.servers[target].running {
-            self.wants_stop(target);
+        self.look_at(target, self.now);
+    }
+
+    /// A look that the next change rests on has passed.
+    fn cleared(&mut self, target: usize, asked: Time) {
+        self.servers[target].look_at = None;
+        self.servers[target].since = asked;
+        if self.servers[target].stage == Stage::Backup {
+            self.servers[target].is_ready = true;
+            self.ready.backup.insert(target);
         } else {
-            self.look_at(target, self.now);
+            self.wants_stop(target);
         }
     }
 
@@ -256,8 +263,9 @@ impl Course<'_> {
         if due(server.backup_at) && !server.asking {
             server.is_ready |= self.ready.backups.insert(target);
         }
-        if due(server.force_at) {
-            server.is_ready |= self.ready.force.insert(target);
+        // Cutting the power rests on a look of its own.
+        if due(server.force_at) && !server.asking {
+            server.is_ready |= self.ready.look.insert(target);
         }
         if due(server.probe_at) {
             match self.kinds[server.kind].probes.get(server.probed) {
@@ -333,9 +341,15 @@ impl Course<'_> {
         let (since, done) = (server.since, server.ends <= asked);
         match server.stage {
             Stage::Stop if !server.running => self.is_off(target),
+            Stage::Backup | Stage::Stop | Stage::Leave => self.cleared(target, asked),
             Stage::Stopping | Stage::Leaving if asked < since => {}
             Stage::Stopping if done => self.is_off(target),
             Stage::Leaving if done => self.end(target),
+            Stage::Stopping if server.force_at.is_some_and(|at| at <= asked) => {
+                self.servers[target].force_at = None;
+                self.servers[target].is_ready = true;
+                self.ready.force.insert(target);
+            }
             Stage::Stopping | Stage::Leaving => self.look_again(target),
             Stage::Stopped if server.granted && asked >= since => self.compared(target, asked),
             Stage::Compared if asked > since => self.compared_again(target, asked),
@@ -356,10 +370,8 @@ impl Course<'_> {
                 self.finish(target);
             }
             Stage::Pending
-            | Stage::Backup
             | Stage::BackupAsked
             | Stage::BackingUp
-            | Stage::Stop
             | Stage::StopAsked
             | Stage::Stopped
             | Stage::Compared
@@ -367,7 +379,6 @@ impl Course<'_> {
             | Stage::Wiping
             | Stage::Settling
             | Stage::Verifying
-            | Stage::Leave
             | Stage::LeaveAsked
             | Stage::Ended => {}
         }
@@ -467,7 +478,7 @@ impl Course<'_> {
             self.end(target);
         } else if server.disk_seen {
             self.enter(target, Stage::Leave);
-            self.wants_stop(target);
+            self.look_at(target, self.now);
         }
     }
 
