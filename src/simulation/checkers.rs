@@ -63,6 +63,18 @@ pub enum Checker {
     Steps,
     /// Steps of servers that were not wiped are taken back, the last one first.
     TakenBack,
+    /// Never more servers off because of a run than the plan lets be away, by the world's record.
+    Away,
+    /// Whoever pauses or ends leaves nobody off, by the world's record.
+    NothingLeftOff,
+    /// Before as many canaries are verified as were asked for, no more servers are in hand than that.
+    CanaryProved,
+    /// No server is touched by two runs at once.
+    OneHand,
+    /// What a run says of its servers is true, by the world's record.
+    TrueWords,
+    /// What takes a server away or wipes it rests on a look that is fresh and showed it unchanged.
+    NoSurprise,
     /// The run comes to its end.
     Progress,
 }
@@ -91,6 +103,10 @@ pub(super) struct Watch<'s> {
 pub(super) struct Watchers {
     pub(super) findings: Vec<Finding>,
     plan: Arc<CheckedPlan>,
+    /// The run's number among the clients of the cloud.
+    client: u32,
+    /// Others live in the cloud: what the laws judge better is left to them.
+    inhabited: bool,
     /// The fold that is compared with the engine's.
     shadow: Option<Engine>,
     fleets: BTreeMap<FleetName, FleetWatch>,
@@ -106,8 +122,6 @@ pub(super) struct Watchers {
     protected: BTreeMap<ServerId, Time>,
     /// The canary that failed first.
     lost_canary: Option<ServerId>,
-    /// Only this one looks; `None`: all do.
-    only: Option<Checker>,
     /// What looks from outside saw last, for each server and each thing that was looked at.
     seen: BTreeMap<ServerId, Vec<(ProbeSpec, Sight)>>,
     /// Looks from outside that are under way.
@@ -134,8 +148,8 @@ struct FleetWatch {
 }
 
 impl Watchers {
-    pub(super) fn new(scenario: &Scenario) -> Self {
-        let plan = Arc::clone(&scenario.plan);
+    pub(super) fn new(scenario: &Scenario, plan: &Arc<CheckedPlan>, client: u32) -> Self {
+        let plan = Arc::clone(plan);
         let fleets = plan.fleets.keys().map(|name| (name.clone(), FleetWatch::default()));
         let mut watchers = Self {
             findings: Vec::new(),
@@ -149,27 +163,22 @@ impl Watchers {
             open_wipes: BTreeMap::new(),
             protected: BTreeMap::new(),
             lost_canary: None,
-            only: None,
             seen: BTreeMap::new(),
             looking: BTreeMap::new(),
             shut_out: None,
             shut_out_by: BTreeSet::new(),
             gates: Gates::new(&plan),
-            steps: StepWatch::new(Arc::clone(&plan)),
+            steps: StepWatch::new(Arc::clone(&plan), client),
             appends: 0,
             now: Time(0),
-            plan,
+            client,
+            inhabited: scenario.inhabited,
+            plan: Arc::clone(&plan),
         };
-        for server in scenario.plan.targets.keys() {
+        for server in plan.targets.keys() {
             watchers.meddled(scenario, server, Time(0));
         }
         watchers
-    }
-
-    /// Lets only one checker look: what it would see if the others were blind.
-    #[cfg(test)]
-    pub(super) fn only(&mut self, checker: Option<Checker>) {
-        self.only = checker;
     }
 
     /// Somebody else did something to a server, and looks show it from `shown` on.
@@ -180,7 +189,8 @@ impl Watchers {
     }
 
     fn find(&mut self, checker: Checker, detail: impl Into<String>) {
-        if self.only.is_some_and(|only| only != checker) {
+        let judged = [Checker::Once, Checker::Protected, Checker::GivenBack];
+        if self.inhabited && judged.contains(&checker) {
             return;
         }
         self.findings.push(Finding { checker, at: self.now, detail: detail.into() });
@@ -559,7 +569,7 @@ impl Watchers {
         if seen.is_none_or(|seen| watch.now.since(seen) > Millis::secs(10)) {
             self.find(Checker::Fence, format!("{server} is wiped {seen:?} after its last look"));
         }
-        let count = watch.scenario.world.reinstalls(server);
+        let count = watch.scenario.world.reinstalls_by(self.client, server);
         let open = count.accepted - count.failed;
         if open > 0 {
             self.find(Checker::Once, format!("a second wipe of {server} is sent"));
@@ -598,7 +608,12 @@ impl Watchers {
     pub(super) fn served(&mut self, watch: &Watch<'_>, action: &Action) {
         if let Action::Reinstall { server, .. } = action {
             self.bounds_of_zone(watch, server);
-            let (in_flight, _) = watch.scenario.world.in_flight();
+            let world = &watch.scenario.world;
+            let in_flight = if self.inhabited {
+                world.in_flight_of(self.client, None)
+            } else {
+                world.in_flight().0
+            };
             // One that nobody can say anything about holds no slot, and may still be at work.
             let unknown = self.endings.values().filter(|ending| **ending == Ending::Unknown);
             let most = self.plan.limits.reinstalls as usize + unknown.count();
@@ -606,7 +621,10 @@ impl Watchers {
                 self.find(Checker::Bounds, format!("{in_flight} wipes in flight, {most} allowed"));
             }
         }
-        if let Some(violation) = watch.scenario.world.violations().first() {
+        // A late request of ours may come behind the one that took its place.
+        let ours = |kind: &str| !self.inhabited || kind != "second_reinstall";
+        let mut violations = watch.scenario.world.violations().iter();
+        if let Some(violation) = violations.find(|violation| ours(violation.kind)) {
             self.find(Checker::Careful, format!("{violation:?}"));
         }
     }
@@ -619,8 +637,10 @@ impl Watchers {
         let unknown = self.endings.iter().filter(|(id, ending)| {
             **ending == Ending::Unknown && plan.targets[*id].found.az == *az
         });
-        let (in_flight, most) =
-            (watch.scenario.world.in_flight_in(az), most as usize + unknown.count());
+        let (in_flight, most) = (
+            watch.scenario.world.in_flight_of(self.client, Some(az)),
+            most as usize + unknown.count(),
+        );
         if in_flight > most {
             let detail = format!("{in_flight} wipes in flight in {az}, {most} allowed");
             self.find(Checker::Bounds, detail);
@@ -639,7 +659,7 @@ impl Watchers {
         let plan = Arc::clone(&self.plan);
         for (id, target) in &plan.targets {
             let Some(server) = scenario.world.server(id) else { continue };
-            let count = scenario.world.reinstalls(id);
+            let count = scenario.world.reinstalls_by(self.client, id);
             let ending = self.endings.get(id).copied();
             if ending == Some(Ending::Verified) && count.completed == 0 {
                 self.find(Checker::Honest, format!("{id} is called verified, and was not wiped"));

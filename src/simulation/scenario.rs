@@ -13,6 +13,9 @@ use crate::plan::{
 use crate::playbook::Playbook;
 use crate::simulator::{Faults, Knobs, Meddling, World, WorldSpec};
 
+use super::people::Second;
+use super::points::Point;
+
 /// Faults end after so long, so that every run can come to its end: the last phase of a seed is
 /// there to see that it does.
 const TROUBLED: Millis = Millis::mins(45);
@@ -54,6 +57,16 @@ pub struct Scenario {
     pub troubled_steps: bool,
     /// Nothing goes wrong after that.
     pub quiet_from: Time,
+    /// Others live in the cloud, and laws are judged by the world's own record.
+    pub inhabited: bool,
+    /// The cloud tells who reinstalled a server whose disk keeps its id.
+    pub log_tells: bool,
+    /// Our wall clock is set by so many milliseconds at these moments.
+    pub clock_steps: Vec<(Time, i64)>,
+    /// Somebody else's run over the same servers.
+    pub second: Option<Second>,
+    /// The one thing that goes wrong, by order.
+    pub point: Option<Point>,
 }
 
 /// Why a playbook cannot be rehearsed.
@@ -82,9 +95,10 @@ impl Scenario {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let drawn = Knobs::draw(&mut rng);
         let knobs = if spec.knobs.reinstalls_running {
-            Knobs { trace_readable: spec.knobs.trace_readable, ..drawn.like_nova() }
+            let Knobs { trace_readable, clocks, .. } = spec.knobs;
+            Knobs { trace_readable, clocks, ..drawn.like_nova() }
         } else {
-            drawn
+            Knobs { clocks: spec.knobs.clocks, ..drawn }
         };
         let spec = WorldSpec { knobs, ..spec.clone() };
         let calm = Self::calm(playbook, &spec, seed)?;
@@ -132,7 +146,7 @@ impl Scenario {
         seed: u64,
     ) -> Result<Self, ScenarioError> {
         let world = World::new(spec, Faults::default(), seed);
-        let (plan, begins) = plan_for(playbook, world.clone())?;
+        let (plan, begins) = plan_for(playbook, world.clone(), Millis(0))?;
         Ok(Self {
             seed,
             plan: Arc::new(plan),
@@ -151,6 +165,11 @@ impl Scenario {
             meddlings: Vec::new(),
             troubled_steps: false,
             quiet_from: Time(0) + TROUBLED,
+            inhabited: false,
+            log_tells: true,
+            clock_steps: Vec::new(),
+            second: None,
+            point: None,
         })
     }
 
@@ -178,11 +197,15 @@ impl Scenario {
 
 /// Plans against a world that behaves: trouble while planning is not what is rehearsed. It is a copy,
 /// so that what is read for a plan changes nothing of what the seed draws for its run.
-fn plan_for(playbook: &Playbook, mut world: World) -> Result<(CheckedPlan, Millis), ScenarioError> {
+pub(super) fn plan_for(
+    playbook: &Playbook,
+    mut world: World,
+    from: Millis,
+) -> Result<(CheckedPlan, Millis), ScenarioError> {
     let narrowing = Narrowing::default();
     let identity = identity(playbook, &world);
     let mut survey = Survey::new(playbook, &narrowing).of_cloud(&identity.features);
-    let mut now = Millis(0);
+    let mut now = from;
     while !survey.is_done() {
         for action in survey.next() {
             now = ask(&mut survey, &mut world, now, &action)?;

@@ -16,6 +16,8 @@ use super::checkers::Checker;
 /// What was seen of the steps of every server.
 pub(super) struct StepWatch {
     plan: Arc<CheckedPlan>,
+    /// The run's number among the clients of the cloud.
+    client: u32,
     servers: BTreeMap<ServerId, Seen>,
 }
 
@@ -45,8 +47,8 @@ struct Seen {
 type Found = Vec<(Checker, String)>;
 
 impl StepWatch {
-    pub(super) fn new(plan: Arc<CheckedPlan>) -> Self {
-        Self { plan, servers: BTreeMap::new() }
+    pub(super) fn new(plan: Arc<CheckedPlan>, client: u32) -> Self {
+        Self { plan, client, servers: BTreeMap::new() }
     }
 
     fn fleet(&self, server: &ServerId) -> Option<&PlannedFleet> {
@@ -226,7 +228,7 @@ impl StepWatch {
 
     fn taking_back(&self, world: &World, server: &ServerId, step: &Step) -> Found {
         let mut found = Vec::new();
-        if world.reinstalls(server).completed > 0 {
+        if world.reinstalls_by(self.client, server).completed > 0 {
             let detail = format!("{} of {server} is taken back, and it was wiped", step.id);
             found.push((Checker::TakenBack, detail));
         }
@@ -250,8 +252,9 @@ impl StepWatch {
     /// The run is over.
     pub(super) fn end(&self, world: &World) -> Found {
         let mut found = Vec::new();
+        let done = |server: &ServerId| world.reinstalls_by(self.client, server).completed;
         for (server, seen) in &self.servers {
-            let spared = !seen.wiped && !seen.given_up && world.reinstalls(server).completed == 0;
+            let spared = !seen.wiped && !seen.given_up && done(server) == 0;
             let in_doubt = seen.ending == Some(Ending::Unknown);
             let Some(fleet) = self.fleet(server).filter(|_| spared && !in_doubt) else { continue };
             let left = fleet.own_steps().find(|(_, step, run)| {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codes::{self, Code};
 use super::error::{ApiError, Shape};
-use super::faults::{Fate, Hears};
+use super::faults::{Again, Fate, Hears};
 use super::world::World;
 
 /// Every name that requests are counted under, and that an answer can be scripted for.
@@ -221,7 +221,11 @@ impl World {
                 continue;
             }
             progress.given += 1;
-            return Some(Fate { deed: answer.after_deed, hears: Hears::Instead(answer.error()) });
+            return Some(Fate {
+                deed: answer.after_deed,
+                hears: Hears::Instead(answer.error()),
+                again: Again::Never,
+            });
         }
         None
     }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::machine::Machine;
 use super::password::Password;
 use super::sizes::size;
-use super::spec::{ImageSpec, ServerGroup, WorldSpec};
-use super::stats::ReinstallCount;
+use super::spec::{ImageSpec, ServerGroup, ServerStatus, WorldSpec};
 use super::world::World;
 use crate::domain::{
     Address, AddressKind, Attachment, Image, ImageId, KeyPair, KmsKey, Millis, Server, ServerId,
@@ -47,6 +46,7 @@ impl World {
         for vault in &spec.vaults {
             self.add_vault(vault);
         }
+        self.expect_visits(&spec.people);
     }
 
     fn add_key_pairs(&mut self, spec: &WorldSpec) {
@@ -133,7 +133,9 @@ impl World {
             password: Password::Stored,
             gone: false,
             last_failed: false,
-            count: ReinstallCount::default(),
+            counts: Vec::new(),
+            on: group.status == ServerStatus::Active,
+            installed_by: None,
             launched: created,
         };
         self.add_disks(group, &mut machine, created);

@@ -2,9 +2,10 @@
 
 use super::dice::Dice;
 use super::error::ApiError;
+use super::history::{Asking, By, What};
 use super::jobs::{Failing, JobKind, Part, TheJob};
 use super::knobs::{BusyCode, IdleCall, Span, millis};
-use super::machine::{NewSystem, Task, TaskKind};
+use super::machine::{Machine, NewSystem, Task, TaskKind};
 use super::tasks::{Event, Step, add};
 use super::world::World;
 use crate::domain::{Deed, ImageId, InstallCall, JobId, Millis, ServerId, StopMode, Trace};
@@ -71,6 +72,21 @@ impl World {
         ids: &[ServerId],
         power: &Power,
     ) -> Result<JobId, ApiError> {
+        let outcome = self.power_now(now, ids, power);
+        if let (Some(deed), Err(error)) = (power.deed, &outcome) {
+            for id in ids {
+                self.write_request(now, (deed, id), Some(error.code));
+            }
+        }
+        outcome
+    }
+
+    fn power_now(
+        &mut self,
+        now: Millis,
+        ids: &[ServerId],
+        power: &Power,
+    ) -> Result<JobId, ApiError> {
         if ids.is_empty() {
             return Err(ApiError::new(400, "Ecs.0005", "The request names no server."));
         }
@@ -101,6 +117,9 @@ impl World {
                 Ok(Some(index)) => self.begin_power(now, index, (place, power)),
                 Ok(None) => self.end_parts(now, &[place], Ok(())),
                 Err(failing) => self.end_parts(now, &[place], Err(failing)),
+            }
+            if let Some(deed) = power.deed {
+                self.write_request(now, (deed, id), verdict.err().map(|failing| failing.code));
             }
             if let (Ok(_), Some(deed)) = (verdict, power.deed) {
                 self.done(now, deed, id);
@@ -151,7 +170,8 @@ impl World {
         if let Some(earlier) = self.machines[index].task.take() {
             parts.extend(earlier.parts);
         }
-        let task = Task { number: self.number(), parts, kind: power.kind.clone() };
+        let (number, asking) = (self.number(), self.asking);
+        let task = Task { number, parts, kind: power.kind.clone(), asking };
         let event = Event { machine: index, task: task.number, step: Step::PowerChanged };
         self.machines[index].task = Some(task);
         let server = self.change(now, index);
@@ -182,6 +202,18 @@ impl World {
         id: &ServerId,
         wipe: &Wipe,
     ) -> Result<JobId, ApiError> {
+        let outcome = self.try_reinstall(now, id, wipe);
+        let refused = outcome.as_ref().err().map(|error| error.code);
+        self.write_request(now, (Deed::Reinstall, id), refused);
+        outcome
+    }
+
+    fn try_reinstall(
+        &mut self,
+        now: Millis,
+        id: &ServerId,
+        wipe: &Wipe,
+    ) -> Result<JobId, ApiError> {
         self.watch(now, "reinstall", id);
         let Some(index) = self.by_id.get(id).copied() else {
             let helper = self.is_helper_now(id);
@@ -191,7 +223,9 @@ impl World {
         let machine = &self.machines[index];
         let on = machine.server.status == "ACTIVE" || machine.last_failed;
         let runs_on = self.knobs.reinstalls_running && on;
-        if machine.count.accepted > 0 && !machine.last_failed {
+        let Asking { by, copy, .. } = self.asking;
+        let again = machine.count(by).accepted > 0 && !machine.last_failed;
+        if again && !copy && by != By::Colleague {
             self.violated(now, "second_reinstall", ("reinstall", id));
         }
         let system = NewSystem {
@@ -207,7 +241,10 @@ impl World {
         let kind = if system.image.is_some() { JobKind::ChangeOs } else { JobKind::Reinstall };
         let job = self.new_job(now, kind, std::slice::from_ref(id));
         self.begin_reinstall(now, index, ((job, 0), system));
-        self.done(now, Deed::Reinstall, id);
+        self.write_down(now, id, What::WipeBegan(self.asking));
+        if by != By::Colleague {
+            self.done(now, Deed::Reinstall, id);
+        }
         Ok(self.jobs[job].id.clone())
     }
 
@@ -219,10 +256,11 @@ impl World {
         let number = self.number();
         let span = if system.image.is_some() { self.knobs.change_os } else { self.knobs.reinstall };
         let kind = TaskKind::Reinstall(Box::new(system));
+        let asking = self.asking;
         let machine = &mut self.machines[index];
-        machine.count.accepted += 1;
+        machine.counted(asking.by).accepted += 1;
         machine.injecting_until = None;
-        machine.task = Some(Task { number, parts: vec![place], kind });
+        machine.task = Some(Task { number, parts: vec![place], kind, asking });
         let runs = machine.server.status == "ACTIVE" && !self.knobs.reinstalls_running;
         let at = |step| Event { machine: index, task: number, step };
         let begin = if runs {
@@ -235,10 +273,15 @@ impl World {
             let server = self.change(now, index);
             server.status = shown.0;
             server.task_state = Some(shown.1);
+            self.power_is(now, index, (false, asking));
             now
         };
         let length = self.reinstall_length(span);
-        let rates = FailureRates::from(&self.faults);
+        let mut rates = FailureRates::from(&self.faults);
+        if self.faults.first_failures > 0 {
+            self.faults.first_failures -= 1;
+            rates.0 = 1.0;
+        }
         for (share, step) in course(&mut self.luck, &rates) {
             self.plan(add(begin, Millis(length.0 * share / 100)), at(step));
         }
@@ -256,7 +299,10 @@ impl World {
             self.violated(now, "temporary_server", (operation, id));
         }
         let machine = self.by_id.get(id).map(|index| &self.machines[*index]);
-        if machine.is_some_and(|machine| machine.is_injecting(now)) {
+        let Asking { by, copy, .. } = self.asking;
+        let mine =
+            |machine: &Machine| machine.is_injecting(now) && machine.installed_by == Some(by);
+        if machine.is_some_and(mine) && !copy && by != By::Colleague {
             self.violated(now, "during_injection", (operation, id));
         }
     }
@@ -309,7 +355,7 @@ impl World {
             Ok(job) => (200, self.knobs.trace_holds_job.then(|| job.clone())),
             Err(error) => (error.status, None),
         };
-        let (name, time) = (name.to_owned(), self.wall(now));
+        let (name, time) = (name.to_owned(), self.log_clock(now));
         let trace = Trace { name, server: id.clone(), time, code, job };
         let visible = self.after(now, self.knobs.trace_visible);
         self.traces.entry(id.clone()).or_default().push((visible, trace));

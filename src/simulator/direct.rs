@@ -3,15 +3,17 @@
 use super::codes::{self, Means};
 use super::commands::{StopFirst, Wipe};
 use super::error::ApiError;
-use super::faults::Hears;
+use super::faults::{Again, Hears};
+use super::history::{Asking, By};
 use super::jobs::TheJob;
 use super::looks::Outside;
+use super::tasks::{Event, Step, add};
 use super::vaults::{Backup as TheBackup, BackupOrder, Vault as TheVault};
 use super::world::World;
 use crate::domain::{
-    Action, AgencyState, Answer, Backup, BackupState, Encryption, Fault, FaultClass, Job, JobId,
-    JobStatus, Login, Millis, More, Page, PasswordLook, ProbeReport, ReinstallRequest, Reply,
-    ServerId, Snapshot, SubJob, Vault,
+    Action, AgencyState, Answer, Backup, BackupState, Deed, Encryption, Fault, FaultClass, Job,
+    JobId, JobStatus, Login, Millis, More, Page, PasswordLook, ProbeReport, ReinstallRequest,
+    Reply, ServerId, Snapshot, SubJob, Vault,
 };
 
 /// Id of the agency through which EVS uses KMS.
@@ -29,6 +31,11 @@ pub struct Served {
 impl World {
     /// Serves one action at that simulated time. Times must not run backwards.
     pub fn serve(&mut self, now: Millis, action: &Action) -> Served {
+        self.serve_for(0, now, action)
+    }
+
+    /// The same for the client of that number.
+    pub fn serve_for(&mut self, client: u32, now: Millis, action: &Action) -> Served {
         if let Action::Probe { server, spec } = action {
             self.advance(now);
             let seen = self.look_from_outside(now, server, Outside::of(spec));
@@ -42,7 +49,16 @@ impl World {
         let mutating = !action.is_repeatable();
         self.count(now, operation(action));
         let fate = self.fate(now, operation(action), mutating);
-        let outcome = fate.deed.then(|| self.carry_out(now, action));
+        self.asked_by(By::Client(client));
+        let mut outcome = fate.deed.then(|| self.carry_out(now, action));
+        match fate.again {
+            Again::Never => {}
+            Again::AtOnce => {
+                self.asking.copy = true;
+                outcome = Some(self.carry_out(now, action));
+            }
+            Again::After(wait) => self.hold_back(now, action, wait),
+        }
         let mut after = self.dice.length(self.knobs.latency);
         let reply = match (fate.hears, outcome) {
             (Hears::Answer, Some(outcome)) => {
@@ -56,6 +72,21 @@ impl World {
             (Hears::Answer | Hears::Cut, _) => None,
         };
         Served { reply, after }
+    }
+
+    /// A gateway delivers a request late.
+    fn hold_back(&mut self, now: Millis, action: &Action, wait: Millis) {
+        let task = self.held_back.len() as u64;
+        self.held_back.push((Asking { copy: true, ..self.asking }, action.clone()));
+        self.plan(add(now, wait), Event { machine: 0, task, step: Step::Delivered });
+    }
+
+    /// A request arrives that a gateway held back. Nobody waits for its answer.
+    pub(super) fn delivered(&mut self, at: Millis, number: usize) {
+        let Some((asking, action)) = self.held_back.get(number).cloned() else { return };
+        let now = std::mem::replace(&mut self.asking, asking);
+        let _nobody_hears = self.carry_out(at, &action);
+        self.asking = now;
     }
 
     fn carry_out(&mut self, now: Millis, action: &Action) -> Result<Answer, ApiError> {
@@ -176,11 +207,15 @@ impl World {
         let (servers, description) = (Some(vec![server.clone()]), String::new());
         let (vault, name) = (vault.to_owned(), name.to_owned());
         let order = BackupOrder { vault, name, description, servers };
-        let made = self.create_checkpoint(now, &order)?;
-        if made.skipped.is_empty() {
-            return Ok(accepted(JobId::new(made.id.clone())));
-        }
-        Err(ApiError::coded("Ecs.0603"))
+        let made = self.create_checkpoint(now, &order);
+        let outcome = match made {
+            Ok(made) if made.skipped.is_empty() => Ok(accepted(JobId::new(made.id.clone()))),
+            Ok(_) => Err(ApiError::coded("Ecs.0603")),
+            Err(error) => Err(error),
+        };
+        let refused = outcome.as_ref().err().map(|error| error.code);
+        self.write_request(now, (Deed::Backup, server), refused);
+        outcome
     }
 
     fn shown_backup(&self, now: Millis, backup: &TheBackup) -> Backup {

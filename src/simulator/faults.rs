@@ -53,10 +53,22 @@ pub struct Faults {
     pub lost_after: f64,
     /// The connection is cut; nobody can say whether before or after the deed.
     pub cut: f64,
+    /// 503 after the deed, half of the time with `Retry-After`; only for what changes something.
+    pub error_503_after: f64,
+    /// 409 after the deed, as if something else had been under way; only for what changes something.
+    pub conflict_after: f64,
+    /// A gateway sends the request twice, and what comes back is the answer to the second one; only
+    /// for what changes something.
+    pub repeated: f64,
+    /// A gateway gives up on the request, and delivers it all the same up to 90 s later; only for what
+    /// changes something.
+    pub late: f64,
     /// A job takes three to ten times as long.
     pub slow_job: f64,
     /// A reinstall job fails before the old system disk is gone.
     pub job_failure: f64,
+    /// So many reinstall jobs fail before the old system disk is gone, the first ones.
+    pub first_failures: u32,
     /// A reinstall job fails after it.
     pub job_failure_after_swap: f64,
     /// A soft stop takes 20 to 100 times as long.
@@ -91,6 +103,19 @@ pub(super) struct Fate {
     pub(super) deed: bool,
     /// What the client hears.
     pub(super) hears: Hears,
+    /// Whether a gateway sends it again.
+    pub(super) again: Again,
+}
+
+/// Whether a gateway sends a request again, which nobody asked it for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It does not.
+    Never,
+    /// It does, and the client hears the second answer.
+    AtOnce,
+    /// It delivers it so much later.
+    After(Millis),
 }
 
 /// What the client hears of a request.
@@ -195,9 +220,21 @@ impl Faults {
         faults
     }
 
+    /// The same of what gateways do, of a stream of its own: what else is drawn stays as it was.
+    pub fn draw_gateways(&mut self, rng: &mut ChaCha8Rng) {
+        let heaviness = [0.02, 0.05, 0.15][rng.random_range(0..3)];
+        let mut rate =
+            || if rng.random_bool(0.35) { rng.random_range(0.0..heaviness) } else { 0.0 };
+        self.error_503_after = rate();
+        self.conflict_after = rate();
+        self.repeated = rate();
+        self.late = rate();
+    }
+
     /// What becomes of a request; the counted limit is not asked here.
     pub(super) fn fate(&self, dice: &mut Dice, request: Request) -> Fate {
-        let refused = |error| Fate { deed: false, hears: Hears::Instead(error) };
+        let again = Again::Never;
+        let refused = |error| Fate { deed: false, hears: Hears::Instead(error), again };
         let wait = request.retry_after.then_some(Millis::secs(30));
         if dice.chance(self.throttled_gateway) {
             return refused(ApiError::throttled(200, Millis::mins(1), wait));
@@ -218,11 +255,38 @@ impl Faults {
         if dice.chance(self.error_503) {
             return refused(ApiError::new(503, "", "Service unavailable").shaped(Shape::Html));
         }
-        self.unclear(dice).unwrap_or(Fate { deed: true, hears: Hears::Answer })
+        let unclear = self.unclear(dice);
+        let meant = |dice: &mut Dice| self.meant_well(dice).filter(|_| request.mutating);
+        let plain = Fate { deed: true, hears: Hears::Answer, again };
+        unclear.or_else(|| meant(dice)).unwrap_or(plain)
+    }
+
+    /// What gateways do to requests that change something.
+    fn meant_well(&self, dice: &mut Dice) -> Option<Fate> {
+        let after = |error| Fate { deed: true, hears: Hears::Instead(error), again: Again::Never };
+        if dice.chance(self.error_503_after) {
+            let error = ApiError::new(503, "", "Service unavailable").shaped(Shape::Html);
+            let retry_after = dice.chance(0.5).then_some(Millis::secs(30));
+            return Some(after(ApiError { retry_after, ..error }));
+        }
+        if dice.chance(self.conflict_after) {
+            let message = "Cannot do that while the instance is in another task_state.";
+            return Some(after(ApiError::new(409, "", message)));
+        }
+        if dice.chance(self.repeated) {
+            return Some(Fate { deed: true, hears: Hears::Answer, again: Again::AtOnce });
+        }
+        dice.chance(self.late).then(|| {
+            let error = ApiError::new(504, "", "Gateway Timeout").shaped(Shape::Html);
+            let hears = if dice.chance(0.5) { Hears::Instead(error) } else { Hears::Nothing };
+            let wait = Millis(1_000 + dice.below(89_000) as u64);
+            Fate { deed: false, hears, again: Again::After(wait) }
+        })
     }
 
     /// The kinds that leave open whether the deed was done.
     fn unclear(&self, dice: &mut Dice) -> Option<Fate> {
+        let again = Again::Never;
         let gateway = |code, message| ApiError::new(504, code, message).shaped(Shape::Gateway);
         let kinds = [
             (self.error_500, ApiError::new(500, "Common.0001", "System error.")),
@@ -231,16 +295,16 @@ impl Faults {
         ];
         for (rate, error) in kinds {
             if dice.chance(rate) {
-                return Some(Fate { deed: dice.chance(0.5), hears: Hears::Instead(error) });
+                return Some(Fate { deed: dice.chance(0.5), hears: Hears::Instead(error), again });
             }
         }
         if dice.chance(self.lost_before) {
-            return Some(Fate { deed: false, hears: Hears::Nothing });
+            return Some(Fate { deed: false, hears: Hears::Nothing, again });
         }
         if dice.chance(self.lost_after) {
-            return Some(Fate { deed: true, hears: Hears::Nothing });
+            return Some(Fate { deed: true, hears: Hears::Nothing, again });
         }
-        dice.chance(self.cut).then(|| Fate { deed: dice.chance(0.5), hears: Hears::Cut })
+        dice.chance(self.cut).then(|| Fate { deed: dice.chance(0.5), hears: Hears::Cut, again })
     }
 }
 
@@ -298,6 +362,6 @@ mod tests {
         let busy = Faults { busy: 1.0, throttled_accepted: 1.0, ..Faults::default() };
         let request = Request { mutating: false, retry_after: false };
         let fate = busy.fate(&mut Dice::new(1, 1), request);
-        assert_eq!(fate, Fate { deed: true, hears: Hears::Answer });
+        assert_eq!(fate, Fate { deed: true, hears: Hears::Answer, again: Again::Never });
     }
 }

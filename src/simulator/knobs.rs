@@ -245,6 +245,22 @@ pub struct Knobs {
     /// section 2).
     #[schemars(range(min = 1))]
     pub token_life: u32,
+    /// Clocks of the cloud that differ from its own time.
+    pub clocks: Clocks,
+}
+
+/// How far clocks of the cloud are ahead of its time, in seconds; below 0: behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clocks {
+    /// The clock that dates calls in the audit log.
+    pub log: f64,
+    /// The clock that dates changes of servers.
+    pub servers: f64,
+    /// From so many simulated seconds on, `step` is added to the clock of the audit log.
+    pub steps_at: f64,
+    /// What is added then.
+    pub step: f64,
 }
 
 impl Default for Knobs {
@@ -300,6 +316,7 @@ impl Default for Knobs {
             gateway_prefix: GatewayPrefix::Apigw,
             retry_after: false,
             token_life: 24 * 3_600,
+            clocks: Clocks::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One server of a simulated cloud, with what only the cloud knows of it.
 
+use super::history::{Asking, By};
 use super::password::Password;
 use super::stats::ReinstallCount;
 use crate::domain::{Millis, Server, Timestamp};
@@ -29,8 +30,12 @@ pub(super) struct Machine {
     pub(super) gone: bool,
     /// Its last reinstall failed.
     pub(super) last_failed: bool,
-    /// Reinstalls so far.
-    pub(super) count: ReinstallCount,
+    /// Reinstalls so far, by who asked for them.
+    pub(super) counts: Vec<(By, ReinstallCount)>,
+    /// Whether it runs, whatever is shown.
+    pub(super) on: bool,
+    /// Who reinstalled it last.
+    pub(super) installed_by: Option<By>,
     /// When it was started last.
     pub(super) launched: Timestamp,
 }
@@ -85,6 +90,8 @@ pub(super) struct Task {
     pub(super) parts: Vec<(usize, usize)>,
     /// What it is.
     pub(super) kind: TaskKind,
+    /// Who asked for it.
+    pub(super) asking: Asking,
 }
 
 /// What runs on a server.

@@ -18,6 +18,7 @@ mod error;
 mod faults;
 mod flaw;
 mod form;
+mod history;
 pub mod http;
 mod jobs;
 mod knobs;
@@ -43,10 +44,12 @@ pub use answers::{AnswerShape, KnownCode, ScriptedAnswer};
 pub use direct::Served;
 pub use faults::{Faults, RateLimit};
 pub use flaw::{FileFlaw, FileFlaws};
+pub use history::{Asking, By, Entry, Mishap, What};
 pub use knobs::{
-    AdminPassword, BusyCode, GatewayPrefix, IdleCall, JobTypes, Knobs, MixedBatch, Span, TaskStatus,
+    AdminPassword, BusyCode, Clocks, GatewayPrefix, IdleCall, JobTypes, Knobs, MixedBatch, Span,
+    TaskStatus,
 };
-pub use meddle::Meddling;
+pub use meddle::{Meddling, Visit};
 pub use spec::{
     BackupState, ImageSpec, KeyPairSpec, KeySpec, QuotaSpec, ServerGroup, ServerStatus, VaultSpec,
     WorldSpec,

@@ -40,8 +40,8 @@ impl World {
             Password::AwaitsStart => false,
             Password::From(at) => at <= now,
         };
-        let earlier = self.knobs.password_stays.then(|| machine.count.completed.saturating_sub(1));
-        let edition = if stored { Some(machine.count.completed) } else { earlier };
+        let earlier = self.knobs.password_stays.then(|| machine.installed().saturating_sub(1));
+        let edition = if stored { Some(machine.installed()) } else { earlier };
         let edition = edition.filter(|_| is_windows(machine));
         Ok(edition.map(|edition| ciphertext(index, edition)).unwrap_or_default())
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flaw::{self, FileFlaws};
 use super::knobs::Knobs;
+use super::meddle::Visit;
 use super::possible;
 use crate::domain::{AgencyState, KeyState};
 
@@ -30,6 +31,8 @@ pub struct WorldSpec {
     pub agency: AgencyState,
     /// Behaviour.
     pub knobs: Knobs,
+    /// What other people do, and when.
+    pub people: Vec<Visit>,
 }
 
 impl Default for WorldSpec {
@@ -43,6 +46,7 @@ impl Default for WorldSpec {
             quota: QuotaSpec::default(),
             agency: AgencyState::Granted,
             knobs: Knobs::default(),
+            people: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::history::What;
 use super::jobs::Failing;
 use super::knobs::Span;
 use super::machine::{Stale, TaskKind};
@@ -37,6 +38,10 @@ pub(super) enum Step {
     Broken,
     /// A backup is through; its number is in the place of the task's.
     BackedUp,
+    /// Somebody else does something to it; the number of what is in the place of the task's.
+    Visited,
+    /// A request arrives that a gateway held back; its number is in the place of the task's.
+    Delivered,
 }
 
 impl World {
@@ -58,9 +63,17 @@ impl World {
     }
 
     fn happen(&mut self, at: Millis, event: Event) {
-        if event.step == Step::BackedUp {
-            let backup = usize::try_from(event.task).unwrap_or(usize::MAX);
-            return self.backed_up(event.machine, backup);
+        let number = usize::try_from(event.task).unwrap_or(usize::MAX);
+        match event.step {
+            Step::BackedUp => return self.backed_up(event.machine, number),
+            Step::Visited => return self.visited(at, event.machine, number),
+            Step::Delivered => return self.delivered(at, number),
+            Step::PowerChanged
+            | Step::StoppedFirst
+            | Step::Detached
+            | Step::Swapped
+            | Step::Reinstalled
+            | Step::Broken => {}
         }
         let current = self.machines[event.machine].task.as_ref();
         if current.is_none_or(|task| task.number != event.task) {
@@ -73,13 +86,13 @@ impl World {
             Step::Swapped => self.swapped(at, event.machine),
             Step::Reinstalled => self.reinstalled(at, event.machine),
             Step::Broken => self.broken(at, event.machine),
-            Step::BackedUp => {}
+            Step::BackedUp | Step::Visited | Step::Delivered => {}
         }
     }
 
     /// The server, about to be changed at that moment: looks may show the old one for a while.
     pub(super) fn change(&mut self, at: Millis, index: usize) -> &mut Server {
-        let wall = self.wall(at);
+        let wall = self.server_clock(at);
         let lagging = self.knobs.server_lag.most().0 > 0;
         let lag = if lagging { self.dice.length(self.knobs.server_lag) } else { Millis(0) };
         let machine = &mut self.machines[index];
@@ -107,6 +120,7 @@ impl World {
         let server = self.change(at, index);
         status.clone_into(&mut server.status);
         server.task_state = None;
+        self.power_is(at, index, (status == "ACTIVE", task.asking));
         if status == "ACTIVE" && self.machines[index].password == Password::AwaitsStart {
             self.password_begins(at, index);
         }
@@ -119,6 +133,9 @@ impl World {
         let server = self.change(at, index);
         server.status = status;
         server.task_state = Some(task);
+        if let Some(asking) = self.machines[index].task.as_ref().map(|task| task.asking) {
+            self.power_is(at, index, (false, asking));
+        }
     }
 
     fn detached(&mut self, at: Millis, index: usize) {
@@ -177,6 +194,10 @@ impl World {
         }
         self.reserved.1 -= released;
         self.disk_by_id.insert(id.clone(), slot);
+        if let Some(asking) = self.machines[index].task.as_ref().map(|task| task.asking) {
+            let server = self.machines[index].server.id.clone();
+            self.write_down(at, &server, What::Wiped(asking));
+        }
         let boot = Attachment { id, device: "/dev/vda".to_owned(), boot: true };
         let volumes = &mut self.change(at, index).volumes;
         volumes.retain(|volume| !volume.boot);
@@ -226,7 +247,11 @@ impl World {
         machine.password = Password::AwaitsStart;
         machine.last_failed = false;
         machine.launched = wall;
-        machine.count.completed += 1;
+        machine.counted(task.asking.by).completed += 1;
+        machine.installed_by = Some(task.asking.by);
+        let id = machine.server.id.clone();
+        self.write_down(at, &id, What::WipeEnded(task.asking));
+        self.power_is(at, index, (starts, task.asking));
         if starts {
             self.password_begins(at, index);
         }
@@ -259,7 +284,10 @@ impl World {
         }
         let machine = &mut self.machines[index];
         machine.last_failed = true;
-        machine.count.failed += 1;
+        machine.counted(task.asking.by).failed += 1;
+        let id = machine.server.id.clone();
+        self.write_down(at, &id, What::WipeFailed(task.asking));
+        self.power_is(at, index, (false, task.asking));
         self.in_flight -= 1;
         self.drop_helper(system.helper.as_ref());
         self.end_parts(at, &task.parts, Err(failing));

@@ -8,18 +8,20 @@ use super::answers::Progress;
 use super::codes;
 use super::dice::Dice;
 use super::error::ApiError;
-use super::faults::{Fate, Faults, Hears, Request};
+use super::faults::{Again, Fate, Faults, Hears, Request};
+use super::history::{Asking, Entry, Mishap};
 use super::jobs::TheJob;
-use super::knobs::{GatewayPrefix, Knobs};
-use super::machine::{Machine, TaskKind};
+use super::knobs::{Clocks, GatewayPrefix, Knobs, millis};
+use super::machine::Machine;
+use super::meddle::Meddling;
 use super::snapshots::Snapshot;
 use super::spec::{BackupState, QuotaSpec, WorldSpec};
 use super::stats::{DeedSeen, ReinstallCount, Stats, Violation};
 use super::tasks::Event;
 use super::vaults::{Backup, Checkpoint, Vault};
 use crate::domain::{
-    AgencyState, Deed, Features, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server, ServerId,
-    Timestamp, Trace, Volume, VolumeId,
+    Action, AgencyState, Deed, Features, Image, ImageId, JobId, KeyPair, KmsKey, Millis, Server,
+    ServerId, Timestamp, Trace, Volume, VolumeId,
 };
 
 /// When every simulated world begins, unless it is told otherwise: 2026-01-01T00:00:00Z.
@@ -70,6 +72,18 @@ pub struct World {
     pub(super) in_flight: usize,
     pub(super) counters: Stats,
     pub(super) deeds: Vec<DeedSeen>,
+    /// What really happened.
+    pub(super) history: Vec<Entry>,
+    /// The request that came last.
+    pub(super) asking: Asking,
+    /// Numbers requests.
+    pub(super) next_request: u64,
+    /// Requests that a gateway holds back.
+    pub(super) held_back: Vec<(Asking, Action)>,
+    /// What becomes of the next request that changes something.
+    pub(super) struck: Option<Mishap>,
+    /// What somebody else will do.
+    pub(super) people: Vec<Meddling>,
     /// How far the scripted answers have come.
     pub(super) script: Vec<Progress>,
     /// The counted limit: where its window began, and requests since.
@@ -116,6 +130,12 @@ impl World {
             in_flight: 0,
             counters: Stats::default(),
             deeds: Vec::new(),
+            history: Vec::new(),
+            asking: Asking::default(),
+            next_request: 0,
+            held_back: Vec::new(),
+            struck: None,
+            people: Vec::new(),
             script: Vec::new(),
             window: (Millis(0), 0),
             epoch: EPOCH,
@@ -144,6 +164,18 @@ impl World {
         self.epoch + Millis((at.0 as f64 / self.speed) as u64)
     }
 
+    /// The clock that dates calls in the audit log, at that simulated time.
+    pub(super) fn log_clock(&self, at: Millis) -> Timestamp {
+        let Clocks { log, steps_at, step, .. } = self.knobs.clocks;
+        let step = if at >= millis(steps_at) { step } else { 0.0 };
+        set_by(self.wall(at), log + step)
+    }
+
+    /// The clock that dates changes of servers.
+    pub(super) fn server_clock(&self, at: Millis) -> Timestamp {
+        set_by(self.wall(at), self.knobs.clocks.servers)
+    }
+
     /// Who the user is.
     #[must_use]
     pub fn account(&self) -> &Account {
@@ -160,7 +192,8 @@ impl World {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let servers = self.machines.iter();
-        let reinstalls = servers.map(|machine| (machine.server.id.clone(), machine.count));
+        let reinstalls =
+            servers.map(|machine| (machine.server.id.clone(), machine.count_of_clients()));
         Stats { reinstalls: reinstalls.collect(), ..self.counters.clone() }
     }
 
@@ -179,7 +212,7 @@ impl World {
     #[must_use]
     pub fn reinstalls(&self, id: &ServerId) -> ReinstallCount {
         let machine = self.by_id.get(id).and_then(|index| self.machines.get(*index));
-        machine.map(|it| it.count).unwrap_or_default()
+        machine.map(Machine::count_of_clients).unwrap_or_default()
     }
 
     /// What a careful client never does, as it was seen so far.
@@ -204,16 +237,6 @@ impl World {
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {
         (self.in_flight, self.counters.peak_in_flight)
-    }
-
-    /// Reinstalls in flight in that zone.
-    #[must_use]
-    pub fn in_flight_in(&self, az: &str) -> usize {
-        let wiping = |machine: &&Machine| {
-            let task = machine.task.as_ref().map(|task| &task.kind);
-            machine.server.az == az && matches!(task, Some(TaskKind::Reinstall(_)))
-        };
-        self.machines.iter().filter(wiping).count()
     }
 
     /// Whether a server has a backup in that vault that was asked for since then and can be restored.
@@ -262,10 +285,12 @@ impl World {
 
     /// Draws what becomes of a request.
     pub(super) fn fate(&mut self, now: Millis, operation: &str, mutating: bool) -> Fate {
-        let fate = if let Some(scripted) = self.scripted(operation) {
+        let fate = if let Some(mishap) = self.struck.take_if(|_| mutating) {
+            mishap.fate()
+        } else if let Some(scripted) = self.scripted(operation) {
             scripted
         } else if let Some(error) = self.over_limit(now) {
-            Fate { deed: false, hears: Hears::Instead(error) }
+            Fate { deed: false, hears: Hears::Instead(error), again: Again::Never }
         } else {
             let retry_after = self.knobs.retry_after;
             self.faults.fate(&mut self.luck, Request { mutating, retry_after })
@@ -324,4 +349,10 @@ impl World {
         self.next_number += 1;
         self.next_number
     }
+}
+
+/// A clock that is so many seconds ahead.
+#[expect(clippy::cast_possible_truncation, reason = "clocks differ by minutes")]
+fn set_by(at: Timestamp, seconds: f64) -> Timestamp {
+    Timestamp(at.0 + (seconds * 1_000.0) as i64)
 }

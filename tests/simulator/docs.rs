@@ -16,7 +16,7 @@ use refleet::simulator::{
 const DOC: &str = include_str!("../../docs/simulator.md");
 
 /// Headings, and the place in a file that the table below each is about.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("### At the top", ""),
     ("### Groups of servers: `servers[]`", "servers[]."),
     ("### Images: `images[]`", "images[]."),
@@ -24,6 +24,7 @@ const TABLES: [(&str, &str); 10] = [
     ("### KMS keys: `keys[]`", "keys[]."),
     ("### Vaults: `vaults[]`", "vaults[]."),
     ("### Limits of disks: `quota`", "quota."),
+    ("### Other people: `people[]`", "people[]."),
     ("### Knobs: `knobs`", "knobs."),
     ("### A counted limit: `limit`", "limit."),
     ("### Scripted answers: `answers[]`", "answers[]."),
@@ -66,6 +67,7 @@ fn keys_of(schema: schemars::Schema) -> BTreeSet<String> {
     keys(&root, &root, "", &mut found);
     // Told by the tables of what is in it.
     found.remove("knobs.job_types");
+    found.remove("knobs.clocks");
     found
 }
 

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::super::account::Account;
 use super::super::error::{ApiError, Shape};
-use super::super::faults::{Fate, Hears};
+use super::super::faults::{Again, Fate, Hears};
+use super::super::history::{Asking, By};
+use super::super::tasks::add;
 use super::super::world::World;
 use super::super::{Faults, WorldSpec};
 use super::auth::{Gate, Scope};
@@ -56,6 +58,8 @@ pub(super) struct Front {
     /// What was done to servers, as native Nova tells it; oldest first.
     pub(super) actions: BTreeMap<ServerId, Vec<ActionLine>>,
     quotes: Quotes,
+    /// Requests that a gateway holds back, and until when.
+    held_back: Vec<(Millis, Asking, Incoming)>,
 }
 
 impl Front {
@@ -83,6 +87,7 @@ impl Front {
             requests: 0,
             actions,
             quotes,
+            held_back: Vec::new(),
         }
     }
 
@@ -120,6 +125,7 @@ impl Front {
     /// Serves a request.
     pub(super) fn handle(&mut self, request: &Incoming) -> (Outgoing, Sent) {
         let now = self.now();
+        self.deliver(now);
         let segments = request.segments();
         if segments.first().is_some_and(|first| first == "_refleet") {
             self.world.advance(now.at);
@@ -135,6 +141,18 @@ impl Front {
         });
         answer.headers.push(("X-Request-Id", request_id));
         (answer, sent)
+    }
+
+    /// Requests arrive that a gateway held back. Nobody waits for their answers.
+    fn deliver(&mut self, now: Now) {
+        while let Some(at) = self.held_back.iter().position(|(due, ..)| *due <= now.at) {
+            let (_, asking, request) = self.held_back.remove(at);
+            self.world.advance(now.at);
+            self.world.asking = asking;
+            if let Some((call, _)) = route(&request.method, &request.segments()) {
+                let _nobody_hears = self.carry_out(now, &request, &call);
+            }
+        }
     }
 
     fn served(
@@ -157,17 +175,29 @@ impl Front {
         }
         let fate = match call.realm() {
             Realm::Public | Realm::Identity => {
-                let unharmed = Fate { deed: true, hears: Hears::Answer };
+                let unharmed = Fate { deed: true, hears: Hears::Answer, again: Again::Never };
                 self.world.scripted(operation).unwrap_or(unharmed)
             }
             Realm::Reading => self.world.fate(now.at, operation, false),
             Realm::Mutating => self.world.fate(now.at, operation, true),
         };
-        let outcome = if fate.deed {
+        self.world.asked_by(By::Client(0));
+        let mut outcome = if fate.deed {
             self.carry_out(now, request, &call)
         } else {
             Ok(Outgoing::ok(&Value::Null))
         };
+        match fate.again {
+            Again::Never => {}
+            Again::AtOnce => {
+                self.world.asking.copy = true;
+                outcome = self.carry_out(now, request, &call);
+            }
+            Again::After(wait) => {
+                let asking = Asking { copy: true, ..self.world.asking };
+                self.held_back.push((add(now.at, wait), asking, request.clone()));
+            }
+        }
         match fate.hears {
             Hears::Answer => (outcome, Sent::Whole),
             Hears::Instead(error) => (Err(error), Sent::Whole),

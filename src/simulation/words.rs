@@ -1,0 +1,143 @@
+//! *`TrueWords`*: what a run says of its servers, against what the world's own record says.
+
+use crate::domain::{Deed, Ending, Event, JobEnd, PauseCause, ServerId, Verdict};
+
+use super::checkers::Checker;
+use super::laws::{Laws, client};
+use super::truth::Wipe;
+
+impl Laws {
+    /// Takes in one record of a run.
+    pub(super) fn judge(&mut self, run: usize, event: &Event) {
+        if let Event::PutOff { call, deed: Deed::Reinstall, servers, .. }
+        | Event::Refused { call, deed: Deed::Reinstall, servers, .. } = event
+        {
+            let number = self.runs[run].sent.get(call).copied();
+            for server in servers {
+                self.was_not_done(run, server, number);
+            }
+        } else if let Event::Intended { call, deed: Deed::Reinstall, servers, .. } = event {
+            let last = &mut self.runs[run].last_wipe;
+            last.extend(servers.iter().map(|server| (server.clone(), *call)));
+        } else if let Event::Resolved { server, deed: Deed::Reinstall, verdict, .. } = event {
+            self.resolved(run, server, verdict);
+        } else if let Event::JobEnded { server, end, .. } = event {
+            self.job_ended(run, server, end);
+        } else if let Event::Stopped { servers } = event {
+            for server in servers {
+                self.has_power(run, server, (false, "is off"));
+            }
+        } else if let Event::StartedBack { servers } = event {
+            for server in servers {
+                self.has_power(run, server, (true, "runs again"));
+            }
+        } else if let Event::NotStartedBack { server, .. } = event {
+            self.has_power(run, server, (false, "stays off"));
+            self.runs[run].not_back.insert(server.clone());
+        } else if let Event::Ended { server, ending, .. } = event {
+            self.ended(run, server, *ending);
+        } else if let Event::Abandoned { server, .. } = event {
+            self.runs[run].endings.insert(server.clone(), Ending::Unknown);
+            self.runs[run].let_go.insert(server.clone());
+        } else if let Event::Paused { cause } = event {
+            if !matches!(cause, PauseCause::LockedOut { .. }) {
+                self.goes_away(run, "pauses");
+            }
+        } else if let Event::RunEnded { .. } = event {
+            self.goes_away(run, "ends");
+            self.runs[run].over = true;
+        }
+    }
+
+    fn untrue(&mut self, run: usize, server: &ServerId, claim: &str) {
+        let wipes = self.truths.get(server).wipes;
+        let detail = format!("run {run} says of {server}: {claim}; the world has {wipes:?}");
+        self.find(Checker::TrueWords, detail);
+    }
+
+    /// "Nothing was done": the request of that number was not taken.
+    fn was_not_done(&mut self, run: usize, server: &ServerId, number: Option<u64>) {
+        let truth = self.truths.get(server);
+        let of = |wipe: &Wipe| Some(wipe.asking.number) == number;
+        if truth.wipes_of(client(run)).any(of) {
+            self.untrue(run, server, "nothing was done");
+        }
+    }
+
+    fn resolved(&mut self, run: usize, server: &ServerId, verdict: &Verdict) {
+        let seen = &self.runs[run];
+        let call = seen.last_wipe.get(server);
+        // Without a number it was never sent: whoever should have sent it died before that.
+        let number = call.and_then(|call| seen.sent.get(call)).copied();
+        let number = number.unwrap_or(u64::MAX);
+        let truth = self.truths.get(server);
+        let mut wipes = truth.wipes_of(client(run));
+        match verdict {
+            Verdict::Happened { .. } => {
+                if !wipes.any(|wipe| wipe.asking.number == number) {
+                    self.untrue(run, server, "it was done");
+                }
+            }
+            Verdict::DidNot => {
+                let seen_by_now = wipes.any(|wipe| {
+                    let late = wipe.asking.copy && !self.was_visible(wipe.began);
+                    wipe.asking.number == number && !late
+                });
+                if seen_by_now {
+                    self.untrue(run, server, "it was not done");
+                }
+            }
+            Verdict::Unknown => {}
+        }
+    }
+
+    fn job_ended(&mut self, run: usize, server: &ServerId, end: &JobEnd) {
+        let truth = self.truths.get(server);
+        let last = truth.wipes_of(client(run)).next_back();
+        match end {
+            JobEnd::Succeeded { .. } => {
+                let done = truth.wipes_of(client(run)).any(|wipe| wipe.end == Some(true));
+                if !done {
+                    self.untrue(run, server, "its reinstall succeeded");
+                }
+            }
+            JobEnd::Failed { wiped: false, .. } => {
+                if last.is_some_and(|wipe| wipe.wiped) {
+                    self.untrue(run, server, "its failed reinstall has not wiped it");
+                }
+            }
+            JobEnd::Failed { .. } => {}
+        }
+    }
+
+    /// The server has that power, or had it a moment ago.
+    fn has_power(&mut self, run: usize, server: &ServerId, (on, claim): (bool, &str)) {
+        let truth = self.truths.get(server);
+        if !truth.gone && truth.on != on && self.was_visible(truth.power_since) {
+            self.untrue(run, server, claim);
+        }
+    }
+
+    fn ended(&mut self, run: usize, server: &ServerId, ending: Ending) {
+        self.runs[run].endings.insert(server.clone(), ending);
+        let truth = self.truths.get(server);
+        let mut wipes = truth.wipes_of(client(run));
+        match ending {
+            Ending::Verified => {
+                if !wipes.any(|wipe| wipe.end == Some(true)) {
+                    self.untrue(run, server, "it is verified");
+                }
+            }
+            Ending::Drifted | Ending::Protected | Ending::Skipped => {
+                let wiped = wipes.any(|wipe| {
+                    let late = wipe.asking.copy && !self.was_visible(wipe.began);
+                    (wipe.end != Some(false) || wipe.wiped) && !late
+                });
+                if wiped {
+                    self.untrue(run, server, &format!("it was not wiped ({ending})"));
+                }
+            }
+            Ending::Failed | Ending::Unknown | Ending::NeedsSupport => {}
+        }
+    }
+}
