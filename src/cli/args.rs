@@ -344,6 +344,12 @@ pub(super) struct SimulateArgs {
     /// What goes wrong: none, throttled, flaky, chaos, or a file; else each seed draws its own mix
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) faults: Option<String>,
+    /// Others live in the cloud of every seed: a colleague, gateways, a second run
+    #[arg(long)]
+    pub(super) people: bool,
+    /// Instead of seeds: one plain run, with a crash at every point and every answer lost, once each
+    #[arg(long, conflicts_with_all = ["seeds", "from", "faults", "people"])]
+    pub(super) every_point: bool,
     /// Prints every record of every run
     #[arg(long)]
     pub(super) trace: bool,

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Ending, Event, Record, ServerId};
+use crate::domain::{Ending, Event, Record, RunId, ServerId};
 use crate::journal::open_intents;
 
+use super::life::name_of;
 use super::process::Process;
 
 /// Which run of the state file holds which server. Runs are known by their numbers.
@@ -12,21 +13,39 @@ use super::process::Process;
 pub(super) struct Claims(BTreeMap<ServerId, usize>);
 
 impl Claims {
-    /// Claims all that a run begins or goes on with, or nothing: one that another run holds, which
-    /// lives or has not let go of it, is given back.
+    /// The run that holds a server and is not this one: it lives, or has not let go of it.
+    fn holder(&self, runs: &[Process], run: usize, server: &ServerId) -> Option<usize> {
+        let holder = self.0.get(server).copied().filter(|holder| *holder != run)?;
+        let other = &runs[holder];
+        let holds = other.is_alive() || open_intents(&other.journal).contains_key(server);
+        holds.then_some(holder)
+    }
+
+    /// Claims what a run goes on with, and gives what others hold of it.
+    pub(super) fn take_over(
+        &mut self,
+        runs: &[Process],
+        run: usize,
+        wanted: &BTreeSet<ServerId>,
+    ) -> Vec<(ServerId, RunId)> {
+        let mut held = Vec::new();
+        for server in wanted {
+            match self.holder(runs, run, server) {
+                Some(other) => held.push((server.clone(), name_of(other))),
+                None => _ = self.0.insert(server.clone(), run),
+            }
+        }
+        held
+    }
+
+    /// Claims all that a run begins with, or nothing: then one that another run holds is given back.
     pub(super) fn take(
         &mut self,
         runs: &[Process],
         run: usize,
         wanted: &BTreeSet<ServerId>,
     ) -> Result<(), ServerId> {
-        let held = |server: &&ServerId| {
-            let holder = self.0.get(*server).copied().filter(|holder| *holder != run);
-            holder.is_some_and(|holder| {
-                let other = &runs[holder];
-                other.is_alive() || open_intents(&other.journal).contains_key(*server)
-            })
-        };
+        let held = |server: &&ServerId| self.holder(runs, run, server).is_some();
         if let Some(server) = wanted.iter().find(held) {
             return Err(server.clone());
         }
@@ -63,11 +82,24 @@ impl Claims {
     }
 }
 
-/// The servers that a run which is taken over still has to do with.
-pub(super) fn not_ended(process: &Process) -> BTreeSet<ServerId> {
+/// The servers that a run which is taken over may still touch: all that have not ended, and those that
+/// it may have to start back or whose steps it may have to take back.
+pub(super) fn may_touch(process: &Process) -> BTreeSet<ServerId> {
     let mut servers: BTreeSet<ServerId> = process.plan.targets.keys().cloned().collect();
+    let mut begun = BTreeSet::new();
     for record in &process.journal {
-        if let Event::Ended { server, .. } | Event::Abandoned { server, .. } = &record.event {
+        if let Event::Intended { servers, .. } = &record.event {
+            begun.extend(servers.iter().cloned());
+        } else if let Event::StepStarted { server, .. } = &record.event {
+            begun.insert(server.clone());
+        } else if let Event::Abandoned { server, .. }
+        | Event::Yielded { server, .. }
+        | Event::Ended { server, ending: Ending::Verified, .. } = &record.event
+        {
+            servers.remove(server);
+        } else if let Event::Ended { server, .. } = &record.event
+            && !begun.contains(server)
+        {
             servers.remove(server);
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Seen {
     /// When something was first sent to a server, apart from programs.
     touched: BTreeMap<ServerId, Millis>,
     pub(super) endings: BTreeMap<ServerId, Ending>,
-    /// Servers that stay off, as the run says.
+    /// Servers that could not be started back, as the run says.
     pub(super) not_back: BTreeSet<ServerId>,
     /// Servers that another run took, or a person gave up.
     pub(super) let_go: BTreeSet<ServerId>,
@@ -182,8 +182,8 @@ impl Laws {
         let seen = &self.runs[run];
         let of_fleet = seen.plan.targets.iter().filter(|(_, target)| target.fleet == *name);
         let off = of_fleet.map(|(server, _)| server).filter(|server| {
-            let given_up = seen.not_back.contains(*server) && seen.starts_back(server);
-            self.truths.get(server).is_off_by(client(run))
+            let given_up = seen.not_back.contains(*server);
+            self.truths.see(server).is_some_and(|it| it.is_off_by(client(run)))
                 && !seen.has_failed(server)
                 && !seen.is_left_off(server)
                 && !seen.let_go.contains(*server)
@@ -196,13 +196,14 @@ impl Laws {
     pub(super) fn goes_away(&mut self, run: usize, how: &str) {
         let seen = &self.runs[run];
         let left = seen.plan.targets.keys().find(|server| {
-            let truth = self.truths.get(server);
+            let Some(truth) = self.truths.see(server) else { return false };
             truth.is_off_by(client(run))
                 && !truth.is_locked()
                 && !truth.occupied
                 && !seen.has_failed(server)
                 && !seen.is_left_off(server)
                 && !seen.let_go.contains(*server)
+                && !seen.not_back.contains(*server)
                 && seen.starts_back(server)
                 && !self.is_anothers(run, server)
         });

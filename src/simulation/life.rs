@@ -10,14 +10,11 @@ use crate::engine::{Engine, Input, Start};
 use crate::journal::{OpenIntent, open_intents};
 use crate::plan::{CheckedPlan, Consent};
 
-use super::claims::not_ended;
+use super::claims::may_touch;
 use super::people::FIRST;
 use super::process::Process;
 use super::scenario::plan_for;
 use super::sim::Sim;
-
-/// Who is not let go on tries again after so long.
-const PATIENCE: Millis = Millis::mins(5);
 
 impl Sim {
     /// The plan that the engine of a run goes by.
@@ -34,6 +31,16 @@ impl Sim {
         !bound || self.claims.take(&self.runs, run, wanted).is_ok()
     }
 
+    /// Claims what a run that is taken over may still touch, and gives what other runs hold of it.
+    fn claim_again(&mut self, run: usize) -> Vec<(ServerId, RunId)> {
+        let respected = self.doctor.as_ref().is_none_or(|doctor| doctor.respects_claims());
+        if !respected || !self.scenario.shares_claims(run) {
+            return Vec::new();
+        }
+        let wanted = may_touch(&self.runs[run]);
+        self.claims.take_over(&self.runs, run, &wanted)
+    }
+
     pub(super) fn begin(&mut self, run: usize) {
         if run != FIRST && !self.draw_second(run) {
             self.runs[run].dropped = true;
@@ -48,8 +55,7 @@ impl Sim {
         let Ok(consent) = Consent::try_new(&plan, plan.targets.len()) else {
             return self.runs[run].watchers.stuck("the plan cannot be consented to");
         };
-        let name = if run == FIRST { "rehearsal" } else { "another" };
-        let start = Start { run: RunId::from(name), seed: self.scenario.seed };
+        let start = Start { run: name_of(run), seed: self.scenario.seed };
         let (mut engine, first) = Engine::new(plan, &consent, start, self.moment());
         self.prepare(&mut engine);
         self.runs[run].engine = Some(engine);
@@ -147,10 +153,7 @@ impl Sim {
         if self.runs[run].engine.is_some() || self.runs[run].dropped {
             return;
         }
-        let wanted = not_ended(&self.runs[run]);
-        if !self.claim(run, &wanted) {
-            return self.restart_at(run, self.now + PATIENCE);
-        }
+        let yielded = self.claim_again(run);
         let plan = self.plan_of(run);
         let mut engine = match Engine::replay(plan, &self.runs[run].journal) {
             Ok(engine) => engine,
@@ -160,6 +163,11 @@ impl Sim {
         self.now = self.now.max(engine.last_time());
         self.runs[run].engine = Some(engine);
         let left = self.runs[run].left();
-        self.turn(run, Input::Resumed(left));
+        self.turn(run, Input::Resumed { left, yielded });
     }
+}
+
+/// The name of a run.
+pub(super) fn name_of(run: usize) -> RunId {
+    RunId::from(if run == FIRST { "rehearsal" } else { "another" })
 }

@@ -420,11 +420,6 @@ impl Sim {
         }
     }
 
-<<<<<<< HEAD
-    fn send(&mut self, command: Command) {
-        let Command { call, action, .. } = command;
-        self.changes += u32::from(!action.is_repeatable());
-=======
     fn send(&mut self, run: usize, command: Command) {
         self.runs[run].changes += u32::from(!command.action.is_repeatable());
         let delay = self.doctor.as_ref().map_or(Millis(0), |it| it.delay(&command.action));
@@ -436,12 +431,11 @@ impl Sim {
     }
 
     fn send_now(&mut self, run: usize, command: Command) {
-        let Command { call, action } = command;
+        let Command { call, action, .. } = command;
         if let Some(reply) = self.doctor.as_mut().and_then(|doctor| doctor.instead(&action)) {
             let life = self.runs[run].life;
             return self.at(self.now + Millis(100), Happening::Reply { run, life, call, reply });
         }
->>>>>>> b6047fa (simulation: others live in the cloud, and laws are judged by the world's own record)
         let watch = Watch { scenario: &self.scenario, now: self.now };
         let process = &mut self.runs[run];
         process.watchers.sending(&watch, &action);
@@ -523,76 +517,12 @@ impl Sim {
         Served { reply: Some(Ok(Answer::Ran(report))), after: Millis(after) }
     }
 
-<<<<<<< HEAD
-    /// The process dies: in between turns, or in the middle of one, before or after its records
-    /// were durable, before or after some of its commands were sent.
-    fn die(&mut self) {
-        let life = self.life;
-        let Some(mut engine) = self.engine.take() else { return };
-        if self.rng.random_bool(0.7) {
-            let turn = engine.handle(self.moment(), Input::Woke);
-            if self.rng.random_bool(0.7) {
-                let sent = self.rng.random_range(0..=turn.commands.len());
-                self.engine = Some(engine);
-                self.carry_out(turn, sent);
-            }
-        }
-        if self.life == life {
-            self.go_down();
-        }
-    }
-
-    /// The process is gone, and with it all that was in flight to it.
-    fn go_down(&mut self) {
-        let paused = self.engine.take().is_some_and(|engine| engine.is_paused());
-        self.life += 1;
-        self.wake_at = None;
-        self.watchers.forget();
-        let down = Millis(self.rng.random_range(0..self.scenario.longest_down.0));
-        let again = self.now + down;
-        let again = if paused { again.max(self.scenario.let_in_from) } else { again };
-        if self.scenario.gives_up && self.rng.random_bool(0.3) {
-            let life = self.life;
-            self.at(self.now, Happening::GiveUp { life });
-        }
-        self.at(again, Happening::Restart);
-    }
-
-    /// One server that something is open on, and that has not ended.
-    fn give_up(&mut self) {
-        let going = |what: &OpenIntent| *what != OpenIntent::Unknown;
-        let open = open_intents(&self.journal)
-            .into_iter()
-            .find(|(server, open)| open.iter().all(going) && !self.watchers.has_ended(server));
-        let (Some((server, open)), Some(last)) = (open, self.journal.last()) else { return };
-        let open = open.iter().map(OpenIntent::to_string).collect();
-        let event = Event::Abandoned { server, by: "ann".to_owned(), open };
-        let (seq, at) = (last.seq + 1, last.at.max(self.now));
-        let wall = self.moment().wall;
-        self.append(vec![Record { seq, at, wall, event }]);
-    }
-
-    fn restart(&mut self) {
-        if self.engine.is_some() {
-            return;
-        }
-        let mut engine = match Engine::replay(Arc::clone(&self.scenario.plan), &self.journal) {
-            Ok(engine) => engine,
-            Err(error) => return self.watchers.replay_failed(&error.to_string()),
-        };
-        (self.prepare)(&mut engine);
-        self.now = self.now.max(engine.last_time());
-        self.engine = Some(engine);
-        let left = self.left();
-        self.turn(Input::Resumed { left, yielded: Vec::new() });
-=======
     pub(super) fn moment(&self) -> Moment {
         let world = Millis(self.scenario.begins.0 + self.now.0);
         let wall = self.scenario.world.wall(world) + self.scenario.clock_ahead;
         let steps = self.scenario.clock_steps.iter().filter(|(at, _)| *at <= self.now);
         let steps: i64 = steps.map(|(_, step)| *step).sum();
         Moment { at: self.now, wall: Timestamp(wall.0 + steps) }
->>>>>>> b6047fa (simulation: others live in the cloud, and laws are judged by the world's own record)
     }
 
     fn at(&mut self, at: Time, happening: Happening) {

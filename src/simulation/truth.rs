@@ -34,15 +34,13 @@ pub(super) struct Truth {
     pub(super) gone: bool,
     /// Somebody else is busy with it, without an end.
     pub(super) occupied: bool,
-    /// Requests that were taken, by number, and when.
-    pub(super) taken: BTreeMap<u64, Millis>,
     /// When each of those who changed it did so last.
     pub(super) changed: BTreeMap<By, Millis>,
 }
 
 impl Truth {
     fn of(server: &Server) -> Self {
-        let tag = server.tags.get("reinstall").is_some_and(|value| value == "never");
+        let tag = server.tags.values("reinstall").any(|value| value == "never");
         let guarded = (tag || server.locked).then_some(Millis(0));
         let on = server.status == "ACTIVE";
         Self { on, tag, lock: server.locked, guarded, ..Self::default() }
@@ -74,7 +72,6 @@ impl Truth {
         match what {
             What::Asked { asking, refused, .. } => {
                 if refused.is_none() {
-                    self.taken.insert(asking.number, at);
                     self.changed.insert(asking.by, at);
                 }
             }
@@ -139,6 +136,11 @@ impl Truths {
 
     pub(super) fn get(&self, server: &ServerId) -> Truth {
         self.servers.get(server).cloned().unwrap_or_default()
+    }
+
+    /// The same without a copy of it.
+    pub(super) fn see(&self, server: &ServerId) -> Option<&Truth> {
+        self.servers.get(server)
     }
 
     /// Reads one line more, and gives the server that was switched off by it.

@@ -1,6 +1,6 @@
 //! *`TrueWords`*: what a run says of its servers, against what the world's own record says.
 
-use crate::domain::{Deed, Ending, Event, JobEnd, PauseCause, ServerId, Verdict};
+use crate::domain::{Deed, Ending, Event, JobEnd, LeftOff, PauseCause, ServerId, Verdict};
 
 use super::checkers::Checker;
 use super::laws::{Laws, client};
@@ -31,11 +31,12 @@ impl Laws {
             for server in servers {
                 self.has_power(run, server, (true, "runs again"));
             }
-        } else if let Event::NotStartedBack { server, .. } = event {
-            self.has_power(run, server, (false, "stays off"));
-            self.runs[run].not_back.insert(server.clone());
+        } else if let Event::NotStartedBack { server, why, .. } = event {
+            self.not_started_back(run, server, *why);
         } else if let Event::Ended { server, ending, .. } = event {
             self.ended(run, server, *ending);
+        } else if let Event::Yielded { server, .. } = event {
+            self.runs[run].let_go.insert(server.clone());
         } else if let Event::Abandoned { server, .. } = event {
             self.runs[run].endings.insert(server.clone(), Ending::Unknown);
             self.runs[run].let_go.insert(server.clone());
@@ -108,6 +109,21 @@ impl Laws {
             }
             JobEnd::Failed { .. } => {}
         }
+    }
+
+    fn not_started_back(&mut self, run: usize, server: &ServerId, why: LeftOff) {
+        let seen = &mut self.runs[run];
+        match why {
+            LeftOff::Failed | LeftOff::Locked => {
+                seen.not_back.insert(server.clone());
+            }
+            LeftOff::AsPlanned => {}
+            LeftOff::TakenOver => {
+                seen.let_go.insert(server.clone());
+                return;
+            }
+        }
+        self.has_power(run, server, (false, "stays off"));
     }
 
     /// The server has that power, or had it a moment ago.

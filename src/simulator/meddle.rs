@@ -130,15 +130,16 @@ impl World {
         let at_rest = self.machines[index].task.is_none();
         match meddling {
             Meddling::Protect => {
-                let tags = &mut self.change(now, index).tags;
-                tags.insert("reinstall", "never");
+                self.change(now, index).tags.set("reinstall", "never");
             }
             Meddling::Unprotect => {
-                self.change(now, index).tags.remove("reinstall");
+                let server = self.change(now, index);
+                let kept = server.tags.iter().filter(|(key, _)| *key != "reinstall");
+                let kept = kept.map(|(key, value)| (key.to_owned(), value.to_owned()));
+                server.tags = kept.collect();
             }
             Meddling::Tag => {
-                let tags = &mut self.change(now, index).tags;
-                tags.insert("seen".to_owned(), "by-a-colleague".to_owned());
+                self.change(now, index).tags.set("seen", "by-a-colleague");
             }
             Meddling::Lock => self.change(now, index).locked = true,
             Meddling::Unlock => self.change(now, index).locked = false,
