@@ -75,6 +75,9 @@ impl Engine {
         }
         let mut found = differences(&self.plan.targets[index].found, server);
         if found.is_empty() && !is_at_rest(server) {
+            found.extend(self.busy_too_long(draft.now.at, index, server));
+        }
+        if found.is_empty() && !is_at_rest(server) {
             self.pending.looks[index].busy_with.clone_from(&server.task_state);
             self.clear_later(draft.now.at, index);
             self.look_again(draft.now.at, index);
@@ -107,6 +110,14 @@ impl Engine {
         } else {
             self.clear_later(now, index);
         }
+    }
+
+    /// The task that keeps a server waiting, once it has for as long as `wait.timeout`.
+    pub(super) fn busy_too_long(&self, now: Time, index: usize, server: &Server) -> Option<Drift> {
+        let since = self.pending.looks[index].since;
+        let patience = self.treatment(index).wait.timeout;
+        let task = server.task_state.clone().unwrap_or_else(|| server.status.clone());
+        (now.since(since) >= patience).then_some(Drift::Task(task))
     }
 
     /// The look did not clear the server: what waits for one asks again a little later.

@@ -1,7 +1,7 @@
 //! The sentences of failures: what happened, and what the operator can do (`safety.md`, S18). Equal
 //! trouble has equal words, so that the summary can group it.
 
-use crate::domain::{CloudCode, CostClass, Failure, Fault, Millis, Remedy, StepEnd, advice};
+use crate::domain::{CloudCode, CostClass, Failure, Fault, JobId, Millis, Remedy, StepEnd, advice};
 use crate::plan::Drift;
 
 fn failure(code: &str, cause: impl Into<String>, detail: impl Into<String>, help: &str) -> Failure {
@@ -77,9 +77,9 @@ pub(super) fn not_taken(why: &str, code: &str) -> Failure {
 pub(super) fn half_done(why: &str) -> Failure {
     failure(
         "refleet.half_done",
-        "a reinstall failed, and the server changed before it could be tried again",
+        "a reinstall failed, and the server changed before the next attempt",
         why,
-        "its old system disk may be gone: look at it, then plan it again",
+        "check its system disk, then make a new plan",
     )
 }
 
@@ -89,7 +89,12 @@ pub(super) fn taken_away(code: &str, why: &str) -> Failure {
         "Ecs.0021" => "delete disks, or have the quota raised, then plan again",
         _ => "the image's owner can share or mend it; else change the OS; then plan again",
     };
-    failure(code, "what it needs went away before its wave; it was not touched", why, help)
+    failure(
+        code,
+        "something that it needs is gone since the plan was made; it was not stopped",
+        why,
+        help,
+    )
 }
 
 /// The server was protected after the plan was made.
@@ -126,7 +131,7 @@ pub(super) fn timed_out(what: &str, timeout: Millis) -> Failure {
 pub(super) fn backup_failed(backup: &str) -> Failure {
     failure(
         "refleet.backup",
-        "its backup failed; it was not touched",
+        "its backup failed; it was not stopped",
         format!("backup {backup}"),
         "look at the backup's task in the console of CBR, then plan again",
     )
@@ -136,7 +141,7 @@ pub(super) fn backup_failed(backup: &str) -> Failure {
 pub(super) fn backup_without_system_disk(backup: &str) -> Failure {
     failure(
         "refleet.backup",
-        "its backup leaves its system disk out; it was not touched",
+        "its backup leaves its system disk out; it was not stopped",
         format!("backup {backup}"),
         "take the disk into the vault's backups in the console of CBR, then plan again",
     )
@@ -147,7 +152,7 @@ pub(super) fn backup_too_slow(timeout: Millis) -> Failure {
     failure(
         "refleet.backup",
         format!(
-            "its backup could not be restored after backup.timeout ({timeout}); it was not touched"
+            "its backup could not be restored after backup.timeout ({timeout}); it was not stopped"
         ),
         "",
         "look at the backup's task in the console of CBR; give it more time with `backup.timeout`",
@@ -190,11 +195,15 @@ fn with_mend(code: &str, then: &str) -> String {
 
 /// Nobody can say whether the wipe happened.
 /// `stuck`: who can do something about it in this cloud, and how.
-pub(super) fn unknown(evidence: &[String], stuck: Option<&str>) -> Failure {
+/// `job`: the cloud took it, and its end was not seen.
+pub(super) fn unknown(evidence: &[String], stuck: Option<&str>, job: Option<&JobId>) -> Failure {
     let look = "look at the server and the audit log; it is not touched again by itself";
     failure(
         "refleet.unknown",
-        "nobody can say whether the reinstall happened",
+        match job {
+            Some(_) => "the cloud accepted the reinstall, and its end was not seen",
+            None => "nobody can say whether the reinstall happened",
+        },
         evidence.join("; "),
         &stuck.map_or_else(|| look.to_owned(), |stuck| format!("{look}; {stuck}")),
     )

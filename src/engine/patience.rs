@@ -131,7 +131,8 @@ impl Engine {
             State::Reinstalling(sent) => {
                 let look = &self.pending.looks[index];
                 let seen = in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref());
-                let evidence = vec![doubt_in_words(sent), seen, format!("waited {timeout}")];
+                let waited = draft.now.at.since(sent.since());
+                let evidence = vec![doubt_in_words(sent), seen, format!("waited {waited}")];
                 return self.give_up(draft, index, Deed::Reinstall, evidence);
             }
             State::Backup(_) => {

@@ -10,7 +10,7 @@ use super::core::{Draft, Engine};
 use super::failure;
 use super::pending::{Purpose, Scope, SeenPower};
 use super::retry::{delay, mix};
-use super::state::{self, DOUBT_GRACE, POWER_GRACE, State};
+use super::state::{self, DOUBT_GRACE, POWER_GRACE, Sent, State};
 use super::turn::Input;
 
 /// A change that was sent.
@@ -256,7 +256,20 @@ impl Engine {
     ) {
         let server = self.server_id(index);
         let stuck = self.plan.cloud.features.stuck.as_deref();
-        let failure = failure::unknown(&evidence, stuck);
+        let job = match &self.facts.targets[index].state {
+            State::Reinstalling(Sent::Running { job, .. }) => job.as_ref(),
+            State::Pending { .. }
+            | State::Backup(_)
+            | State::Power(..)
+            | State::Stopped { .. }
+            | State::Validated { .. }
+            | State::Reinstalling(_)
+            | State::Settling { .. }
+            | State::Verifying { .. }
+            | State::StepsLeft(_)
+            | State::Ended => None,
+        };
+        let failure = failure::unknown(&evidence, stuck, job);
         let verdict = Verdict::Unknown;
         let retry_at = None;
         let event = Event::Resolved { server: server.clone(), deed, verdict, evidence, retry_at };

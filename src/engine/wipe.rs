@@ -77,6 +77,9 @@ impl Engine {
             return self.end(draft, server.id.clone(), Ending::Protected, Some(failure));
         }
         if !is_at_rest(server) {
+            if let Some(task) = self.busy_too_long(draft.now.at, index, server) {
+                return self.fell_out(draft, index, &[task]);
+            }
             return self.clear_later(draft.now.at, index);
         }
         let found = self.differences_before_wipe(index, server);
