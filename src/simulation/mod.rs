@@ -22,6 +22,8 @@ mod laws;
 mod life;
 #[cfg(test)]
 mod nova_tests;
+#[cfg(test)]
+mod others_tests;
 mod people;
 #[cfg(test)]
 mod people_tests;
