@@ -68,9 +68,12 @@ impl Drive<'_> {
                     app.ui.say(failure);
                 }
                 // Servers may have been touched: what cannot be read now is no refusal any more.
-                conclude(app, self.store, &run).await.map_err(|failure| match failure {
-                    Failure::Journal(error) => RunError::Journal(error).into(),
-                    other => other,
+                conclude(app, self.store, &run).await.map_err(|failure| {
+                    if let Failure::Journal(error) = failure {
+                        RunError::Journal(error).into()
+                    } else {
+                        failure
+                    }
                 })
             }
             Err(error) => {

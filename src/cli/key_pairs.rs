@@ -37,7 +37,7 @@ pub(super) async fn refuse_others(
     let others = reading.seen.iter();
     let others =
         others.filter_map(|(name, found)| plan::recheck_key_pair(plan, name, found.as_ref()));
-    needs.refuse(others.collect())
+    needs.refuse(&others.collect::<Vec<_>>())
 }
 
 /// Key pairs, asked by the shell.
@@ -64,13 +64,13 @@ impl Reads for Reading {
     }
 
     fn fail(&mut self, action: &Action, fault: Fault) -> Result<(), Fault> {
-        match action {
-            Action::ShowKeyPair { name } if fault.class == FaultClass::NotFound => {
-                self.seen.push((name.clone(), None));
-                Ok(())
-            }
-            _ => Err(fault),
+        if let Action::ShowKeyPair { name } = action
+            && fault.class == FaultClass::NotFound
+        {
+            self.seen.push((name.clone(), None));
+            return Ok(());
         }
+        Err(fault)
     }
 
     fn is_done(&self) -> bool {

@@ -83,7 +83,11 @@ impl<'p> Needs<'p> {
         if !is_wiped {
             self.add_payload(plan, target);
         }
-        let steps = plan.fleets.get(&target.fleet).into_iter().flat_map(|fleet| fleet.own_steps());
+        let steps = plan
+            .fleets
+            .get(&target.fleet)
+            .into_iter()
+            .flat_map(crate::plan::PlannedFleet::own_steps);
         for (_, _, run) in steps {
             for program in std::iter::once(&run.run).chain(&run.undo) {
                 if !self.programs.iter().any(|known| std::ptr::eq(*known, program)) {
@@ -182,13 +186,11 @@ impl<'p> Needs<'p> {
     /// Why the program of a check is not the one of the plan.
     fn missing_file(&self, name: &str, places: &Places) -> Option<String> {
         let path = plain(&places.folder.join(name));
-        match self.pins.iter().find(|file| plain(Path::new(&file.path)) == path) {
-            Some(file) => pinned(&places.base, file).err().map(|error| error.to_string()),
-            None => {
-                let is_there = is_program(&places.commands().join(name));
-                (!is_there).then(|| format!("there is no program {name} for the check"))
-            }
+        if let Some(file) = self.pins.iter().find(|file| plain(Path::new(&file.path)) == path) {
+            return pinned(&places.base, file).err().map(|error| error.to_string());
         }
+        let is_there = is_program(&places.commands().join(name));
+        (!is_there).then(|| format!("there is no program {name} for the check"))
     }
 
     /// Secrets that only a program can tell.
@@ -198,8 +200,8 @@ impl<'p> Needs<'p> {
     }
 
     /// Refuses if anything is missing.
-    pub(super) fn refuse(&self, missing: Vec<String>) -> Result<(), Failure> {
-        let what = match &missing[..] {
+    pub(super) fn refuse(&self, missing: &[String]) -> Result<(), Failure> {
+        let what = match missing {
             [] => return Ok(()),
             [only] => vec![only.clone()],
             several => {

@@ -24,7 +24,7 @@ struct Differs {
 pub(super) fn refuse_another(plan: &Plan, there: &CloudIdentity) -> Result<(), Failure> {
     let planned = &plan.cloud;
     let mut found = Vec::new();
-    differ(&mut found, "family of clouds", &name(planned), &name(there));
+    differ(&mut found, "family of clouds", name(planned), name(there));
     // A plan of an older refleet does not say where its cloud is.
     if !planned.auth_host.is_empty() {
         differ(&mut found, "address to log in at", &planned.auth_host, &there.auth_host);
@@ -32,7 +32,7 @@ pub(super) fn refuse_another(plan: &Plan, there: &CloudIdentity) -> Result<(), F
     differ(&mut found, "region", &planned.region, &there.region);
     let project = |cloud: &CloudIdentity| format!("{} ({})", cloud.project_name, cloud.project_id);
     if planned.project_id != there.project_id {
-        differ(&mut found, "project", &project(planned), &project(there));
+        differ(&mut found, "project", project(planned), project(there));
     }
     let kind = |simulated| if simulated { "simulated" } else { "real" };
     differ(&mut found, "kind", kind(planned.simulated), kind(there.simulated));

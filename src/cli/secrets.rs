@@ -178,7 +178,7 @@ impl Secrets {
                 }
             }
         }
-        needs.refuse(missing)
+        needs.refuse(&missing)
     }
 
     /// Fetches one secret: the variable, or the first line.

@@ -101,12 +101,11 @@ impl FaultClass {
         let changes = cost == CostClass::Mutating;
         match self {
             Self::Throttled => Remedy::Retry(RetryKind::Throttled),
-            // The engine does not count it.
-            Self::Late => Remedy::Retry(RetryKind::Transient),
             Self::Busy => Remedy::Retry(RetryKind::Busy),
             Self::State if changes => Remedy::Retry(RetryKind::Busy),
             Self::Lost if changes => Remedy::LookFirst,
-            Self::Transient | Self::Lost => Remedy::Retry(RetryKind::Transient),
+            // The engine does not count one that was late.
+            Self::Transient | Self::Lost | Self::Late => Remedy::Retry(RetryKind::Transient),
             Self::State
             | Self::Unauthorised
             | Self::Forbidden

@@ -195,6 +195,7 @@ pub(crate) struct FleetFacts {
 
 impl Facts {
     /// Nothing is known yet.
+    #[expect(clippy::too_many_lines, reason = "a list, with a line for each fact")]
     pub(crate) fn new(plan: &CheckedPlan) -> Self {
         let names: BTreeSet<&str> =
             plan.targets.values().map(|target| target.found.az.as_str()).collect();
@@ -603,10 +604,6 @@ impl TargetFacts {
                 self.host_key = fingerprint.clone().map_or(OldHostKey::Unseen, OldHostKey::Seen);
             }
             Event::StartedBack { .. } => self.returned = true,
-            Event::Abandoned { .. } => {
-                self.returned = true;
-                self.given_up = true;
-            }
             Event::NotStartedBack { why, .. } => {
                 self.returned = true;
                 self.stranded = true;
@@ -618,7 +615,7 @@ impl TargetFacts {
                 self.kept_off = false;
             }
             Event::Lost { deed: Deed::Reinstall, refused_as, .. } => self.refused_as = *refused_as,
-            Event::Yielded { .. } => {
+            Event::Abandoned { .. } | Event::Yielded { .. } => {
                 self.returned = true;
                 self.given_up = true;
             }

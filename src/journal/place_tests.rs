@@ -177,7 +177,8 @@ async fn m6_a_file_that_was_opened_to_a_group_stays_so_with_what_is_beside_it() 
 
 #[tokio::test]
 async fn b3_a_file_that_was_removed_or_replaced_under_a_run_ends_it() {
-    let take_away: [(&str, &dyn Fn(&Path)); 5] = [
+    type TakeAway<'a> = (&'a str, &'a dyn Fn(&Path));
+    let take_away: [TakeAway<'_>; 5] = [
         ("the file is removed", &|path| fs::remove_file(path).unwrap()),
         ("it is moved", &|path| fs::rename(path, beside(path, ".old")).unwrap()),
         ("a copy is in its place", &|path| {

@@ -62,6 +62,7 @@ fn is_yes(flag: &&bool) -> bool {
 }
 
 /// The same for what a plan has none of.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
 fn is_none<K, V>(map: &&indexmap::IndexMap<K, V>) -> bool {
     map.is_empty()
 }

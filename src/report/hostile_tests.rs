@@ -58,7 +58,9 @@ fn mutate(value: &mut Value, payload: &str, (outside, ids): (bool, bool)) {
     match value {
         Value::String(text) if outside => text.push_str(payload),
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| mutate(item, payload, (outside, ids)))
+            for item in items {
+                mutate(item, payload, (outside, ids));
+            }
         }
         Value::Object(fields) => {
             let failure = fields.contains_key("help") || fields.contains_key("zones");

@@ -33,6 +33,7 @@ pub(super) fn line(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
     Some((weight, shown(&text).into_owned()))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
 fn told(fold: &Fold, record: &Record) -> Option<(Weight, String)> {
     let (weight, text) = match &record.event {
         Event::RunStarted { outline } => (Notice, start_text(fold, outline)),

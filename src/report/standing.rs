@@ -425,7 +425,7 @@ mod tests {
         json!({"event": event, "servers": ["a"], "seen": 1})
     }
 
-    fn resolved(deed: &str, verdict: Value) -> Value {
+    fn resolved(deed: &str, verdict: &Value) -> Value {
         json!({"event": "resolved", "server": "a", "deed": deed, "verdict": verdict, "evidence": []})
     }
 
@@ -474,10 +474,10 @@ mod tests {
         let refused = json!({"event": "refused", "call": 1, "deed": "stop", "servers": ["a"], "detail": "no"});
         let standing = after(&[intended("stop"), refused]);
         assert_eq!((standing.power, standing.is_down()), (Power::AsFound, false));
-        let did_not = after(&[intended("stop"), resolved("stop", json!("did_not"))]);
+        let did_not = after(&[intended("stop"), resolved("stop", &json!("did_not"))]);
         assert!(!did_not.is_down());
         let late =
-            after(&[intended("stop"), resolved("stop", json!("did_not")), servers("stopped")]);
+            after(&[intended("stop"), resolved("stop", &json!("did_not")), servers("stopped")]);
         assert!(late.is_down(), "a late stop is ours");
     }
 
@@ -523,13 +523,13 @@ mod tests {
     #[test]
     fn a_lost_answer_is_perhaps_until_it_is_looked_up() {
         let sent = intended("reinstall");
-        assert_eq!(with(&[sent.clone()]).disk, Disk::PerhapsWiped);
-        let unknown = with(&[sent.clone(), resolved("reinstall", json!("unknown"))]);
+        assert_eq!(with(std::slice::from_ref(&sent)).disk, Disk::PerhapsWiped);
+        let unknown = with(&[sent.clone(), resolved("reinstall", &json!("unknown"))]);
         assert_eq!((unknown.disk, unknown.job_open), (Disk::PerhapsWiped, false));
-        let not = with(&[sent.clone(), resolved("reinstall", json!("did_not"))]);
+        let not = with(&[sent.clone(), resolved("reinstall", &json!("did_not"))]);
         assert_eq!((not.disk, not.power), (Disk::NotWiped, Power::Off));
         let found = json!({"happened": {"job": "k"}});
-        let found = with(&[sent, resolved("reinstall", found)]);
+        let found = with(&[sent, resolved("reinstall", &found)]);
         assert_eq!((found.disk, found.job_open), (Disk::PerhapsWiped, true));
         assert_eq!(found.job.unwrap().as_str(), "k");
     }

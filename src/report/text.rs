@@ -183,7 +183,7 @@ pub(super) fn down_lines(down: &[Down], shown: usize) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (help, servers) in groups {
-        lines.extend(servers.iter().take(shown).map(|server| server.to_string()));
+        lines.extend(servers.iter().take(shown).map(ToString::to_string));
         if servers.len() > shown {
             lines.push(format!("and {} more", servers.len() - shown));
         }

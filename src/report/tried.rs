@@ -88,6 +88,7 @@ fn ids(event: &Event) -> (Option<&JobId>, Option<&String>) {
 }
 
 /// An event in words, without its ids; `None`: it is nothing that was tried.
+#[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
 fn text(event: &Event, standing: &Standing) -> Option<String> {
     let text = match event {
         Event::Resumed => "refleet went on after an interruption".to_owned(),

@@ -192,7 +192,7 @@ impl Laws {
         off.cloned().collect()
     }
 
-    /// *NothingLeftOff*: whoever goes away leaves nobody off.
+    /// *`NothingLeftOff`*: whoever goes away leaves nobody off.
     pub(super) fn goes_away(&mut self, run: usize, how: &str) {
         let seen = &self.runs[run];
         let left = seen.plan.targets.keys().find(|server| {
@@ -330,7 +330,7 @@ impl Laws {
         }
     }
 
-    /// *NoSurprise*: what takes a server away rests on a look that was fresh and showed it unchanged.
+    /// *`NoSurprise`*: what takes a server away rests on a look that was fresh and showed it unchanged.
     fn no_surprise(&mut self, run: usize, server: &ServerId, deed: Option<Deed>, truth: &Truth) {
         let what = deed.map_or_else(|| "a step".to_owned(), |deed| deed.to_string());
         let seen = &self.runs[run];
@@ -368,7 +368,7 @@ impl Laws {
         }
     }
 
-    /// *CanaryProved*: as long as too few canaries are verified, no more servers are in hand than there
+    /// *`CanaryProved`*: as long as too few canaries are verified, no more servers are in hand than there
     /// are canaries.
     fn canary_proved(&mut self, run: usize, (server, deed): (&ServerId, Option<Deed>)) {
         let seen = &self.runs[run];
@@ -398,10 +398,10 @@ impl Laws {
         }
     }
 
-    /// *OneHand* among runs of one state file: nobody touches what another has in hand.
+    /// *`OneHand`* among runs of one state file: nobody touches what another has in hand.
     fn one_hand(&mut self, run: usize, server: &ServerId, processes: &[Process]) {
         let others = self.runs.iter().enumerate().filter(|(other, _)| *other != run);
-        let holder = others.map(|(other, seen)| (other, seen)).find(|(other, seen)| {
+        let holder = others.into_iter().find(|(other, seen)| {
             let process = &processes[*other];
             let off = self.truths.get(server).is_off_by(client(*other));
             let done = seen.endings.contains_key(server) && !off;
@@ -417,7 +417,7 @@ impl Laws {
         }
     }
 
-    /// *OneHand* among runs of different state files: only inside the age of a look.
+    /// *`OneHand`* among runs of different state files: only inside the age of a look.
     fn own_hand(&mut self, run: usize, server: &ServerId, truth: &Truth) {
         let seen = &self.runs[run];
         if seen.touched.contains_key(server) {

@@ -22,6 +22,7 @@ const TROUBLED: Millis = Millis::mins(45);
 
 /// One seed, drawn.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub struct Scenario {
     /// The seed.
     pub seed: u64,

@@ -19,6 +19,7 @@ pub(super) struct Wipe {
 
 /// One server, as it really is.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each of them a yes or no")]
 pub(super) struct Truth {
     pub(super) on: bool,
     /// What switched it off; `None`: it was off from the beginning.
@@ -87,12 +88,16 @@ impl Truth {
             }
             What::Wiped(asking) => {
                 let found = self.wipes.iter_mut().find(|it| of(asking, it));
-                found.into_iter().for_each(|wipe| wipe.wiped = true);
+                if let Some(wipe) = found {
+                    wipe.wiped = true;
+                }
             }
             What::WipeEnded(asking) | What::WipeFailed(asking) => {
                 let found = self.wipes.iter_mut().find(|it| of(asking, it));
                 let well = matches!(what, What::WipeEnded(_));
-                found.into_iter().for_each(|wipe| wipe.end = Some(well));
+                if let Some(wipe) = found {
+                    wipe.end = Some(well);
+                }
             }
             What::Changed(meddling) => self.meddled(at, *meddling),
         }
@@ -144,6 +149,7 @@ impl Truths {
     }
 
     /// Reads one line more, and gives the server that was switched off by it.
+    #[expect(clippy::option_option, reason = "no line, or a line that may switch a server off")]
     pub(super) fn read_one(&mut self, world: &World) -> Option<Option<(Millis, ServerId)>> {
         let Entry { at, server, what } = world.history().get(self.read)?;
         self.read += 1;

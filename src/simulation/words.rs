@@ -145,11 +145,11 @@ impl Laws {
                 }
             }
             Ending::Drifted | Ending::Protected | Ending::Skipped => {
-                let wiped = wipes.any(|wipe| {
+                let any = wipes.any(|wipe| {
                     let late = wipe.asking.copy && !self.was_visible(wipe.began);
                     (wipe.end != Some(false) || wipe.wiped) && !late
                 });
-                if wiped {
+                if any {
                     self.untrue(run, server, &format!("it was not wiped ({ending})"));
                 }
             }

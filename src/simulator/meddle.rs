@@ -252,8 +252,8 @@ mod tests {
         let off: Vec<&str> =
             world.servers().filter(|it| it.is_stopped()).map(|it| it.name.as_str()).collect();
         assert_eq!(off, ["db"]);
-        let theirs = |what: &&What| matches!(what, What::Power { on: false, asking } if asking.by == By::Colleague);
-        assert!(what(&world).iter().any(|it| theirs(it)), "{:?}", what(&world));
+        let theirs = |what: &What| matches!(what, What::Power { on: false, asking } if asking.by == By::Colleague);
+        assert!(what(&world).into_iter().any(theirs), "{:?}", what(&world));
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn a_backup_that_fails_leaves_its_server_running() {
     let playbook = backing_up(&bench);
     let ended = bench.run(&["apply", &playbook, "--confirm", "4"]).with_code(3);
     assert_eq!(ended.last_line(), "4 failed");
-    assert!(ended.stdout.contains("its backup failed; it was not touched"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("its backup failed; it was not stopped"), "{}", ended.stdout);
     cloud.saw_a_careful_client(0);
     assert!(cloud.stats()["requests"]["by_operation"]["stop"].is_null(), "{}", cloud.stats());
 }

@@ -120,7 +120,7 @@ pub(crate) fn inventory(servers: Vec<Server>) -> Inventory {
     let no_limit = QuotaLine { limit: None, used: 12 };
     Inventory {
         volumes: volumes.collect(),
-        replaced_by: Default::default(),
+        replaced_by: indexmap::IndexMap::new(),
         snapshots: Vec::new(),
         servers,
         images: [("img-ubuntu".into(), Some(image("img-ubuntu")))].into_iter().collect(),

@@ -505,6 +505,7 @@ async fn the_password_of_a_rebuild_is_told_by_nobody() {
 }
 
 /// An answer that asks to come back in a while.
+#[expect(clippy::unnecessary_wraps, reason = "the shape that every answer here has")]
 fn later(status: u16) -> Heard {
     let answer = Response::builder().status(status).header("retry-after", "2");
     Ok(answer.body(Bytes::from_static(b"{}")).expect("a response"))

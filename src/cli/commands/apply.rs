@@ -43,7 +43,7 @@ pub(super) async fn confirm_and_run(
     app.ui.note_lines(&plan::explain(&plan));
     refuse_blocked(&plan)?;
     let needs = Needs::of(&plan, connection.is_hooked);
-    needs.refuse(connection.secrets.missing(&needs))?;
+    needs.refuse(&connection.secrets.missing(&needs))?;
     let consent = consent(app, &plan, confirm)?;
     connection.secrets.fetch_all(&needs)?;
     drop(needs);
@@ -105,7 +105,9 @@ async fn planned_before(
     machine::refuse_self(&plan, &machine::read(), there.simulated)?;
     let needs = Needs::of(&plan, connection.is_hooked);
     let other = same_cloud::refuse_another_user(&plan.cloud, &needs, there)?;
-    other.iter().for_each(|other| app.ui.note(other));
+    if let Some(other) = &other {
+        app.ui.note(other);
+    }
     drop(needs);
     Ok((plan, connection))
 }

@@ -100,7 +100,9 @@ async fn prepare(
         Needs::rest_of(plan, connection.is_hooked, &fold)
     };
     let other = same_cloud::refuse_another_user(&plan.cloud, &needs, &connection.identity)?;
-    other.iter().for_each(|other| app.ui.note(other));
+    if let Some(other) = &other {
+        app.ui.note(other);
+    }
     key_pairs::refuse_others(app, plan, &needs, connection).await?;
     connection.secrets.fetch_all(&needs)
 }
