@@ -29,15 +29,8 @@ impl Engine {
         index: usize,
         Sighting { server, asked }: Sighting<'_>,
     ) {
-        if self.facts.targets[index].doubted && self.shows_a_late_wipe(index, server) {
-            return self.late_after_all(draft, index, None);
-        }
-        if let Some(rule) = self.protection_of(server) {
-            if self.facts.targets[index].wiped {
-                return self.half_done(draft, index, &rule.to_string());
-            }
-            let failure = self.protected(index, rule);
-            return self.end(draft, server.id.clone(), Ending::Protected, Some(failure));
+        if self.leaves_before_comparison(draft, index, server) {
+            return;
         }
         // Whatever is being done to it is not over: what it comes to is compared then.
         if !is_at_rest(server) {
@@ -59,6 +52,27 @@ impl Engine {
         self.finish_comparison(draft, index);
     }
 
+    /// A wipe that shows up late, and a protection, come before any comparison: whether one was there.
+    fn leaves_before_comparison(
+        &mut self,
+        draft: &mut Draft,
+        index: usize,
+        server: &Server,
+    ) -> bool {
+        if self.facts.targets[index].doubted && self.shows_a_late_wipe(index, server) {
+            self.late_after_all(draft, index, None);
+            return true;
+        }
+        let Some(rule) = self.protection_of(server) else { return false };
+        if self.facts.targets[index].wiped {
+            self.half_done(draft, index, &rule.to_string());
+        } else {
+            let failure = self.protected(index, rule);
+            self.end(draft, server.id.clone(), Ending::Protected, Some(failure));
+        }
+        true
+    }
+
     /// The look that a step rests on whose server is off and has its wipe still ahead.
     pub(super) fn clear_while_off(
         &mut self,
@@ -66,15 +80,8 @@ impl Engine {
         index: usize,
         Sighting { server, asked }: Sighting<'_>,
     ) {
-        if self.facts.targets[index].doubted && self.shows_a_late_wipe(index, server) {
-            return self.late_after_all(draft, index, None);
-        }
-        if let Some(rule) = self.protection_of(server) {
-            if self.facts.targets[index].wiped {
-                return self.half_done(draft, index, &rule.to_string());
-            }
-            let failure = self.protected(index, rule);
-            return self.end(draft, server.id.clone(), Ending::Protected, Some(failure));
+        if self.leaves_before_comparison(draft, index, server) {
+            return;
         }
         if !is_at_rest(server) {
             if let Some(task) = self.busy_too_long(draft.now.at, index, server) {
