@@ -250,8 +250,8 @@ codes! {
         "take the server out with `exclude`";
     "Ecs.0603" Busy after 60, "another command is running on the server":
         "wait until it has ended; a backup, a resize or a colleague may be at work";
-    "Ecs.0605" Invalid, "the server is locked":
-        "whoever locked it unlocks it in the console; refleet never does";
+    "Ecs.0605" State, "the server is locked, or another command is running on it":
+        "wait until the command has ended; whoever locked the server unlocks it in the console, refleet never does";
     "Ecs.0614" NotFound, "the cloud does not know the server":
         "look whether somebody deleted it, then plan again";
     "Ecs.0912" Invalid, "there is no such encryption key":

@@ -192,10 +192,24 @@ pub enum Verdict {
         /// The job.
         job: Option<JobId>,
     },
+    /// Something works on the server. It may be this request or somebody else's, so it is watched,
+    /// and never sent again.
+    AtWork,
     /// It was not done: it may be sent again.
     DidNot,
     /// Nobody can say. A person has to look.
     Unknown,
+}
+
+impl Verdict {
+    /// The job that did it, where that could be learnt.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            Self::Happened { job } => job.as_ref(),
+            Self::AtWork | Self::DidNot | Self::Unknown => None,
+        }
+    }
 }
 
 /// A server as a look showed it, as far as the cloud's support asks for it.

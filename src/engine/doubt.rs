@@ -5,7 +5,8 @@
 //! a job runs, and refuses a server that a finished reinstall has started (`ecs.md`, section 11).
 
 use crate::domain::{
-    Before, Deed, Ending, Event, JobEnd, JobId, Millis, Server, Time, Timestamp, Trace, Verdict,
+    Before, Deed, Ending, Event, JobEnd, JobId, Millis, Server, ServerId, Time, Timestamp, Trace,
+    Verdict,
 };
 
 use super::core::{Draft, Engine};
@@ -41,6 +42,7 @@ pub(super) enum Sight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Weighed {
     Happened(Option<JobId>),
+    AtWork,
     Finished,
     DidNot,
     Wait,
@@ -97,7 +99,8 @@ pub(super) fn weigh(
     };
     match (sight, absent) {
         (Some((_, Sight::Done)), _) => Weighed::Finished,
-        (Some((_, Sight::AtWork)), _) | (_, None) => Weighed::Happened(None),
+        (_, None) => Weighed::Happened(None),
+        (Some((_, Sight::AtWork)), Some(_)) => Weighed::AtWork,
         (Some((looked, Sight::Untouched)), Some(asked))
             if looked >= counts_from && asked >= counts_from =>
         {
@@ -218,20 +221,16 @@ impl Engine {
         let weighed = weigh(look.sight, traced.as_ref(), since.1);
         let evidence = vec![in_words(look.sight.map(|(_, sight)| sight), look.traced.as_ref())];
         let server = self.server_id(index);
-        let deed = Deed::Reinstall;
         match weighed {
-            Weighed::Happened(None) if known.is_some() => {}
+            Weighed::Happened(None) | Weighed::AtWork if known.is_some() => {}
             Weighed::Happened(job) => {
-                let (verdict, retry_at) = (Verdict::Happened { job }, None);
-                let event = Event::Resolved { server, deed, verdict, evidence, retry_at };
-                self.record(draft, event);
+                self.is_watched(draft, server, Verdict::Happened { job }, evidence);
             }
+            Weighed::AtWork => self.is_watched(draft, server, Verdict::AtWork, evidence),
             Weighed::Finished => {
                 if known.is_none() {
-                    let (verdict, retry_at) = (Verdict::Happened { job: None }, None);
-                    let server = server.clone();
-                    let event = Event::Resolved { server, deed, verdict, evidence, retry_at };
-                    self.record(draft, event);
+                    let verdict = Verdict::Happened { job: None };
+                    self.is_watched(draft, server.clone(), verdict, evidence);
                 }
                 let now = draft.now.at;
                 let settle_until = now + self.treatment(index).wait.settle;
@@ -249,6 +248,18 @@ impl Engine {
 }
 
 impl Engine {
+    /// From here on its wipe is watched, and never sent again.
+    fn is_watched(
+        &mut self,
+        draft: &mut Draft,
+        server: ServerId,
+        verdict: Verdict,
+        evidence: Vec<String>,
+    ) {
+        let (deed, retry_at) = (Deed::Reinstall, None);
+        self.record(draft, Event::Resolved { server, deed, verdict, evidence, retry_at });
+    }
+
     /// A wipe in doubt did not happen. One that the cloud had refused is sent again as the policy for
     /// such refusals says, if at all.
     fn did_not_happen(&mut self, draft: &mut Draft, index: usize, evidence: Vec<String>) {
@@ -265,7 +276,7 @@ impl Engine {
         };
         self.record(draft, event);
         if retry_at == Some(None) {
-            let failure = failure::not_taken(&why, "refleet.busy");
+            let failure = failure::not_taken(deed, &why);
             self.end(draft, server, Ending::Failed, Some(failure));
         }
     }

@@ -553,16 +553,19 @@ impl TargetFacts {
     #[expect(clippy::too_many_lines, reason = "a table, with a line for each event")]
     fn note(&mut self, record: &Record) {
         match &record.event {
-            Event::Intended { deed, before, .. } => match deed {
-                Deed::Stop | Deed::ForceStop => {
-                    self.begun = true;
-                    self.touched = true;
-                    self.forced = *deed == Deed::ForceStop;
+            Event::Intended { deed, before, .. } => {
+                self.refused_as = None;
+                match deed {
+                    Deed::Stop | Deed::ForceStop => {
+                        self.begun = true;
+                        self.touched = true;
+                        self.forced = *deed == Deed::ForceStop;
+                    }
+                    Deed::Reinstall => self.note_wipe(record.wall, before.as_ref()),
+                    Deed::Backup => self.begun = true,
+                    Deed::Start => {}
                 }
-                Deed::Reinstall => self.note_wipe(record.wall, before.as_ref()),
-                Deed::Backup => self.begun = true,
-                Deed::Start => {}
-            },
+            }
             Event::StepStarted { .. } => self.begun = true,
             Event::BackedUp { .. } => {
                 self.put_off = PutOffs::default();
@@ -576,11 +579,13 @@ impl TargetFacts {
                 self.note_not_done(*deed);
             }
             Event::Resolved {
-                deed: Deed::Reinstall, verdict: Verdict::Happened { job }, ..
+                deed: Deed::Reinstall,
+                verdict: verdict @ (Verdict::Happened { .. } | Verdict::AtWork),
+                ..
             } => {
                 self.wiped = true;
                 self.refused_as = None;
-                if job.is_none()
+                if verdict.job().is_none()
                     && let State::Reinstalling(Sent::Running { job: Some(job), .. }) = &self.state
                 {
                     self.forgotten = Some(job.clone());
@@ -614,7 +619,7 @@ impl TargetFacts {
                 self.returned = false;
                 self.kept_off = false;
             }
-            Event::Lost { deed: Deed::Reinstall, refused_as, .. } => self.refused_as = *refused_as,
+            Event::Lost { refused_as, .. } => self.refused_as = *refused_as,
             Event::Abandoned { .. } | Event::Yielded { .. } => {
                 self.returned = true;
                 self.given_up = true;
@@ -627,7 +632,6 @@ impl TargetFacts {
             | Event::WaveClosed { .. }
             | Event::Started { .. }
             | Event::Accepted { .. }
-            | Event::Lost { .. }
             | Event::Resolved { .. }
             | Event::Validated { .. }
             | Event::Probed { .. }

@@ -1,7 +1,9 @@
 //! The sentences of failures: what happened, and what the operator can do (`safety.md`, S18). Equal
 //! trouble has equal words, so that the summary can group it.
 
-use crate::domain::{CloudCode, CostClass, Failure, Fault, JobId, Millis, Remedy, StepEnd, advice};
+use crate::domain::{
+    CloudCode, CostClass, Deed, Failure, Fault, JobId, Millis, Remedy, StepEnd, advice,
+};
 use crate::plan::Drift;
 
 fn failure(code: &str, cause: impl Into<String>, detail: impl Into<String>, help: &str) -> Failure {
@@ -63,11 +65,15 @@ pub(super) fn records_unreadable(why: &str) -> Failure {
     )
 }
 
-/// Somebody else replaced the system after our attempt failed.
-pub(super) fn not_taken(why: &str, code: &str) -> Failure {
+/// The server was busy at each attempt.
+pub(super) fn not_taken(deed: Deed, why: &str) -> Failure {
+    let left = match deed {
+        Deed::Stop | Deed::ForceStop => "stopped",
+        Deed::Reinstall | Deed::Start | Deed::Backup => "wiped",
+    };
     failure(
-        code,
-        "the cloud refused the reinstall as often as `retry` allows; it was not wiped",
+        "refleet.busy",
+        format!("the cloud refused the {deed} as often as `retry` allows; it was not {left}"),
         why,
         "find out what keeps the server busy, then make a new plan",
     )

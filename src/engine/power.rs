@@ -80,12 +80,23 @@ impl Engine {
                 if wants_off { "running" } else { "off" },
                 asked.since(sent.since())
             )];
-            let (verdict, retry_at) = (Verdict::DidNot, None);
+            let verdict = Verdict::DidNot;
+            let refused = self.facts.targets[index].refused_as;
+            let retry_at = refused.map(|class| self.again_after(now, index, class));
             let attempts = self.treatment(index).retry.transient.attempts;
-            let event =
-                Event::Resolved { server: server.clone(), deed, verdict, evidence, retry_at };
+            let why = evidence.join("; ");
+            let event = Event::Resolved {
+                server: server.clone(),
+                deed,
+                verdict,
+                evidence,
+                retry_at: retry_at.flatten(),
+            };
             self.record(draft, event);
-            if self.facts.targets[index].put_off.transient >= attempts {
+            if retry_at == Some(None) {
+                let failure = failure::not_taken(deed, &why);
+                self.end(draft, server, Ending::Failed, Some(failure));
+            } else if self.facts.targets[index].put_off.transient >= attempts {
                 self.power_failed(draft, index, purpose);
             }
         } else {

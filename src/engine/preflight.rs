@@ -84,16 +84,17 @@ impl Engine {
         let found = recheck(&self.plan, &inventory);
         #[cfg(test)]
         let found = self.blind_to_protection(found);
-        if !found.refused.is_empty() {
+        if found.refused.is_empty() {
+            let room = inventory.quota.as_ref().and_then(|quota| self.room(quota));
+            self.pending.total = u32::try_from(inventory.servers.len()).unwrap_or(u32::MAX);
+            self.pending.looked.fill(Some((0, draft.now.at)));
+            self.record(draft, Event::PreflightPassed { room });
+        } else {
             self.refuse_run(draft, found.refused);
             if begins {
                 return;
             }
         }
-        let room = inventory.quota.as_ref().and_then(|quota| self.room(quota));
-        self.pending.total = u32::try_from(inventory.servers.len()).unwrap_or(u32::MAX);
-        self.pending.looked.fill(Some((0, draft.now.at)));
-        self.record(draft, Event::PreflightPassed { room });
         let left = |it: &Self, server: &ServerId| {
             it.plan.targets.get_index_of(server).is_some_and(|index| it.is_not_begun(index))
         };

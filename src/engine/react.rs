@@ -135,17 +135,6 @@ impl Engine {
         if fault.class == FaultClass::Lost {
             return self.lose(draft, change, detail, request_id);
         }
-        // A look had found the server at rest, so what it is busy with may be this very request: a
-        // gateway that repeats one is answered so. It is looked up, and not sent again on a guess.
-        if change.deed == Deed::Reinstall && may_be_a_repeat(fault.class) {
-            let Change { call, deed, servers } = change;
-            let look_at = draft.now.at + POWER_GRACE;
-            let refused_as = Some(fault.class);
-            return self.record(
-                draft,
-                Event::Lost { call, deed, servers, detail, look_at, refused_as, request_id },
-            );
-        }
         let Change { call, deed, servers } = change;
         // One server that the cloud does not take spoils a whole batch: send each alone.
         if servers.len() > 1 && is_about_one(fault.class) {
@@ -155,6 +144,16 @@ impl Engine {
             let (class, retry_at) = (fault.class, draft.now.at);
             let event = Event::PutOff { call, deed, servers, class, detail, retry_at, request_id };
             return self.record(draft, event);
+        }
+        // A look had found the server at rest, so what it is busy with may be this very request: a
+        // gateway that repeats one is answered so. It is looked up, and not sent again on a guess.
+        if self.takes_away(deed, &servers) && may_be_a_repeat(fault.class) {
+            let look_at = draft.now.at + POWER_GRACE;
+            let refused_as = Some(fault.class);
+            return self.record(
+                draft,
+                Event::Lost { call, deed, servers, detail, look_at, refused_as, request_id },
+            );
         }
         let (mut later, mut never) = (Vec::new(), Vec::new());
         for server in servers {
@@ -178,6 +177,21 @@ impl Engine {
             for server in never {
                 self.end_refused(draft, server, deed, fault);
             }
+        }
+    }
+
+    /// Whether this request takes servers from their users, or wipes them.
+    fn takes_away(&self, deed: Deed, servers: &[ServerId]) -> bool {
+        let stops = |server: &ServerId| {
+            let index = self.plan.targets.get_index_of(server);
+            index.is_some_and(|index| {
+                matches!(self.facts.targets[index].state, State::Power(state::Purpose::Stop, _))
+            })
+        };
+        match deed {
+            Deed::Reinstall => true,
+            Deed::Stop | Deed::ForceStop => servers.iter().all(stops),
+            Deed::Start | Deed::Backup => false,
         }
     }
 

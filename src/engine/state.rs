@@ -384,20 +384,23 @@ impl State {
     ) -> Option<Self> {
         match verdict {
             // It counted as one that did not happen, and was only late.
-            Verdict::Happened { job }
+            Verdict::Happened { .. } | Verdict::AtWork
                 if deed == Deed::Reinstall
                     && matches!(self, Self::Stopped { .. } | Self::Validated { .. }) =>
             {
-                Some(Self::Reinstalling(Sent::Running { job: job.clone(), since: at }))
+                let job = verdict.job().cloned();
+                Some(Self::Reinstalling(Sent::Running { job, since: at }))
             }
-            Verdict::Happened { job } => self.with_sent(|sent| match sent {
+            Verdict::Happened { .. } | Verdict::AtWork => self.with_sent(|sent| match sent {
                 Sent::InDoubt { since, .. } | Sent::Running { since, .. } => {
-                    Some(Sent::Running { job: job.clone(), since: *since })
+                    Some(Sent::Running { job: verdict.job().cloned(), since: *since })
                 }
                 Sent::Submitting { .. } => None,
             }),
             Verdict::DidNot if self.is_submitting() => None,
             Verdict::DidNot => self.sent().map(|_| match self {
+                // It was refused, and runs: until its next attempt it holds no place.
+                Self::Power(Purpose::Stop, _) if again > at => Self::Pending { not_before: again },
                 Self::Power(purpose, _) => Self::power_again(*purpose, at),
                 Self::Backup(_) => Self::Pending { not_before: at },
                 Self::Pending { .. }

@@ -251,8 +251,9 @@ impl Engine {
     fn late_after_all(&mut self, draft: &mut Draft, index: usize, job: Option<JobId>) {
         let (server, deed) = (self.server_id(index), Deed::Reinstall);
         let evidence =
-            vec!["the reinstall showed up after all, later than it was looked for".to_owned()];
-        let (verdict, retry_at) = (Verdict::Happened { job }, None);
+            vec!["its system was replaced after the reinstall had been looked for".to_owned()];
+        let verdict = job.map_or(Verdict::AtWork, |job| Verdict::Happened { job: Some(job) });
+        let retry_at = None;
         self.record(draft, Event::Resolved { server, deed, verdict, evidence, retry_at });
     }
 

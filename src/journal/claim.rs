@@ -176,7 +176,9 @@ impl Open {
         let Some(open) = self.servers.get_mut(server) else { return };
         let of_deed = open.deeds.values_mut().filter(|(open, _)| *open == deed);
         match verdict {
-            Verdict::Happened { .. } => of_deed.for_each(|(_, reach)| *reach = Reach::Accepted),
+            Verdict::Happened { .. } | Verdict::AtWork => {
+                of_deed.for_each(|(_, reach)| *reach = Reach::Accepted)
+            }
             Verdict::DidNot => open.close(&[deed]),
             Verdict::Unknown => {}
         }

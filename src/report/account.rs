@@ -94,10 +94,10 @@ fn apply(accounts: &mut IndexMap<ServerId, Account>, record: &Record) {
     } else if let Event::Accepted { deed: Deed::Reinstall, servers, job, .. } = &record.event {
         each(servers, &|account| account.wipes.push((record.wall, Some(job.clone()))));
     } else if let Event::Resolved { server, deed: Deed::Reinstall, verdict, .. } = &record.event
-        && let Verdict::Happened { job } = verdict
+        && let Verdict::Happened { .. } | Verdict::AtWork = verdict
     {
         each(std::slice::from_ref(server), &|account| {
-            account.wipes.push((record.wall, job.clone()));
+            account.wipes.push((record.wall, verdict.job().cloned()));
         });
     } else if let Event::CanaryReplaced { server, by, .. } = &record.event {
         let wave = accounts.get(server).map_or(1, |account| account.wave);

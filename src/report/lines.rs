@@ -276,6 +276,9 @@ pub(super) fn verdict_text(standing: &Standing, deed: Deed, verdict: &Verdict) -
     match (verdict, &standing.job) {
         (Verdict::Happened { job: Some(job) }, _) => format!("the {deed} happened (job {job})"),
         (Verdict::Happened { job: None }, _) => format!("the {deed} happened"),
+        (Verdict::AtWork, _) => format!(
+            "something is working on the server, and the {deed} is not sent again until that has ended"
+        ),
         (Verdict::DidNot, _) => format!("there is no sign of the {deed}, so it may be sent again"),
         (Verdict::Unknown, Some(job)) if deed == Deed::Reinstall && standing.job_open => format!(
             "job {job} of the reinstall was accepted and had not ended when it was last looked at; \

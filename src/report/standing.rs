@@ -249,13 +249,15 @@ impl Standing {
 
     fn resolved(&mut self, deed: Deed, verdict: &Verdict, wall: Timestamp) {
         match (verdict, deed) {
-            (Verdict::Happened { job }, Deed::Reinstall) => {
+            (Verdict::Happened { .. } | Verdict::AtWork, Deed::Reinstall) => {
                 let (at, known) = (self.wiped_at.unwrap_or(wall), self.job.take());
-                self.accepted(deed, job.as_ref().or(known.as_ref()), None, at);
+                self.accepted(deed, verdict.job().or(known.as_ref()), None, at);
                 // A job that the cloud does not know cannot be asked whether it ended.
-                self.job_open = job.is_some();
+                self.job_open = verdict.job().is_some();
             }
-            (Verdict::Happened { .. }, _) => self.accepted(deed, None, None, wall),
+            (Verdict::Happened { .. } | Verdict::AtWork, _) => {
+                self.accepted(deed, None, None, wall)
+            }
             // A request may still be late: if it goes off after all, that is our doing.
             (Verdict::DidNot, Deed::Stop | Deed::ForceStop) => {
                 self.not_done(deed);

@@ -108,7 +108,9 @@ fn text(event: &Event, standing: &Standing) -> Option<String> {
             // The job is told beside it.
             let verdict = match verdict {
                 Verdict::Happened { .. } => format!("the {deed} happened"),
-                Verdict::DidNot | Verdict::Unknown => verdict_text(standing, *deed, verdict),
+                Verdict::AtWork | Verdict::DidNot | Verdict::Unknown => {
+                    verdict_text(standing, *deed, verdict)
+                }
             };
             format!("looked up: {verdict}: {}", evidence.join("; "))
         }

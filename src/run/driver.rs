@@ -60,7 +60,7 @@ pub struct Driver<D, C, J, K> {
 const LATE: Millis = Millis::secs(2);
 
 /// Words from other shells are read so often.
-const LISTENS: Millis = Millis::secs(1);
+const LISTENS: Millis = Millis(500);
 
 /// What was asked of this run by signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl<D: Decider, C: Cloud + 'static, J: Journal, K: Clock> Driver<D, C, J, K> {
         }
     }
 
-    /// Words from other shells, once a second; nobody needs to know of them for the rest.
+    /// Words from other shells, twice a second; nobody needs to know of them for the rest.
     async fn asked(&mut self) -> Result<Vec<Input>, RunError> {
         let now = self.clock.now().at;
         if now < self.ask_at {

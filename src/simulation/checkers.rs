@@ -266,9 +266,14 @@ impl Watchers {
                 self.all_left_flight(servers);
             }
             Event::StartedBack { servers } => self.all_left_flight(servers),
-            Event::Resolved { server, deed: Deed::Backup, verdict: Verdict::DidNot, .. } => {
-                self.left_flight(server);
-            }
+            Event::Resolved { server, deed: Deed::Backup, verdict: Verdict::DidNot, .. }
+            | Event::Resolved {
+                server,
+                deed: Deed::Stop | Deed::ForceStop,
+                verdict: Verdict::DidNot,
+                retry_at: Some(_),
+                ..
+            } => self.left_flight(server),
             Event::Validated { servers, seen } => {
                 for server in servers {
                     self.validated.insert(server.clone(), *seen);
@@ -294,6 +299,9 @@ impl Watchers {
             Event::Yielded { server, .. } => {
                 self.given_up.insert(server.clone());
                 self.left_flight(server);
+                if !self.has_ended(server) {
+                    self.ended(server, Ending::Drifted);
+                }
             }
             Event::NotStartedBack { server, .. } => {
                 self.not_given_back.insert(server.clone());
@@ -661,10 +669,13 @@ impl Watchers {
             let Some(server) = scenario.world.server(id) else { continue };
             let count = scenario.world.reinstalls_by(self.client, id);
             let ending = self.endings.get(id).copied();
-            if ending == Some(Ending::Verified) && count.completed == 0 {
+            // What others put there is judged by *TrueWords*.
+            let verified = ending == Some(Ending::Verified)
+                && !scenario.world.is_wiped_by_others(self.client, id);
+            if verified && count.completed == 0 {
                 self.find(Checker::Honest, format!("{id} is called verified, and was not wiped"));
             }
-            if ending == Some(Ending::Verified) && server.image != *target.image() {
+            if verified && server.image != *target.image() {
                 let detail = format!("{id} is called verified with image {}", server.image);
                 self.find(Checker::Honest, detail);
             }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    Action, Answer, CallId, Deed, Ending, FleetName, Millis, Record, Reply, Server, ServerId, Time,
+    Action, Answer, CallId, Deed, Ending, Event, FleetName, Millis, Record, Reply, Server,
+    ServerId, Time,
 };
 use crate::journal::open_intents;
 use crate::plan::CheckedPlan;
@@ -39,6 +40,8 @@ pub(super) struct Seen {
     looks: BTreeMap<ServerId, Sight>,
     /// When something was first sent to a server, apart from programs.
     touched: BTreeMap<ServerId, Millis>,
+    /// Servers that something was intended for, by the process that lives.
+    intended: BTreeSet<ServerId>,
     pub(super) endings: BTreeMap<ServerId, Ending>,
     /// Servers that could not be started back, as the run says.
     pub(super) not_back: BTreeSet<ServerId>,
@@ -71,6 +74,7 @@ impl Seen {
             made,
             looks: BTreeMap::new(),
             touched: BTreeMap::new(),
+            intended: BTreeSet::new(),
             endings: BTreeMap::new(),
             not_back: BTreeSet::new(),
             let_go: BTreeSet::new(),
@@ -142,7 +146,13 @@ impl Laws {
 
     /// The process that drove the run is gone, with what it had seen.
     pub(super) fn died(&mut self, run: usize) {
-        self.runs[run].looks.clear();
+        let now = self.now;
+        let seen = &mut self.runs[run];
+        seen.looks.clear();
+        // Whoever goes on cannot know whether what was written down was sent.
+        for server in std::mem::take(&mut seen.intended) {
+            seen.touched.entry(server).or_insert(Millis(self.begins.0 + now.0));
+        }
     }
 
     /// Reads the world's record as far as it goes.
@@ -241,6 +251,30 @@ impl Laws {
         }
     }
 
+    /// Whether this run sent something to a server, or may have.
+    pub(super) fn has_touched(&self, run: usize, server: &ServerId) -> bool {
+        self.runs[run].touched.contains_key(server)
+    }
+
+    /// Reinstalls of a server, by whoever, since this run began with it. One of somebody else that
+    /// falls inside the age of a look cannot be told from our own.
+    pub(super) fn wipes_meanwhile(
+        &self,
+        run: usize,
+        server: &ServerId,
+    ) -> impl Iterator<Item = &Wipe> {
+        let since = self.runs[run].touched.get(server).copied().unwrap_or(Millis(u64::MAX));
+        let truth = self.truths.see(server);
+        let wipes = truth.into_iter().flat_map(|truth| &truth.wipes);
+        wipes.filter(move |wipe| wipe.began >= since)
+    }
+
+    /// Whether a fresh look of this run showed the server at rest with that power.
+    pub(super) fn is_shown(&self, run: usize, server: &ServerId, on: bool) -> bool {
+        let sight = self.runs[run].looks.get(server);
+        sight.is_some_and(|it| it.on == Some(on) && self.now.since(it.asked) <= FRESH)
+    }
+
     /// A request leaves.
     pub(super) fn sending(
         &mut self,
@@ -278,7 +312,7 @@ impl Laws {
     ) {
         let run = sending.run;
         let truth = self.truths.get(server);
-        let reinstalled = truth.wipes_of(client(run)).any(|wipe| wipe.end == Some(true));
+        let reinstalled = self.wipes_meanwhile(run, server).any(|wipe| wipe.end == Some(true));
         let gives_back = deed == Some(Deed::Start) || reinstalled;
         if deed == Some(Deed::Reinstall) {
             self.once(run, server, &truth);
@@ -437,6 +471,9 @@ impl Laws {
     pub(super) fn appended(&mut self, run: usize, (now, records): (Time, &[Record])) {
         self.now = now;
         for record in records {
+            if let Event::Intended { servers, .. } = &record.event {
+                self.runs[run].intended.extend(servers.iter().cloned());
+            }
             self.judge(run, &record.event);
         }
     }

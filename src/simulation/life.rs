@@ -128,6 +128,10 @@ impl Sim {
     /// The run that waited for another to be over is resumed.
     pub(super) fn second_is_over(&mut self, run: usize) {
         let waits = self.scenario.second.as_ref().is_some_and(|it| it.begins.is_none());
+        if run == FIRST && waits && self.runs[FIRST + 1].journal.is_empty() {
+            // The first one never died.
+            self.runs[FIRST + 1].dropped = true;
+        }
         if run != FIRST && waits && self.runs[FIRST].engine.is_none() {
             self.restart_at(FIRST, self.now + Millis::secs(1));
         }

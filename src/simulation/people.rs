@@ -32,18 +32,16 @@ pub struct Second {
     pub pause_at: Option<Time>,
 }
 
-/// Whether every other seed of [`Scenario::draw_usual`] has others in its cloud.
-const PEOPLE: bool = false;
-
 impl Scenario {
-    /// What a seed is rehearsed with where nobody says otherwise.
+    /// What a seed is rehearsed with where nobody says otherwise: every other one has others in its
+    /// cloud.
     pub fn draw_usual(
         playbook: &Playbook,
         spec: &WorldSpec,
         faults: Option<&Faults>,
         seed: u64,
     ) -> Result<Self, ScenarioError> {
-        if PEOPLE && seed % 2 == 1 {
+        if seed % 2 == 1 {
             Self::draw_with_people(playbook, spec, faults, seed)
         } else {
             Self::draw(playbook, spec, faults, seed)

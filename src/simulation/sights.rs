@@ -21,6 +21,8 @@ pub(super) struct Sight {
     state: Option<&'static str>,
     /// Something runs on it.
     task: bool,
+    /// It is at rest, with this power.
+    pub(super) on: Option<bool>,
 }
 
 impl Sight {
@@ -48,7 +50,8 @@ impl Sight {
             (was.updated != is.updated, "the moment of its last change"),
         ]);
         let task = is.task_state.is_some();
-        Self { asked, protected: protection(is).is_some(), identity, system, state, task }
+        let on = is.is_running().then_some(true).or(is.is_stopped().then_some(false));
+        Self { asked, protected: protection(is).is_some(), identity, system, state, task, on }
     }
 
     /// What forbids a request that takes the server away or wipes it.

@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{
     Action, Answer, Asker, CallId, CloseCause, Command, CostClass, Counts, Event, Fault,
-    FaultClass, Millis, Moment, Record, Reply, Request, ServerId, Steering, StepCall, StepEnd,
-    StepReport, Time, Timestamp,
+    FaultClass, Millis, Moment, PauseCause, Record, Reply, Request, ServerId, Steering, StepCall,
+    StepEnd, StepReport, Time, Timestamp,
 };
 use crate::engine::{Engine, Input, Turn};
 use crate::simulator::{Meddling, Mishap, Served, World};
@@ -26,8 +26,11 @@ use super::scenario::Scenario;
 /// A run that is not over after so long will never be.
 const TOO_LONG: Time = Time(14 * 24 * 3_600_000);
 
-/// So many turns without an end are a loop.
-const TOO_MANY_TURNS: u64 = 20_000_000;
+/// So often people resume a run that pauses for the same reason again, before they stop it.
+const PATIENCE: usize = 30;
+
+/// So many turns for each planned server without an end are a loop.
+const TOO_MANY_TURNS: u64 = 10_000;
 
 /// What came of one seed.
 #[derive(Clone, Debug)]
@@ -217,6 +220,7 @@ impl Sim {
 
     fn run(&mut self) {
         self.begin(FIRST);
+        let most_turns = TOO_MANY_TURNS * (self.scenario.plan.targets.len() as u64 + 1);
         while !self.is_over() {
             let Some(((at, _), happening)) = self.queue.pop_first() else {
                 self.stuck("nothing is in flight, nobody waits, and the run is not over");
@@ -224,7 +228,7 @@ impl Sim {
             };
             self.now = self.now.max(at);
             self.turns += 1;
-            if self.now > TOO_LONG || self.turns > TOO_MANY_TURNS {
+            if self.now > TOO_LONG || self.turns > most_turns {
                 self.stuck("the run does not come to its end");
                 return;
             }
@@ -418,6 +422,21 @@ impl Sim {
             let steering = Steering::Approve;
             self.at(self.now + wait, Happening::Ask { run, steering });
         }
+        if let Event::Paused { cause } = event
+            && self.is_hopeless(run, cause)
+        {
+            self.at(self.now, Happening::Ask { run, steering: Steering::Stop });
+        }
+    }
+
+    /// Whether people have resumed this run often enough, and what it pauses for is never mended.
+    fn is_hopeless(&self, run: usize, cause: &PauseCause) -> bool {
+        let lasting =
+            matches!(cause, PauseCause::Precondition { .. } | PauseCause::PlacesTaken { .. });
+        let pauses = self.runs[run].journal.iter();
+        let alike =
+            pauses.filter(|it| matches!(&it.event, Event::Paused { cause: it } if it == cause));
+        lasting && alike.count() >= PATIENCE
     }
 
     fn send(&mut self, run: usize, command: Command) {

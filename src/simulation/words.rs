@@ -28,8 +28,11 @@ impl Laws {
                 self.has_power(run, server, (false, "is off"));
             }
         } else if let Event::StartedBack { servers } = event {
+            // Of one that nothing was sent to it says that it is left as it is.
             for server in servers {
-                self.has_power(run, server, (true, "runs again"));
+                if self.has_touched(run, server) {
+                    self.has_power(run, server, (true, "runs again"));
+                }
             }
         } else if let Event::NotStartedBack { server, why, .. } = event {
             self.not_started_back(run, server, *why);
@@ -75,7 +78,7 @@ impl Laws {
         let mut wipes = truth.wipes_of(client(run));
         match verdict {
             Verdict::Happened { .. } => {
-                if !wipes.any(|wipe| wipe.asking.number == number) {
+                if self.wipes_meanwhile(run, server).next().is_none() {
                     self.untrue(run, server, "it was done");
                 }
             }
@@ -88,7 +91,7 @@ impl Laws {
                     self.untrue(run, server, "it was not done");
                 }
             }
-            Verdict::Unknown => {}
+            Verdict::AtWork | Verdict::Unknown => {}
         }
     }
 
@@ -97,7 +100,7 @@ impl Laws {
         let last = truth.wipes_of(client(run)).next_back();
         match end {
             JobEnd::Succeeded { .. } => {
-                let done = truth.wipes_of(client(run)).any(|wipe| wipe.end == Some(true));
+                let done = self.wipes_meanwhile(run, server).any(|wipe| wipe.end == Some(true));
                 if !done {
                     self.untrue(run, server, "its reinstall succeeded");
                 }
@@ -114,8 +117,13 @@ impl Laws {
     fn not_started_back(&mut self, run: usize, server: &ServerId, why: LeftOff) {
         let seen = &mut self.runs[run];
         match why {
-            LeftOff::Failed | LeftOff::Locked => {
+            LeftOff::Locked => {
                 seen.not_back.insert(server.clone());
+            }
+            LeftOff::Failed => {
+                // That it was not seen running says nothing of where it is.
+                seen.not_back.insert(server.clone());
+                return;
             }
             LeftOff::AsPlanned => {}
             LeftOff::TakenOver => {
@@ -126,10 +134,11 @@ impl Laws {
         self.has_power(run, server, (false, "stays off"));
     }
 
-    /// The server has that power, or had it a moment ago.
+    /// The server has that power, had it a moment ago, or is shown so by a cloud that hides its work.
     fn has_power(&mut self, run: usize, server: &ServerId, (on, claim): (bool, &str)) {
         let truth = self.truths.get(server);
-        if !truth.gone && truth.on != on && self.was_visible(truth.power_since) {
+        let shown = self.is_shown(run, server, on);
+        if !truth.gone && truth.on != on && !shown && self.was_visible(truth.power_since) {
             self.untrue(run, server, claim);
         }
     }
@@ -140,7 +149,8 @@ impl Laws {
         let mut wipes = truth.wipes_of(client(run));
         match ending {
             Ending::Verified => {
-                if !wipes.any(|wipe| wipe.end == Some(true)) {
+                let done = self.wipes_meanwhile(run, server).any(|wipe| wipe.end == Some(true));
+                if !done {
                     self.untrue(run, server, "it is verified");
                 }
             }

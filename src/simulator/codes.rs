@@ -195,7 +195,7 @@ const TASKS: &[Code] = &[
     row("Ecs.0503", 400, PERHAPS, "Failed to attach a NIC."),
     row("Ecs.0510", 400, WRONG, "A yearly/monthly server with an image of the market does not support this operation."),
     row("Ecs.0603", 501, BUSY, "Another command is running. Try again in 1 minute."),
-    row("Ecs.0605", 400, WRONG, "The server is locked."),
+    row("Ecs.0605", 400, STATE, "The server is locked."),
     row("Ecs.0614", 404, NO_SUCH, "The server does not exist."),
     row("Ecs.0912", 400, WRONG, "The encryption key is invalid."),
 ];

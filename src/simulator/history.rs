@@ -163,6 +163,15 @@ impl World {
         machine.map(|machine| machine.count(By::Client(client))).unwrap_or_default()
     }
 
+    /// Whether anybody but this client reinstalled a server.
+    #[must_use]
+    pub fn is_wiped_by_others(&self, client: u32, id: &ServerId) -> bool {
+        self.history().iter().any(|entry| match &entry.what {
+            What::WipeBegan(asking) => entry.server == *id && asking.by != By::Client(client),
+            _ => false,
+        })
+    }
+
     /// The next request is this client's.
     pub(super) fn asked_by(&mut self, by: By) {
         self.next_request += 1;
