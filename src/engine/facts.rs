@@ -141,6 +141,9 @@ pub(crate) struct TargetFacts {
     pub(crate) doubted: bool,
     /// How the cloud refused the wipe that is in doubt, if it did.
     pub(crate) refused_as: Option<FaultClass>,
+    /// The reinstall that is watched was found by looking, not named by the answer to ours: it may be
+    /// somebody else's.
+    pub(crate) found: bool,
     /// Somebody gave it back: nothing more is done to it.
     pub(crate) given_up: bool,
 }
@@ -233,6 +236,7 @@ impl Facts {
             kept_off: false,
             doubted: false,
             refused_as: None,
+            found: false,
             given_up: false,
         });
         let fleets = plan.fleets.values().map(|_| FleetFacts {
@@ -555,6 +559,7 @@ impl TargetFacts {
         match &record.event {
             Event::Intended { deed, before, .. } => {
                 self.refused_as = None;
+                self.found = false;
                 match deed {
                     Deed::Stop | Deed::ForceStop => {
                         self.begun = true;
@@ -584,6 +589,7 @@ impl TargetFacts {
                 ..
             } => {
                 self.wiped = true;
+                self.found = true;
                 self.refused_as = None;
                 if verdict.job().is_none()
                     && let State::Reinstalling(Sent::Running { job: Some(job), .. }) = &self.state

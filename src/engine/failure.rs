@@ -194,6 +194,17 @@ pub(super) fn not_tried_again(code: &str, reason: &str) -> Failure {
     )
 }
 
+/// The reinstall that failed was found by looking, since the answer to ours never came.
+pub(super) fn perhaps_anothers(code: &str, reason: &str) -> Failure {
+    failure(
+        code,
+        "a reinstall of the server failed, and was not tried again: the cloud never confirmed that it \
+         was this run's",
+        reason,
+        &with_mend(code, "find out whose it was, then plan again for this server"),
+    )
+}
+
 /// What is to be done, and what the code says can be mended first.
 fn with_mend(code: &str, then: &str) -> String {
     CloudCode::of(code).map_or_else(|| then.to_owned(), |known| format!("{}; {then}", known.mend))

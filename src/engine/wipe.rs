@@ -372,14 +372,17 @@ impl Engine {
         let closing = self.facts.closing.is_some();
         let draw = mix(self.seed, index, u64::from(attempts));
         let wait = delay(policy, attempts, draw, None);
-        let again = attempts < policy.attempts && !closing;
+        let found = self.facts.targets[index].found;
+        let again = attempts < policy.attempts && !closing && !found;
         let retry_at = again.then(|| draft.now.at + wait);
         let since = self.facts.targets[index].state.sent().map_or(draft.now.at, Sent::since);
         let FailedJob { job, code, reason, .. } = failed;
         // Nova says at the server what went wrong, and not always in its records.
         let reason = reason.or_else(|| shown.fault.clone());
         let reason = reason.unwrap_or_else(|| "the cloud gives no reason".to_owned());
-        let failure = if attempts >= policy.attempts {
+        let failure = if found {
+            (Ending::Failed, failure::perhaps_anothers(&code, &reason))
+        } else if attempts >= policy.attempts {
             (Ending::NeedsSupport, failure::needs_support(&code, &reason, attempts))
         } else {
             (Ending::Failed, failure::not_tried_again(&code, &reason))

@@ -266,7 +266,7 @@ impl Laws {
         let since = self.runs[run].touched.get(server).copied().unwrap_or(Millis(u64::MAX));
         let truth = self.truths.see(server);
         let wipes = truth.into_iter().flat_map(|truth| &truth.wipes);
-        wipes.filter(move |wipe| wipe.began >= since)
+        wipes.filter(move |wipe| wipe.began.0 + FRESH.0 >= since.0)
     }
 
     /// Whether a fresh look of this run showed the server at rest with that power.
