@@ -328,10 +328,9 @@ impl Laws {
         if scenario.shares_claims(run) {
             self.one_hand(run, server, processes);
         }
-        if deed.is_some() {
-            let now = self.world_time(sending.at);
-            self.runs[run].touched.entry(server.clone()).or_insert(now);
-        }
+        // A step of the playbook's own is a touch too: what it changes is known to nobody here.
+        let now = self.world_time(sending.at);
+        self.runs[run].touched.entry(server.clone()).or_insert(now);
     }
 
     /// The request has got its number.
@@ -473,6 +472,8 @@ impl Laws {
         for record in records {
             if let Event::Intended { servers, .. } = &record.event {
                 self.runs[run].intended.extend(servers.iter().cloned());
+            } else if let Event::StepStarted { server, .. } = &record.event {
+                self.runs[run].intended.insert(server.clone());
             }
             self.judge(run, &record.event);
         }
