@@ -60,10 +60,20 @@ impl Bench {
     /// A run that is under way, with its events one by one.
     pub(crate) fn start(&self, words: &[&str]) -> Underway {
         let words = [words, &["--events", "-", "--quiet"]].concat();
-        let child = self.command(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut child = child.unwrap();
+        self.underway(self.command(&words))
+    }
+
+    /// The same for a command that is the caller's; what it says on stderr is in the bench.
+    pub(crate) fn underway(&self, mut command: Command) -> Underway {
+        let said = fs::File::create(self.path("stderr")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
         let events = BufReader::new(child.stdout.take().unwrap());
         Underway { child, events }
+    }
+
+    /// What the run that was started last said on stderr.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.path("stderr")).unwrap()
     }
 }
 

@@ -18,6 +18,7 @@ mod probes;
 mod reports;
 mod secrets;
 mod shut_out;
+mod state_lost;
 mod steering;
 mod steps;
 mod support;
