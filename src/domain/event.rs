@@ -389,7 +389,7 @@ pub enum PauseCause {
         /// The servers that hold the places.
         servers: Vec<ServerId>,
     },
-    /// A run was resumed, and something that many servers need is not there any more.
+    /// Something that many servers need is not there any more, or is not the same.
     Precondition {
         /// Each with what is missing and who can mend it.
         reasons: Vec<String>,

@@ -129,9 +129,9 @@ impl Engine {
             .map(|room| u32::try_from(room).unwrap_or(u32::MAX))
     }
 
-    /// A precondition does not hold: the run ends, and nothing was touched. One that is resumed pauses
+    /// A precondition does not hold: the run ends, and nothing was touched. One that began pauses
     /// instead, until somebody has mended it.
-    fn refuse_run(&mut self, draft: &mut Draft, reasons: Vec<String>) {
+    pub(super) fn refuse_run(&mut self, draft: &mut Draft, reasons: Vec<String>) {
         self.pending.preflight = None;
         if self.facts.preflight.is_some() {
             if self.facts.pausing.is_none() {

@@ -4,7 +4,7 @@
 //! It is not journaled: a resumed run looks again.
 
 use crate::domain::{Ending, Millis, ServerId, Time};
-use crate::plan::{Drift, Inventory, Survey, new_snapshots, recheck_image};
+use crate::plan::{Drift, Inventory, Survey, new_snapshots, recheck_image, recheck_key_pairs};
 
 use super::core::{Draft, Engine};
 use super::failure;
@@ -60,6 +60,12 @@ impl Engine {
             return;
         }
         let inventory = look.survey.into_inventory();
+        let targets = self.waiting_in_wave(fleet);
+        let targets = targets.iter().filter_map(|server| self.plan.targets.get(server));
+        let reasons = recheck_key_pairs(&self.plan, &inventory, targets);
+        if !reasons.is_empty() {
+            return self.refuse_run(draft, reasons);
+        }
         let full = self.is_quota_full(&inventory);
         for server in self.waiting_in_wave(fleet) {
             let target = &self.plan.targets[&server];

@@ -57,7 +57,7 @@ pub use narrowing::Narrowing;
 pub use propose::propose;
 pub use recheck::{
     Drift, Protection, Recheck, changes_by_others, differences, new_snapshots, protection, recheck,
-    recheck_image,
+    recheck_image, recheck_key_pairs,
 };
 pub use schema::schema;
 pub use story::{FleetStory, Rule, Standing, Story, story};

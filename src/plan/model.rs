@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Address, Features, FleetName, HostFacts, ImageId, JobId, Millis, Origin, PinnedFile, Place,
-    PlanId, Provider, ReinstallRequest, RetryPolicies, ServerId, Tags, Timestamp, UserId, VolumeId,
-    WayBack,
+    Address, Features, FleetName, HostFacts, ImageId, JobId, Login, Millis, Origin, PinnedFile,
+    Place, PlanId, Provider, ReinstallRequest, RetryPolicies, ServerId, Tags, Timestamp, UserId,
+    VolumeId, WayBack,
 };
 use crate::playbook::{Check, Limits, Pause, RunSpec, Spread, StepWord, StopSpec, Wait};
 
@@ -285,6 +285,15 @@ impl Target {
     #[must_use]
     pub fn changes_os(&self) -> bool {
         *self.image() != self.found.image
+    }
+
+    /// The key pair that it gets, where that belongs to the user who reinstalls it.
+    #[must_use]
+    pub fn own_key_pair(&self, plan: &Plan) -> Option<&str> {
+        match &self.reinstall.login {
+            Login::KeyPair { name, owner } if *owner == plan.cloud.user_id => Some(name),
+            _ => None,
+        }
     }
 
     /// GiB of the new system disk.

@@ -6,11 +6,11 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use crate::domain::{
-    Address, AgencyState, Encryption, ImageId, KeyState, Login, Server, ServerId, Tags, Timestamp,
-    Vault, VolumeId, count, list_some, tag_matches,
+    Address, AgencyState, Encryption, ImageId, KeyState, Server, ServerId, Tags, Timestamp, Vault,
+    VolumeId, count, list_some, tag_matches,
 };
 
-use super::{CheckedPlan, Fingerprint, Inventory, PlannedBackup, Target, Unread};
+use super::{CheckedPlan, Fingerprint, Inventory, Plan, PlannedBackup, Target, Unread};
 
 /// The tag that keeps a server from ever being reinstalled.
 pub(super) const NEVER: &str = "reinstall=never";
@@ -298,26 +298,36 @@ pub fn recheck_image(
 fn refused(plan: &CheckedPlan, inventory: &Inventory, refused: &mut Vec<String>) {
     let images = plan.images.keys().filter_map(|id| recheck_image(plan, inventory, id));
     refused.extend(images.map(|(code, why)| format!("{code}: {why}")));
-    let mut key_pairs: IndexMap<&str, usize> = IndexMap::new();
+    refused.extend(recheck_key_pairs(plan, inventory, plan.targets.values()));
     let mut keys: IndexMap<&str, usize> = IndexMap::new();
     for target in plan.targets.values() {
-        if let Login::KeyPair { name, owner } = &target.reinstall.login
-            && *owner == plan.cloud.user_id
-        {
-            *key_pairs.entry(name).or_default() += 1;
-        }
         if let Encryption::Key(key) = &target.reinstall.encryption {
             *keys.entry(key).or_default() += 1;
         }
     }
-    for (name, n) in key_pairs {
-        let found = inventory.key_pairs.get(name).and_then(Option::as_ref);
-        let why = super::recheck_key_pair(plan, name, found);
-        refused.extend(why.map(|why| format!("{why} ({})", count(n, "server"))));
-    }
     refuse_keys(&keys, inventory, refused);
     refuse_vaults(plan, inventory, refused);
     refuse_quota(plan, inventory, refused);
+}
+
+/// Why the key pairs of these servers cannot be installed any more, as far as the acting user sees
+/// them: those of others are only named.
+#[must_use]
+pub fn recheck_key_pairs<'t>(
+    plan: &Plan,
+    inventory: &Inventory,
+    targets: impl Iterator<Item = &'t Target>,
+) -> Vec<String> {
+    let mut names: IndexMap<&str, usize> = IndexMap::new();
+    for name in targets.filter_map(|target| target.own_key_pair(plan)) {
+        *names.entry(name).or_default() += 1;
+    }
+    let why = |(name, n)| {
+        let found = inventory.key_pairs.get(name).and_then(Option::as_ref);
+        let why = super::recheck_key_pair(plan, name, found);
+        why.map(|why| format!("{why} ({})", count(n, "server")))
+    };
+    names.into_iter().filter_map(why).collect()
 }
 
 fn refuse_keys(keys: &IndexMap<&str, usize>, inventory: &Inventory, refused: &mut Vec<String>) {

@@ -476,6 +476,10 @@ impl Survey<'static> {
         survey.due = if volumes { vec![Action::ShowQuota, snapshots] } else { Vec::new() };
         let show = |image: &ImageId| Action::ShowImage { image: image.clone() };
         survey.due.extend(images.into_iter().map(show));
+        let names: IndexSet<&str> =
+            targets.iter().filter_map(|target| target.own_key_pair(plan)).collect();
+        let show = |name: &str| Action::ShowKeyPair { name: name.to_owned() };
+        survey.due.extend(names.into_iter().map(show));
         survey
     }
 }

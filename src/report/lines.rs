@@ -164,7 +164,7 @@ pub(super) fn not_back_text(standing: &Standing, why: LeftOff, detail: &str) -> 
 
 /// What a record says of a server that another run holds.
 pub(super) fn yielded_text(to: &RunId) -> String {
-    format!("left alone: run {to} holds the server now")
+    format!("left alone: run {to} took the server over")
 }
 
 /// What the cloud said of a job that failed. Some clouds say it of the server only.

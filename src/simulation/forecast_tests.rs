@@ -38,7 +38,7 @@ const FEW: u64 = 3;
 /// Where one reinstall waits for the other, all of them are looked at when the first ones were done,
 /// and nobody knows before which rhythm that gives: after 80 s or after 120 s, which is half as long
 /// again.
-const DURATION: Within = Within(20.0, 55.0);
+const DURATION: Within = Within(20.0, 65.0);
 
 struct Drawing(ChaCha8Rng);
 

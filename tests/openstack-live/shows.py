@@ -206,7 +206,10 @@ class Bench:
             return [json.loads(row[0]) for row in rows]
 
     def endings(self, run, state="state.db"):
-        return {one["server"]: one["ending"] for one in self.events(run, state) if one["event"] == "ended"}
+        """How each server ended; one that another run took over since counts as drifted."""
+        events = self.events(run, state)
+        yielded = {one["server"]: "drifted" for one in events if one["event"] == "yielded"}
+        return yielded | {one["server"]: one["ending"] for one in events if one["event"] == "ended"}
 
     def compare(self, run, since):
         """The journal against Nova's record. Each server has one rebuild, or one more for each that failed."""

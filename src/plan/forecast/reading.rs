@@ -49,14 +49,16 @@ impl Reading {
     }
 }
 
-/// Requests of the look before a wave: quota and snapshots, if volumes are made, and each image once.
+/// Requests of the look before a wave: quota and snapshots, if volumes are made, and each image and
+/// each key pair once.
 pub(super) fn look_before(plan: &Plan, wave: &Wave) -> u32 {
-    let targets = wave.servers.iter().filter_map(|server| plan.targets.get(server));
-    let images: BTreeSet<&ImageId> = targets.map(Target::image).collect();
-    let volumes = wave.servers.iter().filter_map(|server| plan.targets.get(server));
-    let quota = volumes.into_iter().any(|target| !target.found.system_volume.is_local());
+    let targets = || wave.servers.iter().filter_map(|server| plan.targets.get(server));
+    let images: BTreeSet<&ImageId> = targets().map(Target::image).collect();
+    let key_pairs: BTreeSet<&str> =
+        targets().filter_map(|target| target.own_key_pair(plan)).collect();
+    let quota = targets().any(|target| !target.found.system_volume.is_local());
     // Where a volume is wiped, its snapshots are looked for too.
-    count(2 * usize::from(quota) + images.len())
+    count(2 * usize::from(quota) + images.len() + key_pairs.len())
 }
 
 fn pages_of(plan: &Plan, inventory: &Inventory) -> Vec<u32> {
