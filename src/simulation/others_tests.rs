@@ -1,10 +1,18 @@
 //! What other people do between a plan and a wipe, one deed at a time: each test is a row of the review
 //! that found it (`docs/safety.md`).
 
-use crate::domain::{Deed, Ending, Event, Millis, PauseCause, Record, ServerId, Time};
-use crate::playbook::{Pause, Playbook, Size, Strategy};
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    Action, Deed, Ending, Event, Fault, FaultClass, Millis, PauseCause, Record, Reply, ServerId,
+    Time, Verdict,
+};
+use crate::playbook::{Pause, Playbook, Share, Size, Strategy};
 use crate::simulator::{Knobs, Meddling, WorldSpec};
 
+use super::checkers::Checker;
+use super::doctor::Doctor;
+use super::sim::rehearse_doctored;
 use super::tests::{calm, clean, fleet, playbook, trace};
 use super::{Rehearsal, Scenario, rehearse};
 
@@ -169,6 +177,61 @@ fn w2_a_rebuild_that_only_the_records_show_is_seen_before_the_wipe() {
         assert_eq!(intended(&rehearsal, Deed::Reinstall, &servers[1]), 0, "skip {skip}");
         assert_eq!(ending(&rehearsal, &servers[1]), Some(Ending::Drifted), "skip {skip}");
     }
+}
+
+/// How many servers a record sends a stop to.
+fn stops(event: &Event) -> usize {
+    match event {
+        Event::Intended { deed: Deed::Stop, servers, .. } => servers.len(),
+        _ => 0,
+    }
+}
+
+/// Whoever is reinstalled first is busy for whoever asks.
+#[derive(Default)]
+struct BusyTwice(BTreeSet<ServerId>);
+
+impl Doctor for BusyTwice {
+    fn instead(&mut self, action: &Action) -> Option<Reply> {
+        let Action::Reinstall { server, .. } = action else { return None };
+        if self.0.len() == 2 || !self.0.insert(server.clone()) {
+            return None;
+        }
+        let (code, message) = ("Ecs.0603".to_owned(), "Another command is running.".to_owned());
+        let class = FaultClass::Busy;
+        Some(Err(Fault { class, code, message, request_id: None, retry_after: None }))
+    }
+}
+
+/// B7: with two reinstalls at once, two servers that wait for a retry left all others idle.
+#[test]
+fn b7_servers_that_wait_for_a_retry_do_not_hold_the_next_stop() {
+    let mut all = one_by_one();
+    all.fleets["web"].strategy = Strategy {
+        canary: 0,
+        serial: vec![Size::Share(Share(100))],
+        max_unavailable: Size::Share(Share(100)),
+        max_failures: 5,
+        strict_budget: false,
+        written: true,
+        ..Strategy::default()
+    };
+    all.limits.reinstalls = 2;
+    let (scenario, _) = scenario(&all, &WorldSpec::healthy(7));
+    let rehearsal = rehearse_doctored(scenario, Box::<BusyTwice>::default(), Checker::Once);
+    clean(&rehearsal);
+    // Both wait for a minute. Meanwhile two others are wiped, and two more are stopped.
+    let waits = |event: &Event| {
+        matches!(event, Event::Resolved { deed: Deed::Reinstall, verdict: Verdict::DidNot, .. })
+    };
+    let waiting: Vec<Time> =
+        rehearsal.records.iter().filter(|it| waits(&it.event)).map(|it| it.at).collect();
+    assert_eq!(waiting.len(), 2);
+    let before_the_retry = waiting[0] + Millis::secs(55);
+    let stopped = rehearsal.records.iter().filter(|it| it.at < before_the_retry);
+    let stopped: usize = stopped.map(|it| stops(&it.event)).sum();
+    assert_eq!(stopped, 6, "{}", trace(&rehearsal));
+    assert_eq!(rehearsal.counts.of(Ending::Verified), 7, "{}", trace(&rehearsal));
 }
 
 /// M2: a key pair that another key took the name of, between two waves.
