@@ -177,7 +177,7 @@ impl Open {
         let of_deed = open.deeds.values_mut().filter(|(open, _)| *open == deed);
         match verdict {
             Verdict::Happened { .. } | Verdict::AtWork => {
-                of_deed.for_each(|(_, reach)| *reach = Reach::Accepted)
+                of_deed.for_each(|(_, reach)| *reach = Reach::Accepted);
             }
             Verdict::DidNot => open.close(&[deed]),
             Verdict::Unknown => {}

@@ -292,7 +292,7 @@ impl Target {
     pub fn own_key_pair(&self, plan: &Plan) -> Option<&str> {
         match &self.reinstall.login {
             Login::KeyPair { name, owner } if *owner == plan.cloud.user_id => Some(name),
-            _ => None,
+            Login::KeyPair { .. } | Login::Password(_) | Login::UserData | Login::Kept => None,
         }
     }
 

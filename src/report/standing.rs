@@ -256,7 +256,7 @@ impl Standing {
                 self.job_open = verdict.job().is_some();
             }
             (Verdict::Happened { .. } | Verdict::AtWork, _) => {
-                self.accepted(deed, None, None, wall)
+                self.accepted(deed, None, None, wall);
             }
             // A request may still be late: if it goes off after all, that is our doing.
             (Verdict::DidNot, Deed::Stop | Deed::ForceStop) => {

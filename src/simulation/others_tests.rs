@@ -181,10 +181,7 @@ fn w2_a_rebuild_that_only_the_records_show_is_seen_before_the_wipe() {
 
 /// How many servers a record sends a stop to.
 fn stops(event: &Event) -> usize {
-    match event {
-        Event::Intended { deed: Deed::Stop, servers, .. } => servers.len(),
-        _ => 0,
-    }
+    if let Event::Intended { deed: Deed::Stop, servers, .. } = event { servers.len() } else { 0 }
 }
 
 /// Whoever is reinstalled first is busy for whoever asks.

@@ -166,10 +166,8 @@ impl World {
     /// Whether anybody but this client reinstalled a server.
     #[must_use]
     pub fn is_wiped_by_others(&self, client: u32, id: &ServerId) -> bool {
-        self.history().iter().any(|entry| match &entry.what {
-            What::WipeBegan(asking) => entry.server == *id && asking.by != By::Client(client),
-            _ => false,
-        })
+        let of_others = |what: &What| matches!(what, What::WipeBegan(asking) if asking.by != By::Client(client));
+        self.history().iter().any(|entry| entry.server == *id && of_others(&entry.what))
     }
 
     /// The next request is this client's.
