@@ -20,6 +20,7 @@ mod retry;
 mod secret;
 mod server;
 mod shown;
+mod spelling;
 mod tags;
 mod template;
 mod time;
@@ -47,6 +48,7 @@ pub use server::{
     KmsKey, PasswordLook, Quota, QuotaLine, Server, Snapshot, SubJob, Trace, Volume,
 };
 pub use shown::{Lines, Shown, json as shown_json, printable, shown, steers};
+pub use spelling::{composed, is_same_text};
 pub use tags::Tags;
 pub use template::{HostFacts, HostValue, Insert, MissingValue, Template};
 pub use time::{Millis, Moment, Time, Timestamp};

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::is_same_text;
+
 /// The tags of a server, sorted by key and value.
 ///
 /// A cloud may keep them in more than one place, such as Nova's tags and its metadata, and the same
@@ -88,20 +90,30 @@ impl Tags {
     /// Whether any tag says `key=value`; a `wanted` without `=` asks for the key with any value.
     #[must_use]
     pub fn match_any(&self, wanted: &str) -> bool {
-        match wanted.split_once('=') {
-            Some((key, value)) => self.values(key).any(|have| have == value),
-            None => self.has_key(wanted),
-        }
+        let (key, value) = split(wanted);
+        self.spelt_like(key).any(|have| value.is_none_or(|value| is_same_text(have, value)))
     }
 
     /// Whether a tag says `key=value`, and none gives the key another value.
     #[must_use]
     pub fn agree_on(&self, wanted: &str) -> bool {
-        let others = wanted.split_once('=').is_some_and(|(key, value)| {
-            self.values(key).any(|have| !have.is_empty() && have != value)
+        let (key, value) = split(wanted);
+        let others = value.is_some_and(|value| {
+            self.spelt_like(key).any(|have| !have.is_empty() && !is_same_text(have, value))
         });
         self.match_any(wanted) && !others
     }
+
+    /// All values of a key, however that is spelt in Unicode.
+    fn spelt_like(&self, key: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.0.iter().filter(move |(have, _)| is_same_text(have, key));
+        pairs.map(|(_, value)| value.as_str())
+    }
+}
+
+/// The key and the value of `key=value`; of a bare `key`, no value.
+fn split(wanted: &str) -> (&str, Option<&str>) {
+    wanted.split_once('=').map_or((wanted, None), |(key, value)| (key, Some(value)))
 }
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Tags {

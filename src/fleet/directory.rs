@@ -1,12 +1,16 @@
 //! The servers of the project, so ordered that names and ids are found without a scan.
 
-use crate::domain::Server;
+use std::borrow::Cow;
+
+use crate::domain::{Server, composed};
 
 use super::Selector;
 
 /// The servers that a cloud showed, by name and by id.
 pub(super) struct Directory<'s> {
     servers: &'s [Server],
+    /// Their names in the one spelling that names are compared in.
+    names: Vec<Cow<'s, str>>,
     /// Indices into `servers`, by name and then id: the order in which everything comes out.
     by_name: Vec<usize>,
     /// The same by id.
@@ -17,9 +21,11 @@ impl<'s> Directory<'s> {
     pub(super) fn new(servers: &'s [Server]) -> Self {
         let mut by_name: Vec<usize> = (0..servers.len()).collect();
         let mut by_id = by_name.clone();
-        by_name.sort_unstable_by_key(|i| (servers[*i].name.as_str(), servers[*i].id.as_str()));
+        let names: Vec<Cow<'s, str>> =
+            servers.iter().map(|server| composed(&server.name)).collect();
+        by_name.sort_unstable_by_key(|i| (&names[*i], servers[*i].id.as_str()));
         by_id.sort_unstable_by_key(|i| servers[*i].id.as_str());
-        Self { servers, by_name, by_id }
+        Self { servers, names, by_name, by_id }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -36,11 +42,12 @@ impl<'s> Directory<'s> {
         found.ok().map(|position| self.by_id[position])
     }
 
-    /// All servers with exactly that name.
+    /// All servers with exactly that name, however it is spelt in Unicode.
     pub(super) fn named(&self, name: &str) -> &[usize] {
-        let start = self.by_name.partition_point(|i| self.servers[*i].name.as_str() < name);
+        let name = composed(name);
+        let start = self.by_name.partition_point(|i| self.names[*i] < name);
         let rest = &self.by_name[start..];
-        &rest[..rest.partition_point(|i| self.servers[*i].name == name)]
+        &rest[..rest.partition_point(|i| self.names[*i] == name)]
     }
 
     /// All servers that the selector has, by name and then id.

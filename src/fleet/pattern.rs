@@ -1,13 +1,19 @@
 //! A name, or a pattern of names, with a bound on what it may cost.
 //!
-//! Whoever matches names starts here: the matcher behind it stops the program when it is given
-//! more than it can take, and a pattern from a file must never be able to.
+//! Whoever matches names starts here. A pattern is made of characters, and names are compared in one
+//! Unicode spelling: `?` is one letter in every language. The matcher behind it is a regular
+//! expression, which takes a time that grows with the name only.
 
-use globset::{Glob, GlobMatcher};
+use regex::{Regex, RegexBuilder};
+
+use crate::domain::composed;
 
 /// Bytes that a pattern may have. The names it is for are much shorter; a list of names belongs
 /// into a file. What this lets through compiles, in well under a millisecond.
 const LONGEST: usize = 512;
+
+/// Bytes that a compiled pattern may take.
+const LARGEST: usize = 1 << 20;
 
 /// Alternatives within alternatives: nobody can read more.
 const DEEPEST: usize = 8;
@@ -17,7 +23,7 @@ const DEEPEST: usize = 8;
 pub struct Pattern {
     text: String,
     /// `None`: the text is no pattern but a name, of which a playbook may have thousands.
-    glob: Option<GlobMatcher>,
+    glob: Option<Regex>,
 }
 
 /// Why a pattern could not be made.
@@ -43,13 +49,7 @@ impl Pattern {
         if text.matches('{').count() > DEEPEST && depth(text) > DEEPEST {
             return Err(PatternError::TooDeep);
         }
-        let glob = if Self::is_name(text) {
-            None
-        } else {
-            let glob = Glob::new(text)
-                .map_err(|error| PatternError::Malformed(error.kind().to_string()))?;
-            Some(glob.compile_matcher())
-        };
+        let glob = if Self::is_name(text) { None } else { Some(compiled(&composed(text))?) };
         Ok(Self { text: text.to_owned(), glob })
     }
 
@@ -62,7 +62,8 @@ impl Pattern {
     /// Whether that name is meant.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.glob.as_ref().map_or_else(|| self.text == name, |glob| glob.is_match(name))
+        let name = composed(name);
+        self.glob.as_ref().map_or_else(|| composed(&self.text) == name, |glob| glob.is_match(&name))
     }
 
     /// As it is written.
@@ -76,6 +77,87 @@ impl Pattern {
     pub fn literal(&self) -> Option<&str> {
         self.glob.is_none().then_some(self.text.as_str())
     }
+}
+
+/// The regular expression for a pattern.
+fn compiled(text: &str) -> Result<Regex, PatternError> {
+    let malformed = |why: &str| PatternError::Malformed(why.to_owned());
+    let mut expression = String::from("^(?s:");
+    let (mut chars, mut open) = (text.chars().peekable(), 0_usize);
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            '{' => {
+                open += 1;
+                expression.push_str("(?:");
+            }
+            '}' if open == 0 => return Err(malformed("`}` closes nothing")),
+            '}' => {
+                open -= 1;
+                expression.push(')');
+            }
+            ',' if open > 0 => expression.push('|'),
+            '[' => class(&mut chars, &mut expression)?,
+            '\\' => {
+                let literal = chars.next().ok_or_else(|| malformed("`\\` ends it"))?;
+                push_literal(&mut expression, literal);
+            }
+            literal => push_literal(&mut expression, literal),
+        }
+    }
+    if open > 0 {
+        return Err(malformed("`{` is not closed"));
+    }
+    expression.push_str(")$");
+    let made = RegexBuilder::new(&expression).size_limit(LARGEST).build();
+    made.map_err(|_| malformed("it is too large"))
+}
+
+/// One of these characters: what follows a `[`, up to its `]`.
+fn class(
+    chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    expression: &mut String,
+) -> Result<(), PatternError> {
+    let malformed = |why: &str| PatternError::Malformed(why.to_owned());
+    expression.push('[');
+    if chars.next_if(|c| matches!(c, '!' | '^')).is_some() {
+        expression.push('^');
+    }
+    let mut first = true;
+    loop {
+        let c = chars.next().ok_or_else(|| malformed("`[` is not closed"))?;
+        // Right behind `[`, a `]` is one of the characters.
+        if c == ']' && !first {
+            break;
+        }
+        first = false;
+        push_literal(expression, c);
+        if chars.next_if_eq(&'-').is_some() {
+            match chars.peek() {
+                // At the end, a `-` is one of the characters.
+                None | Some(']') => push_literal(expression, '-'),
+                Some(last) if *last < c => {
+                    return Err(malformed(&format!("`{c}-{last}` is no range")));
+                }
+                Some(last) => {
+                    expression.push('-');
+                    push_literal(expression, *last);
+                    chars.next();
+                }
+            }
+        }
+    }
+    expression.push(']');
+    Ok(())
+}
+
+/// A character that stands for itself.
+fn push_literal(expression: &mut String, c: char) {
+    if c.is_ascii_punctuation() {
+        expression.push('\\');
+    }
+    expression.push(c);
 }
 
 /// How deep braces stand in braces.
@@ -112,6 +194,26 @@ mod tests {
         check("{web,db}-[0-9]*", "db-17/a", true);
         check("a\\*", "a*", true);
         check("a\\*", "ab", false);
+        check("a.b", "axb", false);
+        check("[]a]b", "]b", true);
+        check("[a-]b", "-b", true);
+        check("web-{1,2}", "web-,", false);
+    }
+
+    #[test]
+    fn a_pattern_is_made_of_characters() {
+        let check = |text: &str, name: &str, expected: bool| {
+            assert_eq!(Pattern::try_new(text).unwrap().matches(name), expected, "{text} {name}");
+        };
+        check("B?ro-*", "B\u{fc}ro-1", true);
+        check("B?ro-*", "Bu\u{308}ro-1", true);
+        check("srv?", "srv\u{1f680}", true);
+        check("[\u{fc}]x", "\u{fc}x", true);
+        check("[\u{e0}-\u{ff}]x", "\u{fc}x", true);
+        check("[!x]ro", "\u{fc}ro", true);
+        check("[!\u{fc}]ro", "\u{fc}ro", false);
+        check("b\u{fc}ro", "bu\u{308}ro", true);
+        check("bu\u{308}*", "b\u{fc}ro", true);
     }
 
     #[test]
