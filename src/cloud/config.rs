@@ -5,16 +5,15 @@
 //! moment they are read, and no error names one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::Sent;
 use super::config_entry::{Asked, Entry, Login, Setting};
 use super::credentials_file;
 use super::http::Access;
-use super::lenient::or_default;
 use super::profile::{self, Profiles};
 use super::proxy::ProxyError;
 pub use crate::domain::Provider;
@@ -226,16 +225,21 @@ pub fn load(
     sources: &Sources<'_>,
 ) -> Result<CloudConfig, ConfigError> {
     let asked = Asked { region, provider };
-    let found = find_file(sources)?;
-    let names: Vec<&String> = found.iter().flat_map(|file| file.clouds.keys()).collect();
-    let entry = found.as_ref().and_then(|file| file.clouds.get(name)).and_then(Option::as_ref);
-    if let (Some(file), Some(entry)) = (&found, entry) {
-        let under = profiles(file, entry, sources)?;
+    let found = find_file(name, sources)?;
+    if let Some(file) = &found
+        && file.names.iter().any(|have| have == name)
+    {
         let source = &file.path;
         let incomplete = |what| incomplete(name, source, what);
-        let entry = profile::laid_under(entry.clone(), &under).map_err(incomplete)?;
+        let Some(entry) = file.entry.clone() else {
+            return Err(incomplete(EMPTY.to_owned()));
+        };
+        let entry = entry.settle();
+        let under = profiles(file, &entry, sources)?;
+        let entry = profile::laid_under(entry, &under).map_err(incomplete)?;
         return entry.config(name, source, asked, sources);
     }
+    let names: Vec<&String> = found.iter().flat_map(|file| &file.names).collect();
     let similar = closest(name, &names);
     if similar.is_none() && describes_a_cloud(sources.variables) {
         return environment(sources.variables).config(name, "the environment", asked, sources);
@@ -253,10 +257,16 @@ pub fn load(
     })
 }
 
+/// What is said of an entry of which there is nothing but its name.
+const EMPTY: &str = "the entry is empty: its settings belong below its name, indented further";
+
 /// A clouds.yaml with its secure.yaml laid over it.
 struct Found {
     path: String,
-    clouds: BTreeMap<String, Option<Entry>>,
+    /// The entries that there are.
+    names: Vec<String>,
+    /// The one that was asked for, unless it is empty.
+    entry: Option<Entry>,
 }
 
 pub(super) fn incomplete(name: &str, source: &str, what: String) -> ConfigError {
@@ -310,7 +320,7 @@ fn sibling(path: &str, name: &str) -> String {
     }
 }
 
-fn find_file(sources: &Sources<'_>) -> Result<Option<Found>, ConfigError> {
+fn find_file(cloud: &str, sources: &Sources<'_>) -> Result<Option<Found>, ConfigError> {
     let pointed = sources.variables.get("OS_CLIENT_CONFIG_FILE").filter(|path| !path.is_empty());
     let named = sources
         .clouds_file
@@ -319,11 +329,11 @@ fn find_file(sources: &Sources<'_>) -> Result<Option<Found>, ConfigError> {
     if let Some((file, by)) = named {
         let text = (sources.read)(file)
             .ok_or_else(|| ConfigError::NoFile { file: file.to_owned(), by })?;
-        return read_file(file, &text, sources).map(Some);
+        return read_file(cloud, file, &text, sources).map(Some);
     }
     for path in usual_places(sources) {
         if let Some(text) = (sources.read)(&path) {
-            return read_file(&path, &text, sources).map(Some);
+            return read_file(cloud, &path, &text, sources).map(Some);
         }
     }
     Ok(None)
@@ -331,23 +341,37 @@ fn find_file(sources: &Sources<'_>) -> Result<Option<Found>, ConfigError> {
 
 fn usual_places(sources: &Sources<'_>) -> Vec<String> {
     let home = sources.variables.get("HOME").filter(|home| !home.is_empty());
-    let mut places = vec!["clouds.yaml".to_owned()];
-    places.extend(home.map(|home| format!("{home}/.config/openstack/clouds.yaml")));
-    places.push("/etc/openstack/clouds.yaml".to_owned());
-    places
+    let mut folders = vec![String::new()];
+    folders.extend(home.map(|home| format!("{home}/.config/openstack/")));
+    folders.push("/etc/openstack/".to_owned());
+    let files = |folder: String| ENDINGS.map(|ending| format!("{folder}clouds.{ending}"));
+    folders.into_iter().flat_map(files).collect()
 }
 
-fn read_file(path: &str, text: &str, sources: &Sources<'_>) -> Result<Found, ConfigError> {
-    let mut file: File = parse(path, text)?;
-    let secure = sibling(path, "secure.yaml");
-    if let Some(text) = (sources.read)(&secure) {
-        for (name, entry) in parse::<File>(&secure, &text)?.clouds {
-            if let (Some(Some(under)), Some(over)) = (file.clouds.get_mut(&name), entry) {
-                under.lay_over(over);
-            }
-        }
+/// How these files may end, as openstacksdk has it. JSON is YAML.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+
+fn read_file(
+    cloud: &str,
+    path: &str,
+    text: &str,
+    sources: &Sources<'_>,
+) -> Result<Found, ConfigError> {
+    let read = |path: &str, text: &str| {
+        let read = yaml::from_str_seeded(text, File { cloud });
+        read.map_err(|error| ConfigError::Yaml { file: path.to_owned(), error })
+    };
+    let (names, mut entry) = read(path, text)?;
+    let secure = ENDINGS.iter().map(|ending| sibling(path, &format!("secure.{ending}")));
+    if let Some((path, text)) =
+        secure.into_iter().find_map(|p| Some((p.clone(), (sources.read)(&p)?)))
+        && let (_, Some(over)) = read(&path, &text)?
+    {
+        let under = entry.get_or_insert_default();
+        *under = under.clone().settle();
+        under.lay_over(over.settle());
     }
-    Ok(Found { path: path.to_owned(), clouds: file.clouds })
+    Ok(Found { path: path.to_owned(), names, entry })
 }
 
 fn parse<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, ConfigError> {
@@ -365,12 +389,12 @@ fn closest(name: &str, names: &[&String]) -> Option<String> {
 
 fn searched(found: Option<&Found>, sources: &Sources<'_>) -> String {
     let files = match found {
-        Some(file) if file.clouds.is_empty() => format!("{} has no clouds", file.path),
-        Some(file) => {
-            let names: Vec<&str> = file.clouds.keys().map(String::as_str).collect();
-            format!("{} has {}", file.path, names.join(", "))
+        Some(file) if file.names.is_empty() => format!("{} has no clouds", file.path),
+        Some(file) => format!("{} has {}", file.path, file.names.join(", ")),
+        None => {
+            let usual = usual_places(sources).into_iter().filter(|path| path.ends_with(".yaml"));
+            format!("there is no {}", usual.collect::<Vec<_>>().join(", no "))
         }
-        None => format!("there is no {}", usual_places(sources).join(", no ")),
     };
     let environment = if sources.variables.contains_key("OS_CLOUD") {
         "OS_CLOUD is set, so other variables are not looked at"
@@ -403,9 +427,14 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
             project_name: first(&["OS_PROJECT_NAME", "OS_TENANT_NAME"]),
             project_id: first(&["OS_PROJECT_ID", "OS_TENANT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"]),
             user_domain_name: first(&["OS_USER_DOMAIN_NAME", "OS_DOMAIN_NAME"]),
-            user_domain_id: first(&["OS_USER_DOMAIN_ID", "HUAWEICLOUD_SDK_DOMAIN_ID"]),
+            user_domain_id: first(&[
+                "OS_USER_DOMAIN_ID",
+                "OS_DOMAIN_ID",
+                "OS_DEFAULT_DOMAIN_ID",
+                "HUAWEICLOUD_SDK_DOMAIN_ID",
+            ]),
             project_domain_name: first(&["OS_PROJECT_DOMAIN_NAME"]),
-            project_domain_id: first(&["OS_PROJECT_DOMAIN_ID"]),
+            project_domain_id: first(&["OS_PROJECT_DOMAIN_ID", "OS_DEFAULT_DOMAIN_ID"]),
             default_domain: first(&["OS_DEFAULT_DOMAIN"]),
             application_credential_id: first(&["OS_APPLICATION_CREDENTIAL_ID"]),
             application_credential_name: first(&["OS_APPLICATION_CREDENTIAL_NAME"]),
@@ -426,10 +455,97 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
     }
 }
 
-#[derive(Deserialize)]
-struct File {
-    #[serde(default, deserialize_with = "or_default")]
-    clouds: BTreeMap<String, Option<Entry>>,
+/// A clouds.yaml, of which one entry is wanted: how the others are written is nobody's business here.
+#[derive(Clone, Copy)]
+struct File<'n> {
+    cloud: &'n str,
+}
+
+/// The names of all entries, and the one that was asked for.
+type Entries = (Vec<String>, Option<Entry>);
+
+impl<'de> DeserializeSeed<'de> for File<'_> {
+    type Value = Entries;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for File<'_> {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map with clouds")
+    }
+
+    fn visit_none<E>(self) -> Result<Entries, E> {
+        Ok(Entries::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Entries, E> {
+        Ok(Entries::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+        let mut entries = Entries::default();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "clouds" {
+                entries = map.next_value_seed(Clouds(self))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// The value of `clouds`.
+struct Clouds<'n>(File<'n>);
+
+impl<'de> DeserializeSeed<'de> for Clouds<'_> {
+    type Value = Entries;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Clouds<'_> {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of clouds by name")
+    }
+
+    fn visit_none<E>(self) -> Result<Entries, E> {
+        Ok(Entries::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Entries, E> {
+        Ok(Entries::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+        let (mut names, mut entry) = Entries::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == self.0.cloud {
+                entry = map.next_value::<Option<Entry>>()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            names.push(name);
+        }
+        Ok((names, entry))
+    }
 }
 
 #[cfg(test)]

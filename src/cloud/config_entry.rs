@@ -78,8 +78,14 @@ macro_rules! settings {
 settings! {
     /// An entry of clouds.yaml; what is not listed is ignored.
     Entry {
-        region_name, verify, cacert, cert, key, profile, auth_type, interface, endpoint_type,
+        #[serde(alias = "region-name")] region_name,
+        verify, cacert, cert, key, profile,
+        #[serde(alias = "auth-type")] auth_type,
+        interface,
+        #[serde(alias = "endpoint-type")] endpoint_type,
         identity_api_version,
+        /// The old word for `profile`.
+        cloud,
         #[serde(alias = "ak")] access_key,
         #[serde(alias = "sk")] secret_key,
         security_token,
@@ -92,15 +98,49 @@ settings! {
         evs_endpoint_override,
         #[serde(alias = "image_endpoint_override")] ims_endpoint_override,
         kms_endpoint_override, cts_endpoint_override, cbr_endpoint_override,
+        /// What belongs to `auth` is taken beside it too, and wins there, as openstacksdk has it.
+        #[serde(alias = "auth-url")] auth_url,
+        #[serde(alias = "user-name", alias = "user_name")] username,
+        #[serde(alias = "user-id")] user_id,
+        password, passcode, token,
+        #[serde(alias = "project-name")] project_name,
+        #[serde(alias = "project-id")] project_id,
+        #[serde(alias = "tenant-name")] tenant_name,
+        #[serde(alias = "tenant-id")] tenant_id,
+        #[serde(alias = "user-domain-name")] user_domain_name,
+        #[serde(alias = "user-domain-id")] user_domain_id,
+        #[serde(alias = "project-domain-name")] project_domain_name,
+        #[serde(alias = "project-domain-id")] project_domain_id,
+        #[serde(alias = "domain-name")] domain_name,
+        #[serde(alias = "domain-id")] domain_id,
+        #[serde(alias = "default-domain")] default_domain,
+        #[serde(alias = "application-credential-id")] application_credential_id,
+        #[serde(alias = "application-credential-name")] application_credential_name,
+        #[serde(alias = "application-credential-secret")] application_credential_secret,
     } { auth: Login, x_refleet: Extra, regions: Regions }
 }
 
 settings! {
     Login {
-        auth_url, username, user_id, password, passcode, token, project_name, project_id,
-        user_domain_name, user_domain_id, project_domain_name, project_domain_id, domain_name,
-        domain_id, default_domain, target_agency_name, application_credential_id,
-        application_credential_name, application_credential_secret,
+        #[serde(alias = "auth-url")] auth_url,
+        #[serde(alias = "user-name", alias = "user_name")] username,
+        #[serde(alias = "user-id")] user_id,
+        password, passcode, token,
+        #[serde(alias = "project-name")] project_name,
+        #[serde(alias = "project-id")] project_id,
+        #[serde(alias = "tenant-name")] tenant_name,
+        #[serde(alias = "tenant-id")] tenant_id,
+        #[serde(alias = "user-domain-name")] user_domain_name,
+        #[serde(alias = "user-domain-id")] user_domain_id,
+        #[serde(alias = "project-domain-name")] project_domain_name,
+        #[serde(alias = "project-domain-id")] project_domain_id,
+        #[serde(alias = "domain-name")] domain_name,
+        #[serde(alias = "domain-id")] domain_id,
+        #[serde(alias = "default-domain")] default_domain,
+        target_agency_name,
+        #[serde(alias = "application-credential-id")] application_credential_id,
+        #[serde(alias = "application-credential-name")] application_credential_name,
+        #[serde(alias = "application-credential-secret")] application_credential_secret,
         #[serde(alias = "access_key")] ak,
         #[serde(alias = "secret_key")] sk,
         security_token,
@@ -177,7 +217,57 @@ pub(super) struct Asked<'a> {
     pub(super) provider: Option<Provider>,
 }
 
+impl Login {
+    /// The old words for a project count where the new ones are not there.
+    fn in_new_words(&mut self) {
+        for (new, old) in [
+            (&mut self.project_name, &mut self.tenant_name),
+            (&mut self.project_id, &mut self.tenant_id),
+        ] {
+            let old = std::mem::take(old);
+            if !new.is_some() {
+                *new = old;
+            }
+        }
+    }
+}
+
 impl Entry {
+    /// What is written beside `auth`, and in old words, comes to where it belongs.
+    pub(super) fn settle(mut self) -> Self {
+        let take = std::mem::take::<Setting>;
+        let mut beside = Login {
+            auth_url: take(&mut self.auth_url),
+            username: take(&mut self.username),
+            user_id: take(&mut self.user_id),
+            password: take(&mut self.password),
+            passcode: take(&mut self.passcode),
+            token: take(&mut self.token),
+            project_name: take(&mut self.project_name),
+            project_id: take(&mut self.project_id),
+            tenant_name: take(&mut self.tenant_name),
+            tenant_id: take(&mut self.tenant_id),
+            user_domain_name: take(&mut self.user_domain_name),
+            user_domain_id: take(&mut self.user_domain_id),
+            project_domain_name: take(&mut self.project_domain_name),
+            project_domain_id: take(&mut self.project_domain_id),
+            domain_name: take(&mut self.domain_name),
+            domain_id: take(&mut self.domain_id),
+            default_domain: take(&mut self.default_domain),
+            application_credential_id: take(&mut self.application_credential_id),
+            application_credential_name: take(&mut self.application_credential_name),
+            application_credential_secret: take(&mut self.application_credential_secret),
+            ..Login::default()
+        };
+        beside.in_new_words();
+        self.auth.in_new_words();
+        self.auth.lay_over(beside);
+        if !self.profile.is_some() {
+            self.profile = std::mem::take(&mut self.cloud);
+        }
+        self
+    }
+
     /// What the entry comes to.
     pub(super) fn config(
         mut self,
@@ -234,6 +324,12 @@ impl Entry {
     fn in_region(&mut self, asked: Option<&str>) -> Result<Option<String>, String> {
         let regions = std::mem::take(&mut self.regions);
         let asked = self.region_name.clone().some().or_else(|| asked.map(str::to_owned));
+        if let Some(several) = asked.as_deref().filter(|region| region.contains(',')) {
+            return Err(format!(
+                "region_name is {several:?}, which is several regions: list them under regions, \
+                 and set region in the playbook"
+            ));
+        }
         let names = regions.names();
         let one = match (&asked, regions.0.len()) {
             (_, 0) => return Ok(asked),
@@ -248,7 +344,7 @@ impl Entry {
             return Err(format!("region {asked} is not among its regions: {names}"));
         };
         if let Some(values) = one.values {
-            self.lay_over(*values);
+            self.lay_over(values.settle());
         }
         Ok(Some(one.name))
     }
@@ -305,7 +401,12 @@ impl Entry {
             && !auth.application_credential_name.is_some();
         let url = match (auth.auth_url.as_str(), region) {
             ("", _) if !of_huawei => return Err("auth_url is not set".to_owned()),
-            ("", Some(region)) => format!("https://iam.{region}.myhuaweicloud.com/v3"),
+            ("", Some(region)) => return self.known_address(region),
+            ("", None) if self.profile.is_some() => {
+                return Err(
+                    "it needs a region: set region_name, or region in the playbook".to_owned()
+                );
+            }
             ("", None) => return Err("neither auth_url nor a region is set".to_owned()),
             (url, Some(region)) => url.replace(profile::REGION, region),
             (url, None) => url.to_owned(),
@@ -318,9 +419,28 @@ impl Entry {
         Ok(url)
     }
 
+    /// Where to log in, of an entry that names a region only. What is not in the table is asked for:
+    /// an address that is put together may be another company's.
+    fn known_address(&self, region: &str) -> Result<String, String> {
+        let profile = self.profile.as_str();
+        let cloud = if profile::is_built_in(profile) { profile } else { profile::HUAWEI };
+        profile::iam_of(cloud, region).ok_or_else(|| match profile::profile_with(region) {
+            Some(other) => format!(
+                "auth_url is not set, and {region} is no region of {cloud}: set auth_url, or \
+                 profile: {other}"
+            ),
+            None => format!(
+                "auth_url is not set, and where to log in for region {region} of {cloud} is not known: \
+                 set auth_url"
+            ),
+        })
+    }
+
     fn access(&self, auth_url: &str, sources: &Sources<'_>) -> Result<Access, ConfigError> {
         let read = |file: &Setting, by: &'static str| match file.clone().some() {
             None => Ok(None),
+            // The certificate itself, as secrets of Kubernetes hand it out.
+            Some(pem) if pem.contains("-----BEGIN ") => Ok(Some(pem)),
             Some(file) => match (sources.read)(&at_home(&file, sources)) {
                 Some(pem) => Ok(Some(pem)),
                 None => Err(ConfigError::NoFile { file, by }),

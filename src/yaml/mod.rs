@@ -11,4 +11,4 @@ mod tree;
 mod typed;
 
 pub use tree::{Entry, Flaw, FlawKind, Key, Limits, Node, Scalar, Span, Tree, Value};
-pub use typed::{Error, MAX_BYTES, from_str};
+pub use typed::{Error, MAX_BYTES, from_str, from_str_seeded};

@@ -1,6 +1,6 @@
 //! Text to a typed value, for files whose author is a program or an administrator.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_yaml::{MessageFormatter, UserMessageFormatter};
 
 /// The largest file that is read at all: about 300,000 servers, one a line, with room.
@@ -20,11 +20,22 @@ pub struct Error {
 
 /// Reads `text` into a typed value.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_yaml::from_str_with_options(text, options()).map_err(|error| {
-        let error = error.without_snippet();
-        let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-        Error { line, column, message: words(error) }
-    })
+    serde_yaml::from_str_with_options(text, options()).map_err(|error| located(error))
+}
+
+/// The same with a seed: where what is wanted is only known when it is read.
+pub fn from_str_seeded<V>(
+    text: &str,
+    seed: impl for<'de> DeserializeSeed<'de, Value = V>,
+) -> Result<V, Error> {
+    let read = |deserializer: serde_yaml::Deserializer<'_, '_>| seed.deserialize(deserializer);
+    serde_yaml::with_deserializer_from_str_with_options(text, options(), read).map_err(located)
+}
+
+fn located(error: serde_yaml::Error) -> Error {
+    let error = error.without_snippet();
+    let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
+    Error { line, column, message: words(error) }
 }
 
 /// What is wrong, for a person who wrote YAML and no Rust. No value is quoted: it may be a password,
