@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::Sent;
 use super::config_entry::{Asked, Entry, Login, Setting};
 use super::credentials_file;
 use super::http::Access;
+use super::lenient::or_default;
 use super::profile::{self, Profiles};
 use super::proxy::ProxyError;
 pub use crate::domain::Provider;
@@ -358,6 +360,11 @@ fn read_file(
     sources: &Sources<'_>,
 ) -> Result<Found, ConfigError> {
     let read = |path: &str, text: &str| {
+        if let Ok(all) = yaml::from_str::<WholeFile>(text) {
+            let mut clouds = all.clouds;
+            let entry = clouds.get_mut(cloud).and_then(Option::take);
+            return Ok((clouds.into_keys().collect(), entry));
+        }
         let read = yaml::from_str_seeded(text, File { cloud });
         read.map_err(|error| ConfigError::Yaml { file: path.to_owned(), error })
     };
@@ -455,7 +462,14 @@ fn environment(variables: &BTreeMap<String, String>) -> Entry {
     }
 }
 
-/// A clouds.yaml, of which one entry is wanted: how the others are written is nobody's business here.
+/// A clouds.yaml in which every entry can be read.
+#[derive(Deserialize)]
+struct WholeFile {
+    #[serde(default, deserialize_with = "or_default")]
+    clouds: BTreeMap<String, Option<Entry>>,
+}
+
+/// A clouds.yaml, of which one entry is wanted: an odd neighbour of it is let be.
 #[derive(Clone, Copy)]
 struct File<'n> {
     cloud: &'n str,

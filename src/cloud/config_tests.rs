@@ -119,21 +119,24 @@ fn the_first_file_of_the_search_order_is_the_only_one() {
     let files: Vec<(&str, String)> =
         ["pointed.yaml", "clouds.yaml", HOME, "/etc/openstack/clouds.yaml"]
             .iter()
-            .zip(["r1", "r2", "r3", "r4"])
+            .zip(["cn-north-1", "cn-north-2", "cn-north-4", "cn-north-9"])
             .map(|(path, region)| (*path, entry(region)))
             .collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, &text[..])).collect();
     let region = |from: usize, given: &[(&str, &str)]| {
         look("c", &files[from..], given).expect("it is there").region.expect("a region")
     };
-    assert_eq!(region(0, &[("OS_CLIENT_CONFIG_FILE", "pointed.yaml")]), "r1");
-    assert_eq!(region(0, &[]), "r2");
-    assert_eq!(region(2, &[]), "r3");
-    assert_eq!(region(3, &[]), "r4");
+    assert_eq!(region(0, &[("OS_CLIENT_CONFIG_FILE", "pointed.yaml")]), "cn-north-1");
+    assert_eq!(region(0, &[]), "cn-north-2");
+    assert_eq!(region(2, &[]), "cn-north-4");
+    assert_eq!(region(3, &[]), "cn-north-9");
     let given = variables(&[("OS_CLIENT_CONFIG_FILE", "pointed.yaml")]);
-    let read = |path: &str| (path == "mine.yaml").then(|| entry("r0"));
+    let read = |path: &str| (path == "mine.yaml").then(|| entry("cn-east-3"));
     let sources = Sources { variables: &given, clouds_file: Some("mine.yaml"), read: &read };
-    assert_eq!(load("c", None, None, &sources).expect("it is there").region.as_deref(), Some("r0"));
+    assert_eq!(
+        load("c", None, None, &sources).expect("it is there").region.as_deref(),
+        Some("cn-east-3")
+    );
 }
 
 #[test]
@@ -312,7 +315,7 @@ fn profiles_are_found_beside_the_file_and_along_the_search_order() {
         url(&[]).expect_err("there is none").to_string(),
         format!(
             "use cloud \"c\" from {HOME}: profile \"ours\" is not known; there are huaweicloud, \
-             otc, otc-swiss"
+             otc, otc-swiss: set auth_url instead, or describe the profile in clouds-public.yaml"
         )
     );
     let fetched = there(&format!("profile: 'https://vendor.test/', {WHO}"), None, &[]);
@@ -353,12 +356,12 @@ fn what_would_lead_elsewhere_is_refused_by_name() {
     check(&format!("identity_api_version: 2.0, {WHO}"), "only 3 is spoken");
     check("auth: {user_id: u, password: p, target_agency_name: a}", "target_agency_name");
     let otc = there(&format!("profile: otc, {WHO}"), None, &[]).expect_err("no region").to_string();
-    assert!(otc.contains("auth_url needs a region"), "{otc}");
+    assert!(otc.contains("it needs a region"), "{otc}");
 }
 
 #[test]
 fn our_own_certificate_is_read_with_its_key() {
-    let entry = format!("cert: ~/c.pem, key: k.pem, {WHO}");
+    let entry = format!("profile: otc, cert: ~/c.pem, key: k.pem, {WHO}");
     let files = [("/home/ops/c.pem", "CERT"), ("k.pem", "hush")];
     let config = there(&entry, Some("eu-de"), &files).expect("it is there");
     let pem = config.access.certificate.as_ref().expect("a certificate").expose_secret();
@@ -380,7 +383,8 @@ fn the_credentials_file_of_huaweis_sdk_is_the_last_place() {
     let files = [("mine", global), (USUAL, ini)];
     let config = look("c", &files, &[(variable, "mine")]).expect("it is named");
     assert_eq!(keys(&config), ("G", "GS"));
-    let with = [("HUAWEICLOUD_SDK_AK", "V"), ("HUAWEICLOUD_SDK_SK", "VS"), ("OS_REGION", "r")];
+    let with =
+        [("HUAWEICLOUD_SDK_AK", "V"), ("HUAWEICLOUD_SDK_SK", "VS"), ("OS_REGION", "cn-north-4")];
     assert_eq!(keys(&look("c", &files, &with).expect("variables win")), ("V", "VS"));
     let gone = look("c", &[], &[(variable, "gone")]).expect_err("it is gone").to_string();
     assert_eq!(gone, format!("read gone, which {variable} names"));
@@ -546,4 +550,52 @@ fn the_domain_of_a_project_is_sent_where_it_is_needed() {
     assert_eq!(domain(both, "huaweicloud"), name("work"));
     assert_eq!(domain("user_id: u, default_domain: all", "openstack"), name("all"));
     assert_eq!(domain("user_id: u", "openstack"), None);
+}
+
+/// The host of another company is never put together from the name of a region, and an entry says what
+/// openstacksdk makes of it.
+#[test]
+fn an_entry_means_what_openstacksdk_makes_of_it() {
+    let url = |entry: &str| there(entry, None, &[]).map(|config| config.auth_url);
+    let otc = "https://iam.eu-de.otc.t-systems.com/v3";
+    for beside in
+        [format!("auth_url: '{otc}'"), format!("auth-url: '{otc}'"), "cloud: otc".to_owned()]
+    {
+        let entry = format!("{beside}, region-name: eu-de, {WHO}");
+        assert_eq!(url(&entry).expect("it is said"), otc, "{beside}");
+    }
+    let dublin = url(&format!("region_name: eu-west-101, {WHO}")).expect("it is in the table");
+    assert_eq!(dublin, "https://iam.eu-west-101.myhuaweicloud.eu/v3");
+    for (entry, wanted) in [
+        ("region_name: eu-de", "profile: otc"),
+        ("region_name: eu-west-0", "is not known: set auth_url"),
+        ("profile: otc, region_name: cn-north-4", "profile: huaweicloud"),
+        ("region_name: 'eu-de,eu-nl'", "several regions"),
+    ] {
+        let text = url(&format!("{entry}, {WHO}")).expect_err(entry).to_string();
+        assert!(text.contains(wanted), "{entry}: {text}");
+    }
+    let project = |entry: &str| there(entry, None, &[]).expect(entry).project_name;
+    let auth = "auth: {user_id: u, password: p, tenant_name: old}";
+    let named = |more: &str| project(&format!("profile: otc, region_name: eu-de, {more} {auth}"));
+    assert_eq!(named("").as_deref(), Some("old"));
+    assert_eq!(named("tenant-name: beside,").as_deref(), Some("beside"));
+    assert_eq!(named("project_name: new,").as_deref(), Some("new"));
+}
+
+#[test]
+fn a_file_is_read_for_the_entry_that_was_asked_for() {
+    let text = format!(
+        "clouds:\n  c: {{profile: otc, region_name: eu-de, {WHO}}}\n  odd: {{region_name: [a, b]}}\n  \
+         bare:\n"
+    );
+    for path in ["clouds.yaml", "clouds.yml", "clouds.json"] {
+        look("c", &[(path, &text)], &[]).expect(path);
+    }
+    let odd = look("odd", &[("clouds.yaml", &text)], &[]).expect_err("it is odd").to_string();
+    assert!(odd.contains("line 3"), "{odd}");
+    let bare = look("bare", &[("clouds.yaml", &text)], &[("OS_AUTH_URL", "https://h/v3")]);
+    assert!(bare.expect_err("empty").to_string().contains("the entry is empty"));
+    let secure = format!("clouds:\n  bare: {{profile: otc, region_name: eu-de, {WHO}}}\n");
+    look("bare", &[("clouds.yaml", &text), ("secure.yaml", &secure)], &[]).expect("it is there");
 }
