@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::cloud::NetError;
 use crate::cloud::config::ConfigError;
 use crate::cloud::huawei::ConnectError;
-use crate::domain::{Shown, advice, count, shown};
+use crate::domain::{FaultClass, Shown, advice, count, shown};
 use crate::engine::IllegalEvent;
 use crate::run::{RunError, SurveyError};
 use crate::{journal, plan, report};
@@ -155,6 +155,14 @@ impl Failure {
             ),
             Self::Survey(SurveyError::Fault { fault, .. }) => {
                 Some(advice(&fault.code, fault.class))
+            }
+            Self::Connect(ConnectError::Refused { fault, .. })
+                if fault.class == FaultClass::NotFound =>
+            {
+                Some(
+                    "check the path of auth_url (OS_AUTH_URL): it is the address of Keystone or IAM, \
+                     and usually ends in /v3",
+                )
             }
             Self::Connect(
                 ConnectError::Refused { fault, .. } | ConnectError::Unauthorised { fault, .. },

@@ -244,7 +244,12 @@ pub fn load(
     let names: Vec<&String> = found.iter().flat_map(|file| &file.names).collect();
     let similar = closest(name, &names);
     if similar.is_none() && describes_a_cloud(sources.variables) {
-        return environment(sources.variables).config(name, "the environment", asked, sources);
+        let found = environment(sources.variables).config(name, "the environment", asked, sources);
+        let is_empty = |name: &&str| sources.variables.get(*name).is_some_and(String::is_empty);
+        return found.map_err(|error| match SECRETS.into_iter().find(|name| is_empty(&name)) {
+            Some(empty) => incomplete(name, "the environment", format!("{empty} is empty")),
+            None => error,
+        });
     }
     if similar.is_none()
         && !is_set(sources.variables, "OS_CLOUD")
@@ -258,6 +263,9 @@ pub fn load(
         similar,
     })
 }
+
+/// Variables that prove who we are: one that is empty is a script that went wrong.
+const SECRETS: [&str; 3] = ["OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET", "OS_SECRET_KEY"];
 
 /// What is said of an entry of which there is nothing but its name.
 const EMPTY: &str = "the entry is empty: its settings belong below its name, indented further";

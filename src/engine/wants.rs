@@ -193,14 +193,11 @@ impl Engine {
         }
     }
 
-    /// The records of the cloud, where a wipe needs them and they were not read just now. The look at
-    /// the server comes first: it may be a sweep that takes its time, and the records would grow old
-    /// meanwhile and be read again and again.
+    /// The records of the cloud, where a wipe needs them and they were not read just now. They are
+    /// read beside the look at the server and not after it: on a slow cloud one would grow old while
+    /// the other is waited for.
     fn wants_records(&self, index: usize, look: &Look, now: Time) -> Option<Time> {
-        let wanted = look.granted
-            && self.needs_records()
-            && self.has_compared(index, now)
-            && !self.has_records(index, now);
+        let wanted = look.granted && self.needs_records() && !self.has_records(index, now);
         wanted.then(|| look.trace_at.unwrap_or(now))
     }
 
