@@ -171,13 +171,85 @@ fn an_ini_inventory_of_ansible_is_read_by_group() {
         (", group: wbe", INI, "unknown_group p.yaml:5"),
         (", group: web", "[web]\nweb-[1:\n", "bad_range i.ini:2"),
         (", group: all", "[web:children]\ndb\n", "unknown_group i.ini:2"),
-        (", group: all", "[web:hosts]\ndb\n", "bad_inventory i.ini:1"),
+        (", group: all", "[web:host]\ndb\n", "bad_inventory i.ini:1"),
         (", group: all", "[web]\na=b\n", "bad_inventory i.ini:2"),
         (", group: web", "[web]\n[db]\ndb-1\n", "empty_inventory p.yaml:5"),
         (", group: web", "[web]\nweb-*\n", "pattern_in_inventory i.ini:2"),
     ] {
         assert_eq!(found(&read("i.ini", group, text)), [problem], "{text}");
     }
+}
+
+/// Lines are cut as Ansible cuts them; what it refuses is refused at its line.
+#[test]
+fn an_ini_line_is_cut_as_ansible_cuts_it() {
+    for (text, want) in [
+        ("[web]\n\"web-1\" a=1\n'web-2'\n", "web-1@2 web-2@3"),
+        ("[web]#x\nweb-3# note\nweb-4 b='x y' #c\n", "web-3@2 web-4@3"),
+        ("[web]\nweb-[:2]\nx-[1:5:2]:22\n", "web-0@2 web-1@2 web-2@2 x-1@3 x-3@3 x-5@3"),
+        ("[db]\na\n[web:children]\ndb # x\n", "a@2"),
+        ("[web:hosts]\na\n[all:vars]\nx=1\n", "a@2"),
+        ("[web]\na\n[db]\nb\n[web]\nc\na\n", "a@2 c@6"),
+        ("[web]\n2001:db8::1\n", "2001:db8::1@2"),
+    ] {
+        assert_eq!(listed(read("i.ini", ", group: web", text)), want, "{text}");
+    }
+    for (text, line) in [
+        ("[web]\nweb 1\n", 2),
+        ("[web]\na b=1 c\n", 2),
+        ("[web]\na ;first\n", 2),
+        ("[web]\na = 10.0.0.1\n", 2),
+        ("[web]\n'a\n", 2),
+        ("[web]\na:\n", 2),
+        ("[web]\n---\n", 2),
+        ("[web]\n''\n", 2),
+        ("[web] x\na\n", 1),
+        ("[we b]\na\n", 1),
+        ("[web]\na\n[x:vars]\nb=1\n", 3),
+        ("[web]\na\n[web:vars]\nb\n", 4),
+        ("[a]\nx\n[b]\ny\n[web:children]\na b\n", 6),
+        ("[web]\na\n[web:children]\nall\n", 4),
+        ("[web]\na\u{c}b\n", 2),
+        ("[web]\na\rb\n", 2),
+        ("[web]\na[3:1]\n", 2),
+    ] {
+        let parsed = read("i.ini", ", group: web", text);
+        let places: Vec<u32> =
+            parsed.problems.iter().map(|problem| problem.view().line as u32).collect();
+        assert!(parsed.playbook.is_none(), "{text}");
+        assert_eq!(places, [line], "{text}\n{}", pictures(&parsed));
+    }
+    let shown = pictures(&read("i.ini", "", "[web]\nweb 1\n"));
+    assert!(shown.contains("`1` behind the host `web` is no `key=value`"), "{shown}");
+}
+
+/// `ungrouped` is who is in no group but `all`.
+#[test]
+fn ungrouped_is_never_wider() {
+    let text = "[all]\na x=1\nb\nspare\n[ungrouped]\nb\nloose\n[web]\na\n[db]\nb\n";
+    assert_eq!(listed(read("i.ini", ", group: ungrouped", text)), "spare@4 loose@7");
+    let yaml = "all:\n  hosts: { a: , s: }\n  children: { web: { hosts: { a: } }, ungrouped: }\n";
+    assert_eq!(listed(read("i.yml", ", group: ungrouped", yaml)), "s@2");
+    let nobody = read("i.ini", ", group: ungrouped", "[all]\na\n[web]\na\n");
+    assert_eq!(found(&nobody), ["empty_inventory p.yaml:5"]);
+    assert!(pictures(&nobody).contains("the group `ungrouped` of"), "{}", pictures(&nobody));
+}
+
+/// A file is known by its lines, whatever its name; no advice makes an entry wider.
+#[test]
+fn an_inventory_is_known_by_its_lines() {
+    let ini = "bastion ansible_host=10.0.0.9\n\n[web]\nweb-1\n";
+    for path in ["hosts", "hosts.txt", "prod.inventory", "hosts.yml"] {
+        assert_eq!(listed(read(path, ", group: web", ini)), "web-1@4", "{path}");
+    }
+    let yaml = "# ours\nweb: # front\n  hosts: { a: }\n";
+    assert_eq!(listed(read("hosts", ", group: web", yaml)), "a@3");
+    for (text, group) in [("a\nb\n", "web"), ("a x=1\nb\n", "web"), ("name\na\n", "web")] {
+        let parsed = read("i.csv", &format!(", group: {group}"), text);
+        let shown = pictures(&parsed) + &pictures(&read("hosts", ", group: web", text));
+        assert!(parsed.playbook.is_none() && !shown.contains("remove `group`"), "{shown}");
+    }
+    assert_eq!(found(&read("i.toml", "", "[web.hosts.a]\n")), ["bad_inventory p.yaml:5"]);
 }
 
 const YAML: &str = "\
@@ -296,7 +368,7 @@ fn a_hostile_inventory_ends_early() {
     let columns: Vec<String> = (0..150).map(|n| format!("column{n}")).collect();
     assert!(found(&read("i.csv", "", &format!("name,{}\n", columns.join(",")))).len() <= 10);
     let circle = "[a:children]\nb\n[b:children]\na\n[a]\nweb-1\n";
-    assert_eq!(listed(read("i.ini", ", group: b", circle)), "web-1@6");
+    assert_eq!(found(&read("i.ini", ", group: b", circle)), ["bad_inventory i.ini:4"]);
     let deep = "{\"values\":".repeat(5_000);
     assert_eq!(found(&read("i.json", "", &deep)).len(), 1);
 }

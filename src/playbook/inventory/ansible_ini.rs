@@ -1,12 +1,12 @@
 //! Ansible's INI inventories: sections of hosts, of children and of variables.
 //!
-//! Variables are how Ansible reaches a server; they mean nothing here and may be secret, so they are
-//! neither read nor shown.
+//! Lines are cut as Ansible cuts them, and what Ansible refuses is refused. Variables are how Ansible
+//! reaches a server; they mean nothing here and may be secret, so they are neither read nor shown.
 
 use super::super::problem::{Code, Problem};
-use super::super::suggest::shown;
+use super::super::suggest::{self, shown};
 use super::groups::Groups;
-use super::ranges;
+use super::words::{Word, words};
 use crate::yaml::Span;
 
 /// What a text holds.
@@ -16,14 +16,22 @@ pub(super) struct Ini {
     pub(super) problems: Vec<Problem>,
     /// Variables: never shown.
     pub(super) hidden: Vec<Span>,
+    /// Groups that have variables: each has to be a group.
+    varied: Vec<(String, Span)>,
 }
 
 /// What the lines below a heading are.
 enum Section {
     Hosts(String),
     Children(String),
-    Other,
+    Variables,
+    /// Below a heading that was refused.
+    Unknown,
 }
+
+/// What Python takes for the end of a line, besides the usual ones.
+const OTHER_ENDS: [char; 9] =
+    ['\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// Reads a text.
 pub(super) fn read(text: &str) -> Ini {
@@ -34,103 +42,246 @@ pub(super) fn read(text: &str) -> Ini {
         let begin = start + (line.len() - line.trim_start().len());
         start += line.len();
         let content = line.trim();
-        if content.is_empty() || content.starts_with(['#', ';']) {
-            // A variable that was switched off is as secret as one that was not.
-            ini.hidden.push(Span::new(begin, begin + content.len()));
+        let span = Span::new(begin, begin + content.len());
+        if let Some(at) = content.find(OTHER_ENDS) {
+            ini.hidden.push(span);
+            ini.refuse(
+                Span::new(begin + at, begin + at),
+                "a sign inside of a line that Ansible takes for its end",
+                "save the file with the line ends of Unix or of Windows, and without form feeds",
+            );
             continue;
         }
-        let span = Span::new(begin, begin + content.len());
-        if let Some(heading) = content.strip_prefix('[').filter(|_| !content.contains('=')) {
-            if let Some(named) = ini.heading(heading, span) {
-                section = named;
-                continue;
-            }
-            if matches!(section, Section::Other) {
-                continue;
-            }
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            // A variable that was switched off is as secret as one that was not.
+            ini.hidden.push(span);
+            continue;
         }
-        ini.line(&section, content, span);
+        match heading(content) {
+            Some((name, kind)) => section = ini.section(name, kind, span),
+            None => ini.line(&section, content, span),
+        }
     }
     ini.hidden.retain(|span| span.start < span.end);
+    ini.without_group();
     ini.problems.extend(ini.groups.problems());
     ini
 }
 
+/// The group and the kind of a heading, which may be followed by a comment.
+pub(super) fn heading(line: &str) -> Option<(&str, Option<&str>)> {
+    let (inside, behind) = line.strip_prefix('[')?.split_once(']')?;
+    let behind = behind.trim_start();
+    if !behind.is_empty() && !behind.starts_with('#') {
+        return None;
+    }
+    let (name, kind) = match inside.split_once(':') {
+        Some((name, kind)) => (name, Some(kind)),
+        None => (inside, None),
+    };
+    let is_word = |kind: &str| {
+        !kind.is_empty() && kind.chars().all(|sign| sign.is_alphanumeric() || sign == '_')
+    };
+    let sound = !name.is_empty() && !name.contains(char::is_whitespace);
+    (sound && kind.is_none_or(is_word)).then_some((name, kind))
+}
+
 impl Ini {
-    /// `[web]`, `[web:children]`, `[web:vars]`. A pattern of hosts may begin with a bracket as well.
-    fn heading(&mut self, heading: &str, span: Span) -> Option<Section> {
-        let heading = heading.split(" #").next().unwrap_or(heading).trim_end();
-        let name = heading.strip_suffix(']')?;
-        let section = match name.split_once(':') {
-            None => {
+    fn refuse(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        let problem = Problem::error(Code::BadInventory, message);
+        self.problems.push(problem.label(span, "here").help(help));
+    }
+
+    /// `[web]`, `[web:children]`, `[web:vars]`.
+    fn section(&mut self, name: &str, kind: Option<&str>, span: Span) -> Section {
+        match kind {
+            None | Some("hosts") => {
                 self.groups.define(name);
                 Section::Hosts(name.to_owned())
             }
-            Some((group, "children")) => {
-                self.groups.define(group);
-                Section::Children(group.to_owned())
+            Some("children") => {
+                self.groups.define(name);
+                Section::Children(name.to_owned())
             }
-            Some((_, "vars")) => Section::Other,
-            Some(_) if ranges::expand(&format!("[{heading}")).is_ok() => return None,
-            Some(_) => {
-                self.problems.push(
-                    Problem::error(
-                        Code::BadInventory,
-                        format!("there is no kind of section like {}", shown(name)),
-                    )
-                    .label(span, "not a section")
-                    .help("`[group]`, `[group:children]` or `[group:vars]`"),
+            Some("vars") => {
+                self.varied.push((name.to_owned(), span));
+                Section::Variables
+            }
+            Some(other) => {
+                self.refuse(
+                    span,
+                    format!("there is no kind of section {}", shown(other)),
+                    "a heading is `[group]`, `[group:children]` or `[group:vars]`",
                 );
-                Section::Other
+                Section::Unknown
             }
-        };
-        Some(section)
+        }
     }
 
     fn line(&mut self, section: &Section, content: &str, span: Span) {
-        let word = content.split_whitespace().next().unwrap_or_default();
-        let behind = Span::new(span.start as usize + word.len(), span.end as usize);
-        let span = Span::new(span.start as usize, span.start as usize + word.len());
-        match section {
-            Section::Other => self.hidden.push(Span { start: span.start, ..behind }),
-            Section::Children(group) => {
-                self.hidden.push(behind);
-                self.groups.adopt(group, word, span);
-            }
-            Section::Hosts(group) => {
-                self.hidden.push(behind);
-                self.host(group, word, span);
-            }
-        }
-    }
-
-    fn host(&mut self, group: &str, word: &str, span: Span) {
-        if word.contains('=') {
+        if matches!(section, Section::Unknown) {
             self.hidden.push(span);
-            self.problems.push(
-                Problem::error(Code::BadInventory, "a variable where a host should be")
-                    .label(span, "not a host")
-                    .help("variables stand behind a host, or below `[group:vars]`"),
+            return;
+        }
+        if content.starts_with('[') && content.ends_with(']') {
+            if content.contains('=') {
+                self.hidden.push(span);
+            }
+            self.refuse(
+                span,
+                "this is no heading",
+                "a heading is `[group]`, `[group:children]` or `[group:vars]`, without spaces",
             );
             return;
         }
-        self.problems.extend(self.groups.expand(group, without_port(word), span));
+        match section {
+            Section::Variables => self.variable(content, span),
+            Section::Children(group) => self.child(group, content, span),
+            Section::Hosts(group) => self.hosts(group, content, span),
+            Section::Unknown => {}
+        }
+    }
+
+    fn variable(&mut self, content: &str, span: Span) {
+        self.hidden.push(span);
+        if !content.contains('=') {
+            self.refuse(
+                span,
+                "a line below `[group:vars]` that is no `key=value`",
+                "write `key=value`, begin a comment with `#`, or put hosts below `[group]`",
+            );
+        }
+    }
+
+    fn child(&mut self, group: &str, content: &str, span: Span) {
+        let begin = span.start as usize;
+        if let Some(name) = child(content) {
+            self.hidden.push(Span::new(begin + name.len(), span.end as usize));
+            self.groups.adopt(group, name, Span::new(begin, begin + name.len()));
+            return;
+        }
+        let first = content.split([' ', '\t', ':', ']']).next().unwrap_or_default();
+        let place = Span::new(begin, begin + first.len());
+        self.hidden.push(Span::new(begin + first.len(), span.end as usize));
+        self.refuse(
+            place,
+            format!("a line below `[{group}:children]` is more than one group"),
+            "write one group a line; a comment begins with ` #`",
+        );
+    }
+
+    fn hosts(&mut self, group: &str, content: &str, span: Span) {
+        let begin = span.start as usize;
+        let at = |word: &Word| Span::new(begin + word.start, begin + word.end);
+        let words = match words(content) {
+            Ok(words) => words,
+            Err(why) => {
+                let first = content.split([' ', '\t', '=']).next().unwrap_or_default();
+                let place = Span::new(begin, begin + first.len());
+                self.hidden.push(Span::new(begin + first.len(), span.end as usize));
+                let message = format!("the line has {why}");
+                let help = "close it, or write `\\` before a quote or backslash meant as itself";
+                return self.refuse(place, message, help);
+            }
+        };
+        let Some((host, variables)) = words.split_first() else { return };
+        if host.text.contains('=') {
+            self.hidden.push(span);
+            return self.refuse(
+                at(host),
+                "a variable where a host should be",
+                "variables stand behind a host, or below `[group:vars]`",
+            );
+        }
+        // The bare word behind a host is shown; any later one may be a part of a password.
+        let bare = variables.iter().position(|word| !word.text.contains('='));
+        let shown_to = match bare {
+            Some(0) => variables.first().map_or(host.end, |word| word.end),
+            Some(_) | None => host.end,
+        };
+        self.hidden.push(Span::new(begin + shown_to, span.end as usize));
+        if let Some((index, word)) = bare.and_then(|index| Some((index, variables.get(index)?))) {
+            let what = if index == 0 { shown(&word.text) } else { "a word".to_owned() };
+            self.refuse(
+                at(word),
+                format!("{what} behind the host {} is no `key=value`", shown(&host.text)),
+                "write one host a line and `key=value` behind it, with quotes around a text with spaces; a comment begins with `#`",
+            );
+            return;
+        }
+        let name = host.text.trim();
+        if matches!(name, "" | "---") || (name.ends_with(':') && !name.contains('[')) {
+            return self.refuse(
+                at(host),
+                format!("{} is no host", shown(&host.text)),
+                "write the name of a server; if this is a YAML inventory, name the file `….yaml`",
+            );
+        }
+        self.problems.extend(self.groups.expand(group, &host.text, at(host)));
+    }
+
+    /// Variables of a group that is nowhere: Ansible refuses them, since the name is misspelt.
+    fn without_group(&mut self) {
+        let varied = std::mem::take(&mut self.varied);
+        let known = self.groups.some_names();
+        let told: Vec<Problem> = varied
+            .iter()
+            .filter(|(name, _)| !self.groups.knows(name))
+            .map(|(name, span)| {
+                Problem::error(Code::UnknownGroup, format!("there is no group {}", shown(name)))
+                    .label(*span, "variables of a group that is not in this file")
+                    .help(suggest::help(name, &known, "groups"))
+            })
+            .collect();
+        self.problems.extend(told);
     }
 }
 
-/// Ansible lets a port follow a host.
-fn without_port(word: &str) -> &str {
-    match word.rsplit_once(':') {
-        Some((host, port)) if is_port(port) && !in_brackets(host) => host,
-        _ => word,
+/// The group that a line below `[group:children]` names, with no more than a comment behind it.
+fn child(line: &str) -> Option<&str> {
+    let end = line.find(|sign: char| sign.is_whitespace() || matches!(sign, ':' | ']'));
+    let (name, behind) = line.split_at(end.unwrap_or(line.len()));
+    let behind = behind.trim_start();
+    if behind.is_empty() || behind.starts_with('#') {
+        return (!name.is_empty()).then_some(name);
     }
+    // `web# the front`: the comment begins in the word.
+    name.rfind('#').filter(|at| *at > 0).and_then(|at| name.get(..at))
 }
 
-fn is_port(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whether a bracket is still open at the end.
-fn in_brackets(text: &str) -> bool {
-    text.rfind('[') > text.rfind(']')
+    #[test]
+    fn a_heading_may_have_a_comment_right_behind_it() {
+        for (line, want) in [
+            ("[web]", Some(("web", None))),
+            ("[web]#x", Some(("web", None))),
+            ("[web]  # x]", Some(("web", None))),
+            ("[web:vars]", Some(("web", Some("vars")))),
+            ("[web-1.x]", Some(("web-1.x", None))),
+            ("[web];x", None),
+            ("[we b]", None),
+            ("[]", None),
+            ("[a:b]-x", None),
+            ("web", None),
+        ] {
+            assert_eq!(heading(line), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_child_is_one_group_and_a_comment() {
+        for (line, want) in [
+            ("web", Some("web")),
+            ("web # x", Some("web")),
+            ("web# x", Some("web")),
+            ("web#x", Some("web#x")),
+            ("web app", None),
+            ("web:app", None),
+        ] {
+            assert_eq!(child(line), want, "{line}");
+        }
+    }
 }

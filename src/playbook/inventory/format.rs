@@ -1,4 +1,6 @@
-//! Which format a file has: its name says so, or else its first line.
+//! Which format a file has: its lines say so, or else its name.
+
+use super::ansible_ini;
 
 /// A format of inventories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,33 +15,47 @@ pub(super) enum Format {
     Yaml,
     /// `terraform show -json`.
     Terraform,
+    /// Ansible, TOML: not read.
+    Toml,
 }
 
 impl Format {
-    /// The format of a file. An ending that means one decides; otherwise the first line does, where
-    /// it can be nothing else.
+    /// The format of a file: what its lines can only be, else what its ending says.
     pub(super) fn of(path: &str, text: &str) -> Self {
         let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
         let ending = file.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
         match ending.as_deref() {
             Some("csv" | "tsv") => Self::Csv,
             Some("ini" | "cfg") => Self::Ini,
-            Some("yaml" | "yml") => Self::Yaml,
             Some("json") => Self::Terraform,
+            Some("toml") => Self::Toml,
+            Some("yaml" | "yml") => match Self::by_content(text) {
+                Self::Ini => Self::Ini,
+                Self::Lines | Self::Csv | Self::Yaml | Self::Terraform | Self::Toml => Self::Yaml,
+            },
             Some(_) | None => Self::by_content(text),
         }
     }
 
     fn by_content(text: &str) -> Self {
-        let mut lines = text.lines().map(str::trim);
-        let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-        let content = first.map(|line| line.split(" #").next().unwrap_or(line).trim_end());
-        match content {
-            Some(line) if line.starts_with('{') => Self::Terraform,
-            Some(line) if line.starts_with('[') && line.ends_with(']') => Self::Ini,
-            Some(line) if line == "---" || line.ends_with(':') => Self::Yaml,
-            Some(_) | None => Self::Lines,
+        let said = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with(['#', ';']);
+        let first = text.lines().find(said).map(str::trim).unwrap_or_default();
+        let first = first.split(" #").next().unwrap_or(first).trim_end();
+        let json = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        if first.starts_with('{') || (first.starts_with('[') && json()) {
+            return Self::Terraform;
         }
+        if first == "---" || first.starts_with("%YAML") || first.ends_with(':') {
+            return Self::Yaml;
+        }
+        // One heading is enough: loose hosts may come first.
+        if text.lines().any(|line| ansible_ini::heading(line.trim()).is_some()) {
+            return Self::Ini;
+        }
+        let sign = |sign: char| matches!(sign, ',' | ';' | '\t');
+        let is_key = |cell: &str| matches!(cell.trim().trim_matches('"'), "id" | "name");
+        let header = first.contains(sign) && first.split(sign).any(is_key);
+        if header { Self::Csv } else { Self::Lines }
     }
 }
 
@@ -48,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_decides_and_else_the_first_line() {
+    fn the_lines_decide_and_else_the_name() {
         let check = |path: &str, text: &str, format| {
             assert_eq!(Format::of(path, text), format, "{path} {text}");
         };
@@ -60,7 +76,13 @@ mod tests {
         check("hosts", "---\nweb: {}\n", Format::Yaml);
         check("state", "\n{\"values\": {}}", Format::Terraform);
         check("hosts.txt", "web-1\nweb-2\n", Format::Lines);
-        check("hosts.txt", "id,name\n", Format::Lines);
+        check("hosts.txt", "id,name\n", Format::Csv);
+        check("hosts", "bastion a=1\n\n[web:children]#x\n", Format::Ini);
+        check("hosts.yml", "[web]\nweb-1\n", Format::Ini);
+        check("hosts.yml", "web:\n  vars: { x: |\n[a]\n", Format::Yaml);
+        check("hosts", "[\"web-1\"]", Format::Terraform);
+        check("hosts", "%YAML 1.1\n---\nweb:\n", Format::Yaml);
+        check("hosts.toml", "[web.hosts]\n", Format::Toml);
         check("hosts.txt", "", Format::Lines);
     }
 }

@@ -1,6 +1,6 @@
 //! Groups of servers in a file, and groups of groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -19,9 +19,10 @@ const UNGROUPED: &str = "ungrouped";
 #[derive(Default)]
 pub(super) struct Groups {
     by_name: IndexMap<String, Group>,
+    /// Those that stand in `all` or `ungrouped`, whatever else they are in.
     loose: Vec<Listing>,
-    /// Children that were named: each has to be a group.
-    named: Vec<(String, Span)>,
+    /// Children that were named, each with its parent: each has to be a group.
+    named: Vec<(String, String, Span)>,
     /// Servers so far, repetitions counted.
     hosts: usize,
     /// The first server too many.
@@ -70,7 +71,12 @@ impl Groups {
         }
     }
 
-    /// A server of a group; of `all` or `ungrouped`, it is of none.
+    /// Whether a name is that of a group.
+    pub(super) fn knows(&self, group: &str) -> bool {
+        matches!(group, ALL | UNGROUPED) || self.by_name.contains_key(group)
+    }
+
+    /// A server of a group; one of `all` or `ungrouped` may be of another as well.
     pub(super) fn add(&mut self, group: &str, host: Listing) {
         self.define(group);
         self.hosts += 1;
@@ -87,30 +93,91 @@ impl Groups {
     /// A group in a group; everything is in `all` anyway.
     pub(super) fn adopt(&mut self, group: &str, child: &str, span: Span) {
         self.define(group);
-        self.named.push((child.to_owned(), span));
+        self.named.push((group.to_owned(), child.to_owned(), span));
         if let Some(group) = self.by_name.get_mut(group) {
             group.children.push(child.to_owned());
         }
     }
 
     /// What is wrong with the whole: children that are no groups, since a misspelt one would narrow
-    /// without a word; and more servers than there may be.
+    /// without a word; groups inside of themselves; and more servers than there may be.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let excess = self.excess.map(|span| {
             Problem::error(Code::TooLarge, "more than 300,000 servers in one file")
                 .label(span, "too many begin here")
                 .help("a server of several groups counts in each: split the file, and the playbook")
         });
-        let unknown = self.named.iter().filter(|(name, _)| {
-            !self.by_name.contains_key(name) && !matches!(name.as_str(), ALL | UNGROUPED)
-        });
-        let orphans = unknown.take(MAX_PROBLEMS).map(|(name, span)| {
+        let unknown = self.named.iter().filter(|(_, name, _)| !self.knows(name));
+        let orphans = unknown.take(MAX_PROBLEMS).map(|(_, name, span)| {
             let message = format!("there is no group {}", suggest::shown(name));
             Problem::error(Code::UnknownGroup, message)
                 .label(*span, "no group of this file has this name")
                 .help(suggest::help(name, &self.some_names(), "groups"))
         });
-        excess.into_iter().chain(orphans).collect()
+        excess.into_iter().chain(orphans).chain(self.circles()).collect()
+    }
+
+    /// Groups that would be inside of themselves, and what has no place in any group: Ansible refuses
+    /// them, and who would be in such a group cannot be told.
+    fn circles(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (group, child, span) in &self.named {
+            let odd = match (group.as_str(), child.as_str()) {
+                (ALL, UNGROUPED) => None,
+                (UNGROUPED, _) => Some("`ungrouped` has no groups in it"),
+                (_, ALL | UNGROUPED) => Some("`all` and `ungrouped` are in no other group"),
+                _ => None,
+            };
+            if let Some(odd) = odd {
+                problems.push(
+                    Problem::error(Code::BadInventory, odd)
+                        .label(*span, "a child that cannot be one")
+                        .help("name the groups that are meant"),
+                );
+            }
+        }
+        problems.extend(self.circle().map(|(name, span)| {
+            let message = format!("the group {} is inside of itself", suggest::shown(name));
+            Problem::error(Code::BadInventory, message)
+                .label(span, "the circle closes here")
+                .help("take one of the groups of the circle out of the other")
+        }));
+        problems.truncate(MAX_PROBLEMS);
+        problems
+    }
+
+    /// A group that is inside of itself, and the child that closes the circle.
+    fn circle(&self) -> Option<(&str, Span)> {
+        let mut waits: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut parents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, group) in &self.by_name {
+            waits.insert(name, group.children.len());
+            for child in &group.children {
+                parents.entry(child).or_default().push(name);
+            }
+        }
+        // Whoever has no child left is in no circle, over and over.
+        let known = |name: &&str| self.by_name.contains_key(*name);
+        let mut free: Vec<&str> = parents.keys().copied().filter(|name| !known(name)).collect();
+        free.extend(waits.iter().filter(|(_, left)| **left == 0).map(|(name, _)| *name));
+        while let Some(name) = free.pop() {
+            for parent in parents.get(name).into_iter().flatten() {
+                let Some(left) = waits.get_mut(parent) else { continue };
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    free.push(parent);
+                }
+            }
+        }
+        let caught = |name: &str| waits.get(name).is_some_and(|left| *left > 0);
+        // Walking down inside of what is caught comes round to where it was.
+        let mut at = waits.iter().find(|(_, left)| **left > 0).map(|(name, _)| *name)?;
+        let mut seen = BTreeSet::new();
+        while seen.insert(at) {
+            at = self.by_name.get(at)?.children.iter().find(|child| caught(child))?;
+        }
+        let closes = |(_, child, _): &&(String, String, Span)| child == at && caught(at);
+        self.named.iter().rev().find(closes).map(|(_, child, span)| (child.as_str(), *span))
     }
 
     /// The servers of the group that is wanted, each once. A file that tells groups apart has
@@ -118,7 +185,7 @@ impl Groups {
     pub(super) fn choose(self, wanted: Option<&str>) -> Result<Vec<Listing>, NoChoice> {
         let Some(wanted) = wanted else {
             let with_hosts = self.by_name.values().filter(|group| !group.hosts.is_empty()).count();
-            if with_hosts + usize::from(!self.loose.is_empty()) > 1 {
+            if with_hosts + usize::from(!self.ungrouped().is_empty()) > 1 {
                 return Err(NoChoice {
                     code: Code::GroupNeeded,
                     message: "the file has more than one group, and the entry does not say which"
@@ -133,7 +200,7 @@ impl Groups {
         };
         match wanted {
             ALL => Ok(self.everyone()),
-            UNGROUPED => Ok(once_each(self.loose)),
+            UNGROUPED => Ok(self.ungrouped()),
             _ if self.by_name.contains_key(wanted) => Ok(self.within(wanted)),
             _ => Err(NoChoice {
                 code: Code::UnknownGroup,
@@ -143,8 +210,19 @@ impl Groups {
         }
     }
 
+    /// Who is in no group but `all`.
+    fn ungrouped(&self) -> Vec<Listing> {
+        let grouped: BTreeSet<&str> = self
+            .by_name
+            .values()
+            .flat_map(|group| group.hosts.iter().map(|host| host.text.as_str()))
+            .collect();
+        let loose = self.loose.iter().filter(|host| !grouped.contains(host.text.as_str()));
+        once_each(loose.cloned())
+    }
+
     /// Names for one sentence.
-    fn some_names(&self) -> Vec<&str> {
+    pub(super) fn some_names(&self) -> Vec<&str> {
         self.by_name.keys().map(String::as_str).take(50).collect()
     }
 
@@ -187,7 +265,6 @@ mod tests {
         groups.add("db", host("web-2"));
         groups.adopt("prod", "web", Span::default());
         groups.adopt("prod", "db", Span::default());
-        groups.adopt("web", "prod", Span::default());
         groups
     }
 
@@ -217,6 +294,35 @@ mod tests {
         loose.add("web", Listing::new("web-1", Span::default()));
         loose.add("all", Listing::new("bastion", Span::default()));
         assert_eq!(chosen(loose, None), Err(Code::GroupNeeded));
+    }
+
+    #[test]
+    fn who_stands_in_all_and_in_a_group_is_not_ungrouped() {
+        let mut groups = groups();
+        groups.add("all", Listing::new("web-1", Span::default()));
+        groups.add("ungrouped", Listing::new("db-1", Span::default()));
+        groups.add("all", Listing::new("spare", Span::default()));
+        assert_eq!(chosen(groups, Some("ungrouped")).as_deref(), Ok("spare"));
+        let mut one = Groups::default();
+        one.add("all", Listing::new("web-1", Span::default()));
+        one.add("web", Listing::new("web-1", Span::default()));
+        assert_eq!(chosen(one, None).as_deref(), Ok("web-1"));
+    }
+
+    #[test]
+    fn a_group_inside_of_itself_is_told_once() {
+        for (parent, child) in [("web", "prod"), ("web", "web"), ("db", "all"), ("ungrouped", "db")]
+        {
+            let mut groups = groups();
+            groups.adopt("top", "prod", Span::default());
+            assert_eq!(groups.problems().len(), 0);
+            groups.adopt(parent, child, Span::default());
+            assert_eq!(groups.problems().len(), 1, "{parent} {child}");
+        }
+        let mut groups = groups();
+        groups.adopt("all", "ungrouped", Span::default());
+        groups.adopt("all", "web", Span::default());
+        assert_eq!(groups.problems().len(), 0);
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub(super) fn read(text: &str) -> Listings {
 
 /// What a line looks like that is neither an id nor a name.
 fn other_format(text: &str) -> Option<(&'static str, &'static str)> {
-    if text.starts_with('[') || text.contains('=') {
+    let range = text.contains('[') && text.contains(':') && text.contains(']');
+    if text.starts_with('[') || text.contains('=') || range {
         Some((
             "an Ansible inventory",
             "name the file `….ini` if it is one; else one id or name a line",

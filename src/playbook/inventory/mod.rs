@@ -14,5 +14,6 @@ mod lines;
 mod ranges;
 mod read;
 mod terraform;
+mod words;
 
 pub(super) use read::{Wanted, read};

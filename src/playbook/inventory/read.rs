@@ -143,6 +143,11 @@ fn listings(source: &Source, format: Format, wanted: Wanted<'_>) -> Listings {
             let yaml = ansible_yaml::read(&source.text);
             chosen(yaml.groups, wanted, yaml.problems, yaml.hidden)
         }
+        Format::Toml => unread(
+            wanted,
+            format!("`{}` is an inventory in TOML, which is not read", source.name),
+            "write one that is: `ansible-inventory -i FILE --list -y > hosts.yaml`",
+        ),
         Format::Terraform => match terraform::read(&source.text) {
             Ok(groups) => chosen(groups, wanted, Vec::new(), Vec::new()),
             Err(why) => {
@@ -154,6 +159,14 @@ fn listings(source: &Source, format: Format, wanted: Wanted<'_>) -> Listings {
             }
         },
     }
+}
+
+/// A file that is not read at all, and what to do instead.
+fn unread(wanted: Wanted<'_>, message: String, help: impl Into<String>) -> Listings {
+    let problem = Problem::error(Code::BadInventory, message)
+        .label(wanted.file.span, "named here")
+        .help(help);
+    Listings { entry: Some(problem), ..Listings::default() }
 }
 
 fn chosen(
@@ -178,20 +191,37 @@ fn chosen(
 }
 
 fn without_groups(mut found: Listings, wanted: Wanted<'_>) -> Listings {
+    let said = wanted.group.and_then(super::super::treatment::text);
     found.entry = wanted.group.map(|group| {
-        Problem::error(Code::LonelyGroup, "a `group`, and the file has no groups")
+        let help = if said == Some("all") {
+            "leave `group: all` out: every server of such a file is meant"
+        } else {
+            "if the file is an inventory of Ansible, name it `….ini`; else make a file with the servers of that group alone"
+        };
+        Problem::error(Code::LonelyGroup, "a `group`, and the file is a list without groups")
             .label(group.span, "a group of what?")
-            .label(wanted.file.span, "a plain list of servers")
-            .help("remove `group`: every server of the file is meant")
+            .label(wanted.file.span, "read as a plain list of servers")
+            .help(help)
     });
     found
 }
 
 fn nothing(desk: &mut Desk<'_>, wanted: Wanted<'_>, path: &str) {
+    let group = wanted.group.and_then(super::super::treatment::text);
+    let (message, place, help) = match group {
+        Some(group) if group != "all" => (
+            format!("the group {} of `{path}` has no server", shown(group)),
+            wanted.group.unwrap_or(wanted.file).span,
+            "nothing selected is an error: choose another group, or take the entry out",
+        ),
+        Some(_) | None => (
+            format!("`{path}` lists no server"),
+            wanted.file.span,
+            "nothing selected is an error; one id or name a line is the simplest list",
+        ),
+    };
     desk.report(
-        Problem::error(Code::EmptyInventory, format!("`{path}` lists no server"))
-            .label(wanted.file.span, "named here")
-            .help("nothing selected is an error; one id or name a line is the simplest list"),
+        Problem::error(Code::EmptyInventory, message).label(place, "named here").help(help),
     );
 }
 
