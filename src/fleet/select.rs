@@ -1,6 +1,7 @@
 //! From what fleets ask for to the servers that they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use indexmap::IndexMap;
 
@@ -148,8 +149,21 @@ struct Picks<'p> {
     chosen: IndexMap<usize, Pick>,
     /// With the index of the exclusion.
     excluded: IndexMap<usize, usize>,
+    /// Exclusions that leave out a line of a list that is no server, by their index.
+    left_out: BTreeSet<usize>,
     /// What the servers have to be that stay in.
     demands: Vec<Demand<'p>>,
+}
+
+impl Exclusion<'_> {
+    /// Whether the exclusion names a line of a list by its own words, and says nothing else.
+    fn is_just(&self, text: &str) -> bool {
+        let selector = self.selector;
+        selector.literal() == Some(text)
+            && selector.id().is_none()
+            && selector.tag().is_none()
+            && selector.az().is_none()
+    }
 }
 
 impl Picks<'_> {
@@ -187,7 +201,7 @@ fn pick<'p>(
                 None
             }
             Wanted::Listed { path, lines } => {
-                pick_listed(directory, entry, (path, lines), &mut picks, refusals);
+                pick_listed(directory, (rules, entry), (path, lines), &mut picks, refusals);
                 Some(path).filter(|_| lines.is_empty())
             }
         };
@@ -258,7 +272,7 @@ fn matches_nothing(directory: &Directory<'_>, selector: &Selector) -> Refusal {
 
 fn pick_listed<'p>(
     directory: &Directory<'_>,
-    entry: &Entry<'p>,
+    (rules, entry): (&Rules<'_>, &Entry<'p>),
     (path, lines): (&str, &[Line<'p>]),
     picks: &mut Picks<'p>,
     refusals: &mut Vec<Refusal>,
@@ -269,6 +283,11 @@ fn pick_listed<'p>(
         let by_id = directory.with_id(line.text);
         let named = if by_id.is_some() { &[][..] } else { directory.named(line.text) };
         if by_id.is_none() && named.is_empty() {
+            // A line such as `localhost` is no server, and may be left out by its own words.
+            if let Some(exclusion) = rules.exclude.iter().position(|out| out.is_just(line.text)) {
+                picks.left_out.insert(exclusion);
+                continue;
+            }
             unknown.push(listed_nowhere(directory, line.text, line.place, &unknown));
         }
         for index in by_id.iter().chain(named) {
@@ -311,12 +330,29 @@ fn listed_nowhere(
 ) -> Refusal {
     let meant = Some(text)
         .filter(|_| Refusal::is_worth_a_suggestion(found))
-        .and_then(|text| did_you_mean(text, directory.names()));
-    let help = meant.map_or_else(
-        || "correct the line or take it out".to_owned(),
-        |name| format!("did you mean `{name}`?"),
-    );
+        .and_then(|text| nearly(text, directory).or_else(|| did_you_mean(text, directory.names())));
+    let help = match meant {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if text.parse::<IpAddr>().is_ok() => {
+            "this is an address: write the id or the name of the server".to_owned()
+        }
+        None => format!(
+            "correct the line, take it out, or leave it out: `exclude: [{{ name: \"{text}\" }}]`"
+        ),
+    };
     Refusal::new("unknown_server", format!("no server has the id or name `{text}`"), help).at(place)
+}
+
+/// The server that has this name in another case, or with its domain, or without.
+fn nearly<'s>(text: &str, directory: &Directory<'s>) -> Option<&'s str> {
+    let flat = text.to_lowercase();
+    let part = |long: &str, short: &str| {
+        long.strip_prefix(short).is_some_and(|behind| behind.starts_with('.'))
+    };
+    directory.names().find(|name| {
+        let name = name.to_lowercase();
+        name == flat || part(&name, &flat) || part(&flat, &name)
+    })
 }
 
 fn exclude(
@@ -334,7 +370,7 @@ fn exclude(
                 hits += 1;
             }
         }
-        if hits == 0 && !exclusion.allow_none {
+        if hits == 0 && !exclusion.allow_none && !picks.left_out.contains(&position) {
             refusals.push(excludes_nothing(exclusion, matching.len()));
         }
     }
@@ -557,6 +593,13 @@ mod tests {
         check(&["name: web-*"], &["name: db-01"], &["!exclusion_matches_nothing"]);
         check(&["name: web-*"], &["?name: db-01"], &["web-01", "web-02", "web-03"]);
         check(&["- web-1"], &[], &["!unknown_server"]);
+        check(&["- web-01", "- localhost"], &["name: localhost"], &["web-01"]);
+        check(
+            &["- web-01", "- localhost"],
+            &["name: local*"],
+            &["!unknown_server", "!exclusion_matches_nothing"],
+        );
+        check(&["- localhost"], &["name: localhost"], &["!nothing_selected"]);
         check(
             &["name: a", "name: b"],
             &["id: c"],
@@ -613,6 +656,21 @@ mod tests {
                 "p.yaml:8: no server has the id or name `db-1` (did you mean `db-01`?)",
             ]
         );
+    }
+
+    #[test]
+    fn a_line_that_is_nearly_a_name_or_an_address_is_told_as_that() {
+        let (place, servers) = (line(3), servers());
+        let directory = Directory::new(&servers);
+        let help = |text: &str| listed_nowhere(&directory, text, &place, &[]).help;
+        for (text, want) in [
+            ("web-01.example.org", "did you mean `web-01`?"),
+            ("WEB-02", "did you mean `web-02`?"),
+            ("10.0.0.200", "this is an address: write the id or the name of the server"),
+        ] {
+            assert_eq!(help(text), want);
+        }
+        assert!(help("localhost").contains("exclude: [{ name: \"localhost\" }]"));
     }
 
     #[test]

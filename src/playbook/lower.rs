@@ -169,13 +169,16 @@ impl<'a> Desk<'a> {
         let bytes = match self.bytes(&path) {
             Ok(bytes) => bytes,
             Err(reason) => {
+                let help = if reason.contains("is a directory") {
+                    "name one of its files; of an inventory folder of Ansible one file is made with `ansible-inventory -i FOLDER --list -y > hosts.yaml`"
+                } else {
+                    "relative paths are seen from the folder of the file that names them"
+                };
                 let message = format!("the file `{written}` cannot be read: {reason}");
                 self.report(
                     Problem::error(Code::FileUnreadable, message)
                         .label(node.span, "named here")
-                        .help(
-                            "relative paths are seen from the folder of the file that names them",
-                        ),
+                        .help(help),
                 );
                 return None;
             }
