@@ -89,8 +89,13 @@ fn csv_lists_servers_by_id_or_name() {
     for (text, problems) in [
         ("", vec!["empty_inventory p.yaml:5"]),
         ("name\n", vec!["empty_inventory p.yaml:5"]),
-        ("host\nweb-1\n", vec!["unknown_column i.csv:1", "bad_row i.csv:1"]),
-        ("web-1\nweb-2\n", vec!["unknown_column i.csv:1", "bad_row i.csv:1"]),
+        ("host\nweb-1\n", vec!["unknown_column i.csv:1"]),
+        ("web-1\nweb-2\n", vec!["unknown_column i.csv:1"]),
+        ("remark,host,x\na,b,c\n", vec!["unknown_column i.csv:1"]),
+        ("wait.settle\n5m\n", vec!["bad_row i.csv:1"]),
+        ("name,\nweb-1,note\n", vec!["unknown_column i.csv:1"]),
+        ("sep=;\nname;x\nweb-1;1\n", vec!["unknown_column i.csv:2"]),
+        ("Name,name\nweb-1,x\n", vec!["duplicate_key i.csv:1"]),
         ("name,verify\nweb-1,fresh\n", vec!["unknown_column i.csv:1"]),
         ("name,match.name\nweb-1,x\n", vec!["unknown_column i.csv:1"]),
         ("name,name\nweb-1,x\n", vec!["duplicate_key i.csv:1"]),
@@ -280,8 +285,13 @@ fn a_yaml_inventory_of_ansible_is_read_by_group() {
         ("web: [a]\n", "bad_inventory i.yaml:1"),
         ("web:\n  hosts: [a]\n", "bad_inventory i.yaml:2"),
         ("web:\n  host: { a: }\n", "bad_inventory i.yaml:2"),
-        ("- a\n", "bad_inventory i.yaml:1"),
+        ("- [a]\n", "bad_inventory i.yaml:1"),
         ("web: {\n", "bad_inventory i.yaml:1"),
+        ("web:\n  hosts:\n    1:\n", "bad_inventory i.yaml:3"),
+        ("web:\n  hosts:\n    a: 10.0.0.1\n", "bad_inventory i.yaml:3"),
+        ("web: { hosts: { a: } }\n---\nb:\n", "bad_inventory i.yaml:2"),
+        ("plugin: x\nkeyed: [a]\nb: c\n", "bad_inventory i.yaml:1"),
+        ("web:\n  hosts:\n    a:\n  vars:\n    b: c: d\n", "bad_inventory i.yaml:5"),
         ("web:\n  hosts: { 'a[1': }\n", "bad_range i.yaml:2"),
     ] {
         assert_eq!(found(&read("i.yaml", ", group: all", text)), [problem], "{text}");
@@ -310,7 +320,11 @@ fn a_state_of_terraform_gives_its_servers_by_id() {
     let web = "module.web.opentelekomcloud_compute_instance_v2.web";
     assert_eq!(listed(read("i.json", &format!(", group: {web}"), STATE)), "bbbb-1@8 bbbb-2@9");
     let one = STATE.replace("module.web", "module.x").replace("opentelekomcloud_", "other_");
-    assert_eq!(listed(read("i.json", "", &one)), "aaaa-1@4");
+    let others = read("i.json", "", &one);
+    let shown = pictures(&others);
+    assert!(others.playbook.is_some() && shown.contains("is not known, left out"), "{shown}");
+    let named = ", group: huaweicloud_compute_instance.db";
+    assert_eq!(listed(read("i.json", named, &one)), "aaaa-1@4");
     for (group, text, problem) in [
         ("", STATE, "group_needed p.yaml:5"),
         (", group: web", STATE, "unknown_group p.yaml:5"),
@@ -326,6 +340,126 @@ fn a_state_of_terraform_gives_its_servers_by_id() {
     ] {
         assert_eq!(found(&read("i.json", group, text)), [problem], "{text}");
     }
+}
+
+fn state(resources: &str) -> String {
+    format!(
+        "{{\"format_version\":\"1.0\",\"values\":{{\"root_module\":{{\"resources\":[{resources}]}}}}}}"
+    )
+}
+
+fn instance(address: &str, kind: &str, more: &str) -> String {
+    format!("{{\"address\":\"{address}\",\"mode\":\"managed\",\"type\":\"{kind}\",{more}}}")
+}
+
+/// What changes the meaning of an entry of a state is looked at, and said.
+#[test]
+fn what_is_no_server_of_its_address_is_told() {
+    let kind = "openstack_compute_instance_v2";
+    let sound = instance("openstack_compute_instance_v2.w", kind, r#""values":{"id":"a"}"#);
+    for (more, word, want) in [
+        (r#""deposed_key":"0bad","values":{"id":"b"}"#, "deposed object (0bad)", "a@1"),
+        (r#""values":{"id":null}"#, "is not made yet", "a@1"),
+        (r#""tainted":true,"values":{"id":"b"}"#, "is tainted", "a@1 b@1"),
+    ] {
+        let odd = instance("openstack_compute_instance_v2.w", kind, more);
+        let mut parsed = read("i.json", "", &state(&format!("{sound},{odd}")));
+        let shown = pictures(&parsed);
+        assert!(shown.contains(word), "{shown}");
+        parsed.problems.clear();
+        assert_eq!(listed(parsed), want, "{word}");
+    }
+    let alone = instance("t.w", kind, r#""values":{"id":null}"#);
+    assert_eq!(found(&read("i.json", "", &state(&alone))), ["bad_inventory p.yaml:5"]);
+    let foreign = instance("aws_instance.w", "aws_instance", r#""values":{"id":"i-1"}"#);
+    let parsed = read("i.json", "", &state(&foreign));
+    assert!(pictures(&parsed).contains("aws_instance.w"), "{}", pictures(&parsed));
+    for (text, word) in [
+        ("{\"version\":3,\"modules\":[]}", "of terraform 0.11 or older"),
+        ("{\"version\":4,\"lineage\":\"x\",\"resources\":[]}", "this is the state itself"),
+        ("{\"format_version\":\"1.0\"}", "is empty"),
+    ] {
+        let shown = pictures(&read("i.json", "", text));
+        assert!(shown.contains(word), "{shown}");
+    }
+}
+
+#[test]
+fn one_instance_is_chosen_by_its_address_with_its_keys() {
+    let one = |group: &str| read("i.json", &format!(", group: '{group}'"), STATE);
+    let address = "module.web[\"a\"].opentelekomcloud_compute_instance_v2.web";
+    assert_eq!(listed(one(&format!("{address}[1]"))), "bbbb-2@9");
+    assert_eq!(listed(one(address)), "bbbb-1@8 bbbb-2@9");
+    assert_eq!(listed(one("module.web[\"a\"]")), "bbbb-1@8 bbbb-2@9 cccc-1@10");
+    assert_eq!(found(&one(&format!("{address}[2]"))), ["bad_inventory p.yaml:5"]);
+    assert_eq!(found(&one("module.web[\"b\"]")), ["bad_inventory p.yaml:5"]);
+}
+
+/// Lists that other programs print are read, or the command is told that writes one that is.
+#[test]
+fn lists_of_other_programs_are_read() {
+    let ansible = r#"{"_meta":{"hostvars":{"web-1":{"p":"hunter2"}}},"all":{"children":["ungrouped","web","none"]},
+        "web":{"hosts":["web-1","web-[2]"]},"ungrouped":{"hosts":["spare"]}}"#;
+    assert_eq!(listed(read("i.json", ", group: web", ansible)), "web-1@2 web-[2]@2");
+    assert_eq!(listed(read("i.json", ", group: ungrouped", ansible)), "spare@2");
+    assert_eq!(found(&read("i.json", ", group: none", ansible)), ["empty_inventory p.yaml:5"]);
+    let json = r#"[{"ID":"aa","Name":"web-1","Networks":{"n":["10.0.0.3"]}},{"id":"bb"}]"#;
+    assert_eq!(listed(read("i.json", "", json)), "aa@1 bb@1");
+    assert_eq!(listed(read("i", "", &format!("{{\"servers\": {json}}}"))), "aa@1 bb@1");
+    assert_eq!(listed(read("i.json", "", "[\"web-1\", \"web-2\"]")), "web-1@1 web-2@1");
+    assert_eq!(listed(read("i.yaml", "", "- ID: aa\n  Name: w\n- Name: b\n")), "aa@1 b@3");
+    assert_eq!(listed(read("i.json", "", r#"{"all":{"hosts":{"a":{"x":1}}}}"#)), "a@1");
+    let table = "+----+\n| ID |\n+----+\n| aa |\n+----+\n";
+    for (text, word) in [
+        (table, "openstack server list -f csv"),
+        ("[{\"Status\": \"x\"}]", "neither id nor name"),
+        ("{\"a\": 1}", "ansible-inventory -i FILE --list"),
+        ("{\"a\": ", "line 1, column 6"),
+        ("resource \"x\" \"y\" {\n", "terraform show -json"),
+    ] {
+        let path = if text.starts_with(['{', '[']) { "i.json" } else { "i.txt" };
+        let parsed = read(path, "", text);
+        assert!(parsed.playbook.is_none(), "{text}");
+        assert!(
+            pictures(&parsed).replace(['\n', '│'], " ").contains(word),
+            "{}",
+            pictures(&parsed)
+        );
+        assert_eq!(parsed.problems.len(), 1, "{}", pictures(&parsed));
+    }
+}
+
+#[test]
+fn tables_of_other_programs_are_read() {
+    for (text, want) in [
+        ("\"ID\",\"Name\",\"Status\",\"Image\"\n\"aa\",\"w\",\"ACTIVE\",\"\"\n", "aa@2"),
+        ("Name,ID\nw,aa\n", "aa@2"),
+        ("name,x-remark\nw,\n", "w@2"),
+        ("sep=;\r\nname;wait.settle\r\nw;5m\r\n", "w@3"),
+        ("name,wait.settle,\nw,5m,\n", "w@2"),
+        ("name,wait.settle\nw,5m,,\n", "w@2"),
+    ] {
+        assert_eq!(listed(read("i.csv", "", text)), want, "{text}");
+    }
+}
+
+/// What Ansible's YAML takes is taken as it takes it.
+#[test]
+fn yaml_of_ansible_may_have_directives_tags_and_keys_again() {
+    let twice = "all:\n  hosts:\n    a: { x: 1 }\n    a: { x: 2 }\n";
+    assert_eq!(listed(read("i.yml", "", twice)), "a@4");
+    assert_eq!(listed(read("i.yml", "", "%YAML 1.1\n---\nall:\n  hosts:\n    a:\n")), "a@5");
+    let last = "all:\n  children:\n    web: { hosts: { a: } }\n    web: { hosts: { b: } }\n";
+    assert_eq!(listed(read("i.yml", ", group: web", last)), "b@4");
+    let vars: String = (0..150).map(|n| format!("    v{n}: !vault x\n")).collect();
+    assert_eq!(listed(read("i.yml", "", &format!("web:\n  hosts: a\n  vars:\n{vars}"))), "a@2");
+    assert_eq!(
+        listed(read("i.yml", "", "web:\n  hosts: { 'a:22': , 'b[1:2]': }\n")),
+        "a@2 b1@2 b2@2"
+    );
+    let bad = format!("all:\n  hosts:\n{}  vars:\n    n: p: hunter2\n", "    h:\n".repeat(9));
+    let shown = pictures(&read("i.yml", "", &bad));
+    assert!(shown.contains("i.yml:13") && !shown.contains("hunter2"), "{shown}");
 }
 
 /// Inventories of other tools hold passwords; ours must not, and neither is ever shown.

@@ -196,7 +196,7 @@ codes! {
     ListedTwice "listed_twice" shown with "txt", "a server twice in one inventory":
         "One of the lines may have been meant as another server.";
     BadInventory "bad_inventory" shown with "txt", "not the format that the file should have":
-        "A file's name says its format: `.csv` and `.tsv` a table, `.ini` and `.cfg` or `.yaml` and `.yml` an inventory of Ansible, `.json` what `terraform show -json` prints. Any other name: the first line, where it can be nothing else, or one id or name a line. Nothing is read halfway.";
+        "A file's lines say its format, or else its name: `.csv` and `.tsv` a table, `.ini` and `.cfg` or `.yaml` and `.yml` an inventory of Ansible, `.json` what `terraform show -json`, `ansible-inventory --list` or `openstack server list -f json` prints. Any other file has one id or name a line. Nothing is read halfway.";
     UnknownColumn "unknown_column" shown with "csv", "a column that does not exist":
         "Columns of a CSV file are `id`, `name`, and keys of an override with dots, such as `reinstall.key_name`. A misspelt one would otherwise be ignored, and the fleet's value be used.";
     BadRow "bad_row" shown with "csv", "a row that does not fit":
@@ -204,7 +204,7 @@ codes! {
     BadRange "bad_range" shown with "ini", "not a range of names":
         "`web-[01:10]` stands for ten names, `db-[a:c]` for three. Zeros in front are kept.";
     UnknownGroup "unknown_group" shown with "ini", "a group that does not exist":
-        "The file has no group of this name; groups of Terraform are addresses of resources and modules, without the keys of `count` and `for_each`.";
+        "The file has no group of this name; groups of Terraform are addresses of resources and modules, without the keys of `count` and `for_each`, or with them for one instance.";
     GroupNeeded "group_needed" shown with "ini", "a file with several groups":
         "An inventory of Ansible, or a state of Terraform, holds servers for many purposes. Which of them are to be wiped is said, never guessed; `group: all` says that all are meant.";
     LonelyGroup "lonely_group" shown, "a group of nothing":

@@ -16,8 +16,9 @@ const MAX_FLAWS: usize = 100;
 /// Maps up to this size are searched for duplicates one by one, larger ones with a set.
 const SMALL_MAP: usize = 16;
 
-pub(super) fn build(text: &str, limits: Limits) -> Tree {
-    let mut builder = Builder::new(text, limits);
+/// Builds the tree of a text of ours, or of another tool's, which may have more.
+pub(super) fn build(text: &str, limits: Limits, theirs: bool) -> Tree {
+    let mut builder = Builder { theirs, ..Builder::new(text, limits) };
     let root = match builder.run() {
         Ok(()) => builder.root,
         Err(flaw) => {
@@ -31,6 +32,8 @@ pub(super) fn build(text: &str, limits: Limits) -> Tree {
 struct Builder<'t> {
     text: &'t str,
     limits: Limits,
+    /// Whether the text is another tool's: see [`Tree::read_theirs`].
+    theirs: bool,
     open: Vec<Frame>,
     anchors: BTreeMap<usize, Anchored>,
     root: Option<Node>,
@@ -79,6 +82,7 @@ impl<'t> Builder<'t> {
         Self {
             text,
             limits,
+            theirs: false,
             open: Vec::new(),
             anchors: BTreeMap::new(),
             root: None,
@@ -90,7 +94,7 @@ impl<'t> Builder<'t> {
 
     fn run(&mut self) -> Step {
         let mut options = granit_parser::options! {
-            disallow_directives: true,
+            disallow_directives: !self.theirs,
             emit_unresolved_aliases: true,
             flow_nesting_limit: self.limits.depth,
             block_nesting_limit: self.limits.depth,
@@ -231,7 +235,11 @@ impl<'t> Builder<'t> {
 
     /// Checks a finished map for duplicates, and puts merged keys (`<<`) behind its own.
     fn settle(&mut self, mut entries: Vec<Entry>) -> Vec<Entry> {
-        self.duplicates(&entries);
+        if self.theirs {
+            last_of_each(&mut entries);
+        } else {
+            self.duplicates(&entries);
+        }
         if !entries.iter().any(|entry| &*entry.key.text == "<<") {
             entries.shrink_to_fit();
             return entries;
@@ -287,7 +295,7 @@ impl<'t> Builder<'t> {
     fn tag(&mut self, tag: Option<&granit_parser::Tag>, span: Span) -> bool {
         let Some(tag) = tag else { return false };
         let as_text = tag.core_suffix() == Some("str");
-        if !as_text {
+        if !as_text && !self.theirs {
             self.flaws.push(Flaw { span, kind: FlawKind::Tag { name: tag.original() } });
         }
         as_text
@@ -314,6 +322,14 @@ impl<'t> Builder<'t> {
             if deep { FlawKind::TooDeep } else { FlawKind::Syntax { message: error.info() } };
         Flaw { span: Span::new(at, at), kind }
     }
+}
+
+/// Of each key its last entry, `<<` aside.
+fn last_of_each(entries: &mut Vec<Entry>) {
+    let mut seen: BTreeSet<Arc<str>> = BTreeSet::new();
+    entries.reverse();
+    entries.retain(|entry| &*entry.key.text == "<<" || seen.insert(Arc::clone(&entry.key.text)));
+    entries.reverse();
 }
 
 /// A node as a key. A map that is the key of a map is mostly an insert without quotes.
@@ -403,6 +419,18 @@ mod tests {
                 "{found:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_text_of_another_tool_may_have_directives_tags_and_keys_again() {
+        let text = "%YAML 1.1\n---\na: 1\nb: !vault x\na: 2\n";
+        let tree = Tree::read_theirs(text, LIMITS);
+        assert_eq!(tree.flaws, []);
+        let root = tree.root.unwrap();
+        let texts: Vec<String> = (root.entries().unwrap().iter())
+            .map(|entry| format!("{}={}", entry.key.text, entry.value.scalar().unwrap().text))
+            .collect();
+        assert_eq!(texts, ["b=x", "a=2"]);
     }
 
     #[test]

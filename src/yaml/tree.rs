@@ -203,6 +203,13 @@ impl Tree {
     /// Reads a text of one document.
     #[must_use]
     pub fn read(text: &str, limits: Limits) -> Self {
-        super::build::build(text, limits)
+        super::build::build(text, limits, false)
+    }
+
+    /// Reads a text that another tool takes as well: directives and tags are let be, and of a key
+    /// that stands twice in one map the last counts, as Python's YAML has it.
+    #[must_use]
+    pub fn read_theirs(text: &str, limits: Limits) -> Self {
+        super::build::build(text, limits, true)
     }
 }

@@ -31,10 +31,11 @@ pub(super) fn read(text: &str) -> Listings {
     if rows.is_empty() {
         return found;
     }
-    let header = rows.remove(0);
+    let mut header = rows.remove(0);
+    without_blank_ends(&mut header, &mut rows);
     let columns = Columns::read(&header, &mut found.problems);
     columns.hide(&rows, &mut found.hidden);
-    if columns.id.is_none() && columns.name.is_none() {
+    if columns.id.is_none() && columns.name.is_none() && found.problems.is_empty() {
         found.problems.push(
             Problem::error(Code::BadRow, "no column says which server a row is about")
                 .label(header.first().map_or(Span::default(), |cell| cell.span), "the header")
@@ -51,12 +52,56 @@ pub(super) fn read(text: &str) -> Listings {
     found
 }
 
+/// Columns of the client that say how a server is, not what to do with it.
+const OF_THE_CLIENT: [&str; 22] = [
+    "Status",
+    "Networks",
+    "Image",
+    "Flavor",
+    "Task State",
+    "Power State",
+    "Image Name",
+    "Image ID",
+    "Flavor Name",
+    "Flavor ID",
+    "Availability Zone",
+    "Pinned Availability Zone",
+    "Host",
+    "Properties",
+    "Created At",
+    "Launched At",
+    "Security Groups",
+    "Project ID",
+    "User ID",
+    "Scheduler Hints",
+    "Locked",
+    "Fault",
+];
+
+/// Takes away what a sign at the end of each line makes: columns without a name and without a cell.
+fn without_blank_ends(header: &mut Vec<Cell>, rows: &mut [Vec<Cell>]) {
+    while header.len() > 1 && header.last().is_some_and(|cell| cell.text.is_empty()) {
+        let last = header.len() - 1;
+        if rows.iter().any(|row| row.get(last).is_some_and(|cell| !cell.text.is_empty())) {
+            return;
+        }
+        header.pop();
+    }
+    for row in rows {
+        while row.len() > header.len() && row.last().is_some_and(|cell| cell.text.is_empty()) {
+            row.pop();
+        }
+    }
+}
+
 #[derive(Default)]
 struct Columns<'h> {
     id: Option<usize>,
     name: Option<usize>,
     /// Keys of an override: their path, and the column.
     keys: Vec<(Vec<&'h str>, usize)>,
+    /// Remarks, and what the client says of a server: let be.
+    other: Vec<usize>,
     /// Columns whose cells may be secrets.
     secret: Vec<usize>,
 }
@@ -65,8 +110,12 @@ impl<'h> Columns<'h> {
     fn read(header: &'h [Cell], problems: &mut Vec<Problem>) -> Self {
         let mut columns = Self::default();
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+        let mut strangers: Vec<&Cell> = Vec::new();
         for (index, cell) in header.iter().enumerate() {
-            let name = cell.text.as_str();
+            // The client writes `ID` and `Name`.
+            let known = ["id", "name"].into_iter();
+            let mut known = known.filter(|known| known.eq_ignore_ascii_case(&cell.text));
+            let name = known.next().unwrap_or(cell.text.as_str());
             if mask::sounds_secret(&name.to_lowercase()) {
                 columns.secret.push(index);
             }
@@ -85,13 +134,17 @@ impl<'h> Columns<'h> {
             match name {
                 "id" => columns.id = Some(index),
                 "name" => columns.name = Some(index),
+                remark if remark.starts_with("x-") || OF_THE_CLIENT.contains(&remark) => {
+                    columns.other.push(index);
+                }
                 _ => match paths::column(name) {
                     Ok(()) => columns.keys.push((name.split('.').collect(), index)),
                     Err(NoColumn::InlineSecret) => problems.push(inline_secret(cell.span)),
-                    Err(NoColumn::Unknown) => problems.push(unknown(name, cell.span)),
+                    Err(NoColumn::Unknown) => strangers.push(cell),
                 },
             }
         }
+        problems.extend(unknown(&strangers));
         columns
     }
 
@@ -124,7 +177,8 @@ impl<'h> Columns<'h> {
             );
             return;
         }
-        if let Some(cell) = row.iter().find(|cell| cell.text.is_empty()) {
+        let mut read = row.iter().enumerate().filter(|(index, _)| !self.other.contains(index));
+        if let Some((_, cell)) = read.find(|(_, cell)| cell.text.is_empty()) {
             found.problems.push(blank(cell));
             return;
         }
@@ -198,17 +252,31 @@ fn blank(cell: &Cell) -> Problem {
         .help("`-` leaves a key as the fleet has it, `null` removes an inherited value")
 }
 
-fn unknown(name: &str, span: Span) -> Problem {
+/// One problem for all columns that are not known.
+fn unknown(strangers: &[&Cell]) -> Option<Problem> {
+    let first = strangers.first()?;
     let columns = paths::columns();
     let known: Vec<&str> =
         ["id", "name"].into_iter().chain(columns.iter().map(String::as_str)).collect();
-    let help = suggest::closest(name, known).map_or_else(
-        || "columns are `id`, `name`, and keys of an override with dots, such as `reinstall.key_name` or `wait.settle`".to_owned(),
-        |word| format!("did you mean `{word}`?"),
-    );
-    Problem::error(Code::UnknownColumn, format!("unknown column {}", shown(name)))
-        .label(span, "not a key of an override")
-        .help(help)
+    let names: Vec<String> = strangers.iter().take(10).map(|cell| shown(&cell.text)).collect();
+    let (message, help) = match suggest::closest(&first.text, known) {
+        _ if first.text.is_empty() => (
+            "a column without a name, and its cells are not blank".to_owned(),
+            "name the column, or take it out".to_owned(),
+        ),
+        Some(word) if strangers.len() == 1 => {
+            (format!("unknown column {}", names.join(", ")), format!("did you mean `{word}`?"))
+        }
+        Some(_) | None => (
+            format!("unknown column {}", names.join(", ")),
+            "columns are `id`, `name`, and keys of an override with dots, such as `wait.settle`; take a column out, or begin its name with `x-` to keep it as a remark".to_owned(),
+        ),
+    };
+    let mut problem = Problem::error(Code::UnknownColumn, message);
+    for cell in strangers.iter().take(10) {
+        problem = problem.label(cell.span, "not a key of an override");
+    }
+    Some(problem.help(help))
 }
 
 fn inline_secret(span: Span) -> Problem {

@@ -23,7 +23,15 @@ pub(super) struct Cell {
 pub(super) fn rows(text: &str) -> (Vec<Vec<Cell>>, Option<Problem>) {
     let mut table = Table { text, at: 0, cell: vec![0; LONGEST] };
     let mut rows: Vec<Vec<Cell>> = Vec::new();
-    let delimiter = table.skip_to_row().map_or(b',', delimiter);
+    let first = table.skip_to_row();
+    let delimiter = match first.and_then(|line| Some((line, told(line)?))) {
+        // Excel's own line, which is no row.
+        Some((line, sign)) => {
+            table.at += line.len();
+            sign
+        }
+        None => first.map_or(b',', delimiter),
+    };
     while table.skip_to_row().is_some() {
         match table.row(delimiter) {
             Ok(row) => rows.push(row),
@@ -31,6 +39,15 @@ pub(super) fn rows(text: &str) -> (Vec<Vec<Cell>>, Option<Problem>) {
         }
     }
     (rows, None)
+}
+
+/// The sign that a first line `sep=;` tells.
+fn told(line: &str) -> Option<u8> {
+    let line = line.trim_end_matches(['\r', '\n']).trim_matches('"');
+    match line.strip_prefix("sep=")?.as_bytes() {
+        [sign @ (b',' | b';' | b'\t')] => Some(*sign),
+        _ => None,
+    }
 }
 
 /// The sign between cells: that of the header, whatever a spreadsheet wrote.
@@ -140,6 +157,7 @@ mod tests {
             assert_eq!(texts(text), [["name", "az"], ["web-1", "a"], ["web-2", "b"]], "{text:?}");
         }
         assert_eq!(texts("a,b\n\"x, \"\"y\"\"\nz\",\n"), [["a", "b"], ["x, \"y\"\nz", ""]]);
+        assert_eq!(texts("sep=;\r\nname;az\r\nx;\"a;b\"\r\n"), [["name", "az"], ["x", "a;b"]]);
         assert_eq!(texts("name\nä"), [["name"], ["ä"]]);
     }
 

@@ -38,6 +38,12 @@ pub(super) fn read(text: &str) -> Listings {
 /// What a line looks like that is neither an id nor a name.
 fn other_format(text: &str) -> Option<(&'static str, &'static str)> {
     let range = text.contains('[') && text.contains(':') && text.contains(']');
+    if text.starts_with("resource \"") {
+        return Some((
+            "what `terraform show` prints for people",
+            "write the file with `terraform show -json > servers.json`",
+        ));
+    }
     if text.starts_with('[') || text.contains('=') || range {
         Some((
             "an Ansible inventory",

@@ -9,11 +9,11 @@ use super::super::merge::Patch;
 use super::super::model::HostLine;
 use super::super::problem::{Code, Problem};
 use super::super::source::{Lines, Source};
-use super::super::suggest::shown;
+use super::super::suggest::{self, shown};
 use super::super::treatment::patch;
 use super::format::Format;
 use super::groups::{Groups, NoChoice};
-use super::{ansible_ini, ansible_yaml, columns, lines, terraform};
+use super::{ansible_ini, ansible_yaml, columns, encoding, foreign, lines, terraform};
 use crate::yaml::{MAX_BYTES, Node, Span};
 
 /// More problems of one file are not worth telling one by one.
@@ -51,6 +51,8 @@ pub(super) struct Listings {
     pub(super) entry: Option<Problem>,
     /// What is never shown.
     pub(super) hidden: Vec<Span>,
+    /// What was let be, to be told at the entry of the playbook.
+    pub(super) notes: Vec<String>,
 }
 
 /// What an entry of `hosts` says about its file.
@@ -72,11 +74,15 @@ pub(in super::super) fn read(
 ) -> Option<Vec<HostLine>> {
     let source = Source::new(named.file.path.as_str(), text(desk, wanted.file, named)?);
     let format = Format::of(&named.path, &source.text);
-    let Listings { hosts, rows: trees, mut problems, entry, hidden } =
+    let Listings { hosts, rows: trees, mut problems, entry, hidden, notes } =
         listings(&source, format, wanted);
     let mut refused = entry.is_some();
     if let Some(problem) = entry {
         desk.report(problem);
+    }
+    for note in notes {
+        let problem = Problem::warning(Code::BadInventory, format!("`{}`: {note}", source.name));
+        desk.report(problem.label(wanted.file.span, "named here"));
     }
     if problems.is_empty() {
         problems.extend(bad_hosts(&hosts));
@@ -105,7 +111,6 @@ pub(in super::super) fn read(
     Some(hosts.into_iter().map(line).collect())
 }
 
-/// The text, without the mark that some programs put in front.
 fn text(desk: &mut Desk<'_>, node: &Node, named: &Named) -> Option<String> {
     let path = &named.file.path;
     let (code, message, help) = if named.bytes.len() > MAX_BYTES {
@@ -115,16 +120,9 @@ fn text(desk: &mut Desk<'_>, node: &Node, named: &Named) -> Option<String> {
             "that is more than 300,000 servers: split the file, and the playbook",
         )
     } else {
-        match std::str::from_utf8(&named.bytes) {
-            // Replaced, not removed: every place keeps its line and its bytes.
-            Ok(text) => {
-                return Some(text.replacen(
-                    '\u{feff}',
-                    "   ",
-                    usize::from(text.starts_with('\u{feff}')),
-                ));
-            }
-            Err(_) => (Code::NotUtf8, format!("`{path}` is not UTF-8"), "save the file as UTF-8"),
+        match encoding::text(&named.bytes) {
+            Ok(text) => return Some(text),
+            Err(unread) => (Code::NotUtf8, format!("`{path}` {}", unread.why), unread.help),
         }
     };
     desk.report(Problem::error(code, message).label(node.span, "named here").help(help));
@@ -139,26 +137,105 @@ fn listings(source: &Source, format: Format, wanted: Wanted<'_>) -> Listings {
             let ini = ansible_ini::read(&source.text);
             chosen(ini.groups, wanted, ini.problems, ini.hidden)
         }
-        Format::Yaml => {
-            let yaml = ansible_yaml::read(&source.text);
-            chosen(yaml.groups, wanted, yaml.problems, yaml.hidden)
-        }
+        Format::Yaml => yaml(source, wanted),
+        Format::Json => json(source, wanted),
         Format::Toml => unread(
             wanted,
             format!("`{}` is an inventory in TOML, which is not read", source.name),
             "write one that is: `ansible-inventory -i FILE --list -y > hosts.yaml`",
         ),
-        Format::Terraform => match terraform::read(&source.text) {
-            Ok(groups) => chosen(groups, wanted, Vec::new(), Vec::new()),
-            Err(why) => {
-                let message = format!("`{}`: {why}", source.name);
-                let problem = Problem::error(Code::BadInventory, message)
-                    .label(wanted.file.span, "named here")
-                    .help("write the file with `terraform show -json > servers.json`");
-                Listings { entry: Some(problem), ..Listings::default() }
-            }
-        },
+        Format::Table => unread(
+            wanted,
+            format!("`{}` is a table for people to read", source.name),
+            "write a list: `openstack server list -f csv -c ID -c Name > servers.csv`",
+        ),
     }
+}
+
+/// An inventory of Ansible, or a list of servers as the `openstack` client writes it.
+fn yaml(source: &Source, wanted: Wanted<'_>) -> Listings {
+    let text = &source.text;
+    let (root, problems) = ansible_yaml::tree(text);
+    let Some(root) = root.filter(|_| problems.is_empty()) else {
+        // Nothing of it can be shown: who knows what is in it.
+        let hidden = ansible_yaml::every_line(text);
+        return Listings { problems, hidden, ..Listings::default() };
+    };
+    let items = root.items().or_else(|| root.get("servers")?.items());
+    if items.is_some_and(|items| items.iter().all(|item| item.items().is_none())) {
+        let mut found = foreign::servers(&root);
+        found.hidden = ansible_yaml::every_line(text);
+        return without_groups(found, wanted);
+    }
+    let yaml = ansible_yaml::read(text, &root);
+    chosen(yaml.groups, wanted, yaml.problems, yaml.hidden)
+}
+
+fn json(source: &Source, wanted: Wanted<'_>) -> Listings {
+    let name = &source.name;
+    match foreign::kind(&source.text) {
+        foreign::Kind::Terraform => from_terraform(source, wanted),
+        foreign::Kind::Yaml | foreign::Kind::Servers => yaml(source, wanted),
+        foreign::Kind::Groups => {
+            let hidden = ansible_yaml::every_line(&source.text);
+            let (root, mut problems) = ansible_yaml::tree(&source.text);
+            let Some(root) = root.filter(|_| problems.is_empty()) else {
+                return Listings { problems, hidden, ..Listings::default() };
+            };
+            let groups = foreign::groups(&root, &mut problems);
+            problems.extend(groups.problems());
+            chosen(groups, wanted, problems, hidden)
+        }
+        foreign::Kind::Broken(line, column) => unread(
+            wanted,
+            format!("`{name}`: line {line}, column {column}: not JSON"),
+            "write the file again: `terraform show -json`, `ansible-inventory -i FILE --list` or `openstack server list -f json`",
+        ),
+        foreign::Kind::Other => unread(
+            wanted,
+            format!("`{name}` is JSON that lists no servers"),
+            "read is what these print: `terraform show -json`, `ansible-inventory -i FILE --list` and `openstack server list -f json`",
+        ),
+    }
+}
+
+fn from_terraform(source: &Source, wanted: Wanted<'_>) -> Listings {
+    let state = match terraform::read(&source.text) {
+        Ok(state) => state,
+        Err(refused) => {
+            return unread(wanted, format!("`{}`: {}", source.name, refused.why), refused.help);
+        }
+    };
+    let said = wanted.group.and_then(super::super::treatment::text);
+    let about = |address: &str| match said {
+        None | Some("all") => true,
+        Some(said) => terraform::is_within(said, address),
+    };
+    let notes: Vec<String> = state
+        .notes
+        .into_iter()
+        .filter(|(address, _)| about(address))
+        .map(|(_, note)| note)
+        .take(MAX_PROBLEMS)
+        .collect();
+    let mut found = match said.filter(|said| said.contains('[')) {
+        None => chosen(state.groups, wanted, Vec::new(), Vec::new()),
+        Some(said) => {
+            let mut found = Listings::default();
+            let mine = |(address, _): &&(String, Listing)| terraform::is_within(said, address);
+            found.hosts =
+                state.instances.iter().filter(mine).map(|(_, host)| host.clone()).collect();
+            if found.hosts.is_empty() && notes.is_empty() {
+                let known: Vec<&str> =
+                    state.instances.iter().map(|(address, _)| address.as_str()).take(10).collect();
+                let help = format!("addresses with their keys: {}", suggest::list(&known));
+                found = unread(wanted, format!("no server has the address {}", shown(said)), help);
+            }
+            found
+        }
+    };
+    found.notes = notes;
+    found
 }
 
 /// A file that is not read at all, and what to do instead.
