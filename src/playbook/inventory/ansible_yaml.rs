@@ -89,7 +89,9 @@ pub(super) fn read(text: &str, root: &Node) -> Yaml {
         );
         return yaml;
     }
-    groups.iter().for_each(|entry| yaml.group(text, entry));
+    for entry in groups {
+        yaml.group(text, entry);
+    }
     yaml.problems.extend(yaml.groups.problems());
     yaml
 }

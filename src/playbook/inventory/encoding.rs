@@ -32,7 +32,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Unread> {
         Ok(text) => Ok(text.replacen('\u{feff}', "   ", usize::from(text.starts_with('\u{feff}')))),
         Err(error) => {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = before.split(|byte| *byte == b'\n').count();
             Err(Unread {
                 why: format!("is not UTF-8 in line {line}: probably Windows-1252 or Latin-1"),
                 help: "save it in Excel as \"CSV UTF-8\", or write it again: `iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW`",
