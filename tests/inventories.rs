@@ -219,8 +219,8 @@ fn an_ini_line_is_cut_as_ansible_cuts_it() {
         ("[web]\na[3:1]\n", 2),
     ] {
         let parsed = read("i.ini", ", group: web", text);
-        let places: Vec<u32> =
-            parsed.problems.iter().map(|problem| problem.view().line as u32).collect();
+        let places: Vec<usize> =
+            parsed.problems.iter().map(|problem| problem.view().line).collect();
         assert!(parsed.playbook.is_none(), "{text}");
         assert_eq!(places, [line], "{text}\n{}", pictures(&parsed));
     }

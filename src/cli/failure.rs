@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::cloud::NetError;
 use crate::cloud::config::ConfigError;
 use crate::cloud::huawei::ConnectError;
-use crate::domain::{FaultClass, Shown, advice, count, shown};
+use crate::domain::{Fault, FaultClass, Shown, advice, count, shown};
 use crate::engine::IllegalEvent;
 use crate::run::{RunError, SurveyError};
 use crate::{journal, plan, report};
@@ -156,17 +156,9 @@ impl Failure {
             Self::Survey(SurveyError::Fault { fault, .. }) => {
                 Some(advice(&fault.code, fault.class))
             }
-            Self::Connect(ConnectError::Refused { fault, .. })
-                if fault.class == FaultClass::NotFound =>
-            {
-                Some(
-                    "check the path of auth_url (OS_AUTH_URL): it is the address of Keystone or IAM, \
-                     and usually ends in /v3",
-                )
-            }
             Self::Connect(
                 ConnectError::Refused { fault, .. } | ConnectError::Unauthorised { fault, .. },
-            ) => Some(advice(&fault.code, fault.class)),
+            ) => Some(after_login(fault)),
             Self::Unsound(_) => {
                 Some("make a new plan; if it is no better, this is a bug of refleet")
             }
@@ -216,6 +208,16 @@ impl Failure {
     /// Whether anything is left to be said.
     pub(super) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What to do about a login that failed. What is not found there is no server: it is Keystone itself.
+fn after_login(fault: &Fault) -> &'static str {
+    if fault.class == FaultClass::NotFound {
+        "check the path of auth_url (OS_AUTH_URL): it is the address of Keystone or IAM, and usually \
+         ends in /v3"
+    } else {
+        advice(&fault.code, fault.class)
     }
 }
 

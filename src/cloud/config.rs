@@ -246,7 +246,7 @@ pub fn load(
     if similar.is_none() && describes_a_cloud(sources.variables) {
         let found = environment(sources.variables).config(name, "the environment", asked, sources);
         let is_empty = |name: &&str| sources.variables.get(*name).is_some_and(String::is_empty);
-        return found.map_err(|error| match SECRETS.into_iter().find(|name| is_empty(&name)) {
+        return found.map_err(|error| match SECRETS.into_iter().find(is_empty) {
             Some(empty) => incomplete(name, "the environment", format!("{empty} is empty")),
             None => error,
         });
@@ -407,8 +407,10 @@ fn searched(found: Option<&Found>, sources: &Sources<'_>) -> String {
         Some(file) if file.names.is_empty() => format!("{} has no clouds", file.path),
         Some(file) => format!("{} has {}", file.path, file.names.join(", ")),
         None => {
-            let usual = usual_places(sources).into_iter().filter(|path| path.ends_with(".yaml"));
-            format!("there is no {}", usual.collect::<Vec<_>>().join(", no "))
+            // One ending stands for all of a folder.
+            let usual: Vec<String> =
+                usual_places(sources).into_iter().step_by(ENDINGS.len()).collect();
+            format!("there is no {}", usual.join(", no "))
         }
     };
     let environment = if sources.variables.contains_key("OS_CLOUD") {

@@ -205,10 +205,7 @@ impl Verdict {
     /// The job that did it, where that could be learnt.
     #[must_use]
     pub fn job(&self) -> Option<&JobId> {
-        match self {
-            Self::Happened { job } => job.as_ref(),
-            Self::AtWork | Self::DidNot | Self::Unknown => None,
-        }
+        if let Self::Happened { job } = self { job.as_ref() } else { None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! From what fleets ask for to the servers that they have.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use indexmap::IndexMap;
 

@@ -20,7 +20,7 @@ pub struct Error {
 
 /// Reads `text` into a typed value.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_yaml::from_str_with_options(text, options()).map_err(|error| located(error))
+    serde_yaml::from_str_with_options(text, options()).map_err(|error| located(&error))
 }
 
 /// The same with a seed: where what is wanted is only known when it is read.
@@ -29,10 +29,11 @@ pub fn from_str_seeded<V>(
     seed: impl for<'de> DeserializeSeed<'de, Value = V>,
 ) -> Result<V, Error> {
     let read = |deserializer: serde_yaml::Deserializer<'_, '_>| seed.deserialize(deserializer);
-    serde_yaml::with_deserializer_from_str_with_options(text, options(), read).map_err(located)
+    serde_yaml::with_deserializer_from_str_with_options(text, options(), read)
+        .map_err(|error| located(&error))
 }
 
-fn located(error: serde_yaml::Error) -> Error {
+fn located(error: &serde_yaml::Error) -> Error {
     let error = error.without_snippet();
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
     Error { line, column, message: words(error) }
