@@ -15,7 +15,7 @@ use refleet::report::{Fold, Summary};
 use refleet::simulation::{Rehearsal, Scenario, rehearse};
 use refleet::simulator::WorldSpec;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 300;
 
 fn playbook() -> Playbook {
     let place = Place { file: "test.yaml".into(), line: 1 };
